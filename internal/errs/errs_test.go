@@ -1,0 +1,30 @@
+package errs_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"slipway/internal/errs"
+)
+
+func TestKindSurvivesWrapping(t *testing.T) {
+	errNoDog := errs.New(errs.NotFound, "no such dog")
+	err := fmt.Errorf("walk: %w", fmt.Errorf("%w: %s", errNoDog, "rex"))
+
+	if got := errs.KindOf(err); got != errs.NotFound {
+		t.Errorf("KindOf = %v, want %v", got, errs.NotFound)
+	}
+	if !errors.Is(err, errNoDog) {
+		t.Error("the cause is lost in wrapping")
+	}
+	if got, want := err.Error(), "walk: no such dog: rex"; got != want {
+		t.Errorf("text = %q, want %q", got, want)
+	}
+}
+
+func TestUndeclaredErrorsAreInternal(t *testing.T) {
+	if got := errs.KindOf(errors.New("disk on fire")); got != errs.Internal {
+		t.Errorf("KindOf = %v, want %v", got, errs.Internal)
+	}
+}

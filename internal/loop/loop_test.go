@@ -1,0 +1,52 @@
+package loop_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"slipway/internal/loop"
+)
+
+func TestPassAtOnceThenOnWakeAndPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		wake := make(chan struct{}, 1)
+		passes := 0
+		go loop.Run(ctx, "test", time.Minute, wake, func(context.Context) error { passes++; return nil })
+
+		synctest.Wait()
+		want(t, passes, 1)
+		wake <- struct{}{}
+		synctest.Wait()
+		want(t, passes, 2)
+		time.Sleep(67 * time.Second)
+		want(t, passes, 3)
+		stop()
+		synctest.Wait()
+	})
+}
+
+func TestFailingPassIsTriedAgainSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		passes := 0
+		go loop.Run(ctx, "test", time.Hour, nil, func(context.Context) error { passes++; return errors.New("no") })
+
+		time.Sleep(2 * time.Second)
+		if passes < 4 || passes > 8 {
+			t.Errorf("%d passes in two seconds of failing, want a growing delay", passes)
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
+func want(t *testing.T, got, want int) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("%d passes, want %d", got, want)
+	}
+}
