@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	pgMaxConns = 16
+	pgChannel  = "slipway"
+)
+
+func openPostgres(ctx context.Context, url string) (*DB, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("open postgres database: %w", err) // pgx keeps the password out of it
+	}
+	conn := stdlib.OpenDB(*config)
+	conn.SetMaxOpenConns(pgMaxConns)
+	conn.SetMaxIdleConns(pgMaxConns)
+	return &DB{dialect: &pgDialect{config: config}, read: conn, write: conn}, nil
+}
+
+type pgDialect struct{ config *pgx.ConnConfig }
+
+func (*pgDialect) name() string { return "postgres" }
+
+// writeOptions: serializable, so that a transaction sees and decides as if alone, as it does on SQLite.
+func (*pgDialect) writeOptions() *sql.TxOptions {
+	return &sql.TxOptions{Isolation: sql.LevelSerializable}
+}
+
+func (*pgDialect) prepare(ctx context.Context, db *sql.DB) error {
+	// "if not exists" alone can still collide when two servers start at once.
+	_, err := db.ExecContext(ctx, `
+		begin;
+		select pg_advisory_xact_lock(hashtext('slipway:prepare'));
+		create sequence if not exists store_sequence;
+		commit;`)
+	return err
+}
+
+func (*pgDialect) serialize(tx *Tx, lock string) error {
+	_, err := tx.Exec(`select pg_advisory_xact_lock(hashtext($1))`, "slipway:"+lock)
+	return err
+}
+
+func (*pgDialect) next(tx *Tx) (n int64, err error) {
+	err = tx.Row(`select nextval('store_sequence')`).Scan(&n)
+	return n, err
+}
+
+func (*pgDialect) notify(tx *Tx, topics []string) error {
+	for _, topic := range topics {
+		if _, err := tx.Exec(`select pg_notify($1, $2)`, pgChannel, topic); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listen hears what other servers touched. While the line is down wakes are lost, so
+// everybody is woken when it stands again.
+func (d *pgDialect) listen(ctx context.Context, w *watchers) {
+	for ctx.Err() == nil {
+		if err := d.listenOnce(ctx, w); err != nil && ctx.Err() == nil {
+			slog.Warn("cannot hear other servers; their wakes come late", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (d *pgDialect) listenOnce(ctx context.Context, w *watchers) error {
+	conn, err := pgx.ConnectConfig(ctx, d.config.Copy())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "listen "+pgChannel); err != nil {
+		return err
+	}
+	w.wakeAll()
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		w.wake(n.Payload)
+	}
+}
+
+func (*pgDialect) explain(err error) (error, bool) {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return err, false
+	}
+	switch e.Code {
+	case "40001", "40P01": // serialization failure, deadlock
+		return err, true
+	case "53100": // disk full
+		return fmt.Errorf("%w: %w", ErrFull, err), false
+	}
+	return err, false
+}
