@@ -9,7 +9,22 @@
 // The package decides nothing: it carries.
 package nodeapi
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// ControlPlane is what the handler needs of the control plane. An error of kind errs.Unavailable
+// or errs.Internal is worth another try; any other is final for that message.
+type ControlPlane interface {
+	// Session joins the node and sends it what is wanted, first all of it and then what
+	// changes, until ctx ends or send fails.
+	Session(ctx context.Context, hello Hello, send func(Frame) error) error
+	// Report writes down what the node sees. Once it returns nil the node need not say it again.
+	Report(ctx context.Context, r Report) (ReportAck, error)
+	// Output writes down a piece of a container's output.
+	Output(ctx context.Context, node string, o Output) (OutputAck, error)
+}
 
 // Hello opens a session: who the node is and what it offers.
 type Hello struct {
@@ -59,6 +74,7 @@ type Task struct {
 type Container struct {
 	Name              string        `json:"name"`
 	Image             string        `json:"image"`            // as the definition names it
+	Ref               string        `json:"ref,omitempty"`    // where to pull it from, when not as named
 	Digest            string        `json:"digest,omitempty"` // the content it is pinned to, when the control plane knows
 	Login             *Login        `json:"login,omitempty"`
 	Essential         bool          `json:"essential"`
