@@ -1,0 +1,46 @@
+package awswire
+
+import "context"
+
+// Caller is who signed a request.
+type Caller struct {
+	Account     string // twelve digits
+	ARN         string // arn:aws:iam::123456789012:root, arn:aws:iam::123456789012:user/ann, ...
+	UserID      string // the account for root, AIDA... for a user, AROA...:session for a role
+	AccessKeyID string
+}
+
+// Authenticator knows the access keys.
+type Authenticator interface {
+	// Lookup returns the secret of an access key and whom it belongs to.
+	// The session token is "" for long-lived keys, and must be compared in constant time.
+	// It returns ErrUnknownKey, ErrBadToken or ErrExpiredToken when the key may not be used.
+	Lookup(ctx context.Context, accessKeyID, sessionToken string) (secret string, who Caller, err error)
+}
+
+// Authorizer decides who may do what.
+type Authorizer interface {
+	// Authorize returns nil if who may do action ("ecs:RunTask") on resource (an ARN, or "*").
+	// An error that wraps ErrDenied becomes the service's access-denied fault, with AWS's sentence;
+	// any other error is a server fault.
+	Authorize(ctx context.Context, who Caller, action, resource string) error
+}
+
+type contextKey int
+
+const (
+	callerKey contextKey = iota
+	requestIDKey
+)
+
+// CallerOf returns who signed the request that ctx belongs to; the zero Caller if it was not signed.
+func CallerOf(ctx context.Context) Caller {
+	who, _ := ctx.Value(callerKey).(Caller)
+	return who
+}
+
+// RequestID returns the id under which the answer goes out and faults are logged.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey).(string)
+	return id
+}

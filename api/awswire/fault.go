@@ -1,0 +1,87 @@
+package awswire
+
+import (
+	"errors"
+	"fmt"
+
+	"slipway/internal/errs"
+)
+
+// What an Authenticator and an Authorizer answer with.
+var (
+	ErrUnknownKey   = errs.New(errs.Denied, "access key not known")
+	ErrBadToken     = errs.New(errs.Denied, "session token does not belong to the access key")
+	ErrExpiredToken = errs.New(errs.Denied, "session token has expired")
+	ErrDenied       = errs.New(errs.Denied, "not authorized")
+)
+
+// FaultType is one error shape of a service. The generated ones are the door's vocabulary.
+type FaultType struct {
+	Shape  string // its name in the model, and __type on JSON wires
+	Code   string // its code on the Query wire, where it differs from Shape
+	Member string // the member that carries the text, where it is not "message"
+	Status int    // HTTP; 500 and above is the receiver's fault, below is the sender's
+}
+
+// New makes a fault of this type with its text.
+func (t FaultType) New(message string) *Fault { return &Fault{FaultType: t, Message: message} }
+
+// Newf is New with a formatted text.
+func (t FaultType) Newf(format string, args ...any) *Fault { return t.New(fmt.Sprintf(format, args...)) }
+
+func (t FaultType) code() string {
+	if t.Code != "" {
+		return t.Code
+	}
+	return t.Shape
+}
+
+// Sender reports whether the request is to blame, and not the server.
+func (t FaultType) Sender() bool { return t.Status < 500 }
+
+// Fault is an error as a client sees it. A handler may return one as its error.
+type Fault struct {
+	FaultType
+	Message string
+	extra   []extraMember
+}
+
+type extraMember struct {
+	name  string
+	value any
+}
+
+func (f *Fault) Error() string { return f.code() + ": " + f.Message }
+
+// With adds a further member of the error shape, such as resourceIds of ECS's ConflictException.
+func (f *Fault) With(member string, value any) *Fault {
+	f.extra = append(f.extra, extraMember{member, value})
+	return f
+}
+
+// Faults is a door's table of what its room's causes are called on the wire, one row per cause.
+// The first row whose cause errors.Is finds in an error decides.
+type Faults []FaultRow
+
+// FaultRow names one cause. With no Text, the client reads the error's own text.
+type FaultRow struct {
+	Cause error
+	Fault FaultType
+	Text  string
+}
+
+// find returns the fault inside err, or the one the table has for it, or nil.
+func (t Faults) find(err error) *Fault {
+	if f, ok := errors.AsType[*Fault](err); ok {
+		return f
+	}
+	for _, row := range t {
+		if errors.Is(err, row.Cause) {
+			if row.Text != "" {
+				return row.Fault.New(row.Text)
+			}
+			return row.Fault.New(err.Error())
+		}
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package awswire
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Op is one operation of a service, with its input and output types.
+type Op[I, O any] struct{ operation }
+
+type operation struct {
+	api    *API
+	name   string
+	method string
+	uri    string
+	status int
+}
+
+// NewOp declares an operation that Slipway serves. Only generated code calls it.
+func NewOp[I, O any](api *API, name, method, uri string, status int) *Op[I, O] {
+	api.served = append(api.served, name)
+	return &Op[I, O]{operation{api, name, method, uri, status}}
+}
+
+// Name is the operation's name, and with the service's the action: "RunTask".
+func (o *Op[I, O]) Name() string { return o.name }
+
+// Handle binds the operation to what does it. The input that do gets is decoded, checked against
+// the model's constraints, and authorized on every resource that on names from it: ARNs as the
+// Service Authorization Reference has them. An on that names none stands for "*".
+// A nil output is an empty one. Errors become faults by the service's table.
+func (o *Op[I, O]) Handle(do func(context.Context, *I) (*O, error), on func(context.Context, *I) []string) Binding {
+	b := o.HandleOpen(do)
+	b.on = func(ctx context.Context, in any) []string { return on(ctx, in.(*I)) }
+	return b
+}
+
+// HandleOpen binds an operation that every caller who signed may do, such as sts:GetCallerIdentity.
+func (o *Op[I, O]) HandleOpen(do func(context.Context, *I) (*O, error)) Binding {
+	return Binding{
+		operation: o.operation,
+		newInput:  func() any { return new(I) },
+		newOutput: func() any { return new(O) },
+		do: func(ctx context.Context, in any) (any, error) {
+			out, err := do(ctx, in.(*I))
+			if out == nil {
+				out = new(O)
+			}
+			return out, err
+		},
+	}
+}
+
+// Any is the resources function of operations that act on no resource in particular.
+func Any[I any](context.Context, *I) []string { return []string{"*"} }
+
+// Binding is an operation and what does it.
+type Binding struct {
+	operation
+	newInput  func() any
+	newOutput func() any
+	do        func(context.Context, any) (any, error)
+	on        func(context.Context, any) []string // nil: open to every caller
+}
+
+// Service is one AWS service as a door serves it: its operations bound, its faults named.
+type Service struct {
+	api    *API
+	faults Faults
+	bound  map[string]Binding
+}
+
+// NewService puts a door's bindings together. It panics on an operation bound twice or
+// of another service, which only a wrong program can do.
+func NewService(api *API, faults Faults, bindings ...Binding) *Service {
+	s := &Service{api: api, faults: faults, bound: map[string]Binding{}}
+	for _, b := range bindings {
+		if b.api != api {
+			panic(fmt.Sprintf("awswire: %s:%s bound in the door of %s", b.api.Name, b.name, api.Name))
+		}
+		if _, twice := s.bound[b.name]; twice {
+			panic(fmt.Sprintf("awswire: %s:%s is bound twice", api.Name, b.name))
+		}
+		s.bound[b.name] = b
+	}
+	return s
+}
+
+// Unbound returns the operations with generated shapes that the door does not bind. They answer
+// "not supported" like those without shapes, but a finished door has none.
+func (s *Service) Unbound() []string {
+	var names []string
+	for _, name := range s.api.served {
+		if _, ok := s.bound[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// has reports whether the service has the operation at all, served or not.
+func (s *Service) has(name string) bool {
+	_, found := slices.BinarySearch(s.api.Operations, name)
+	return found
+}
