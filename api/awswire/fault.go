@@ -27,7 +27,9 @@ type FaultType struct {
 func (t FaultType) New(message string) *Fault { return &Fault{FaultType: t, Message: message} }
 
 // Newf is New with a formatted text.
-func (t FaultType) Newf(format string, args ...any) *Fault { return t.New(fmt.Sprintf(format, args...)) }
+func (t FaultType) Newf(format string, args ...any) *Fault {
+	return t.New(fmt.Sprintf(format, args...))
+}
 
 func (t FaultType) code() string {
 	if t.Code != "" {
