@@ -26,21 +26,23 @@ type Authorizer interface {
 	Authorize(ctx context.Context, who Caller, action, resource string) error
 }
 
-type contextKey int
+type identityKey struct{}
 
-const (
-	callerKey contextKey = iota
-	requestIDKey
-)
-
-// CallerOf returns who signed the request that ctx belongs to; the zero Caller if it was not signed.
-func CallerOf(ctx context.Context) Caller {
-	who, _ := ctx.Value(callerKey).(Caller)
-	return who
+// identity is what a handler can learn of the request that it serves.
+type identity struct {
+	who       Caller
+	requestID string
 }
+
+func identityOf(ctx context.Context) *identity {
+	if id, ok := ctx.Value(identityKey{}).(*identity); ok {
+		return id
+	}
+	return &identity{}
+}
+
+// CallerOf returns who signed the request that ctx belongs to; the zero Caller outside of requests.
+func CallerOf(ctx context.Context) Caller { return identityOf(ctx).who }
 
 // RequestID returns the id under which the answer goes out and faults are logged.
-func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey).(string)
-	return id
-}
+func RequestID(ctx context.Context) string { return identityOf(ctx).requestID }

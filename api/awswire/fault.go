@@ -3,6 +3,7 @@ package awswire
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"slipway/internal/errs"
 )
@@ -21,6 +22,8 @@ type FaultType struct {
 	Code   string // its code on the Query wire, where it differs from Shape
 	Member string // the member that carries the text, where it is not "message"
 	Status int    // HTTP; 500 and above is the receiver's fault, below is the sender's
+
+	rpcStatus int // on the JSON and CBOR wires, where it differs from Status
 }
 
 // New makes a fault of this type with its text.
@@ -38,8 +41,20 @@ func (t FaultType) code() string {
 	return t.Shape
 }
 
-// Sender reports whether the request is to blame, and not the server.
-func (t FaultType) Sender() bool { return t.Status < 500 }
+// side names who is to blame, as Query has it.
+func (t FaultType) side() string {
+	if t.Status >= 500 {
+		return "Receiver"
+	}
+	return "Sender"
+}
+
+func (t FaultType) status(p Protocol) int {
+	if t.rpcStatus != 0 && (p == JSON10 || p == JSON11 || p == CBOR) {
+		return t.rpcStatus
+	}
+	return t.Status
+}
 
 // Fault is an error as a client sees it. A handler may return one as its error.
 type Fault struct {
@@ -56,9 +71,38 @@ type extraMember struct {
 func (f *Fault) Error() string { return f.code() + ": " + f.Message }
 
 // With adds a further member of the error shape, such as resourceIds of ECS's ConflictException.
+// Its value is of a Go type that generated structs have.
 func (f *Fault) With(member string, value any) *Fault {
 	f.extra = append(f.extra, extraMember{member, value})
 	return f
+}
+
+// encode writes the fault's members; JSON and CBOR bodies also say its type.
+func (f *Fault) encode(w writer, typed bool) {
+	w.open()
+	if typed {
+		w.member(&typeMember)
+		w.text(f.Shape)
+	}
+	text := &messageMember
+	if f.Member != "" {
+		text = newMember(f.Member)
+	}
+	w.member(text)
+	w.text(f.Message)
+	f.encodeExtra(w)
+	w.close()
+}
+
+var typeMember, messageMember = *newMember("__type"), *newMember("message")
+
+func (f *Fault) encodeExtra(w writer) {
+	for _, e := range f.extra {
+		m, v := newMember(e.name), reflect.ValueOf(e.value)
+		w.member(m)
+		encode(w, newCompiler(nil).compile(use{typ: v.Type()}), v)
+		w.memberEnd(m)
+	}
 }
 
 // Faults is a door's table of what its room's causes are called on the wire, one row per cause.

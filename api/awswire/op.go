@@ -3,6 +3,7 @@ package awswire
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
@@ -40,8 +41,9 @@ func (o *Op[I, O]) Handle(do func(context.Context, *I) (*O, error), on func(cont
 func (o *Op[I, O]) HandleOpen(do func(context.Context, *I) (*O, error)) Binding {
 	return Binding{
 		operation: o.operation,
+		input:     reflect.TypeFor[I](),
+		output:    reflect.TypeFor[O](),
 		newInput:  func() any { return new(I) },
-		newOutput: func() any { return new(O) },
 		do: func(ctx context.Context, in any) (any, error) {
 			out, err := do(ctx, in.(*I))
 			if out == nil {
@@ -58,23 +60,26 @@ func Any[I any](context.Context, *I) []string { return []string{"*"} }
 // Binding is an operation and what does it.
 type Binding struct {
 	operation
-	newInput  func() any
-	newOutput func() any
-	do        func(context.Context, any) (any, error)
-	on        func(context.Context, any) []string // nil: open to every caller
+	input, output reflect.Type
+	in, out       *shape // the types compiled, by NewService
+	newInput      func() any
+	do            func(context.Context, any) (any, error)
+	on            func(context.Context, any) []string // nil: open to every caller
 }
 
 // Service is one AWS service as a door serves it: its operations bound, its faults named.
 type Service struct {
 	api    *API
 	faults Faults
-	bound  map[string]Binding
+	bound  map[string]*Binding
+	routes routes // of a service that speaks RestJSON
 }
 
 // NewService puts a door's bindings together. It panics on an operation bound twice or
 // of another service, which only a wrong program can do.
 func NewService(api *API, faults Faults, bindings ...Binding) *Service {
-	s := &Service{api: api, faults: faults, bound: map[string]Binding{}}
+	s := &Service{api: api, faults: faults, bound: map[string]*Binding{}}
+	types := newCompiler(api.Rules)
 	for _, b := range bindings {
 		if b.api != api {
 			panic(fmt.Sprintf("awswire: %s:%s bound in the door of %s", b.api.Name, b.name, api.Name))
@@ -82,7 +87,11 @@ func NewService(api *API, faults Faults, bindings ...Binding) *Service {
 		if _, twice := s.bound[b.name]; twice {
 			panic(fmt.Sprintf("awswire: %s:%s is bound twice", api.Name, b.name))
 		}
-		s.bound[b.name] = b
+		b.in, b.out = types.compile(use{typ: b.input}), types.compile(use{typ: b.output})
+		s.bound[b.name] = &b
+		if s.speaks(RestJSON) {
+			s.routes.add(&b)
+		}
 	}
 	return s
 }
@@ -99,8 +108,10 @@ func (s *Service) Unbound() []string {
 	return names
 }
 
+func (s *Service) speaks(p Protocol) bool { return slices.Contains(s.api.Protocols, p) }
+
 // has reports whether the service has the operation at all, served or not.
-func (s *Service) has(name string) bool {
-	_, found := slices.BinarySearch(s.api.Operations, name)
+func (a *API) has(name string) bool {
+	_, found := slices.BinarySearch(a.Operations, name)
 	return found
 }

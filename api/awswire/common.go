@@ -1,0 +1,70 @@
+package awswire
+
+import (
+	"errors"
+
+	"slipway/internal/sigv4"
+)
+
+// The faults that every service has, by what they are called on JSON wires and, where it differs,
+// on the Query wire. Source: "Common Errors" of the API references, and recorded answers.
+var (
+	missingToken      = FaultType{Shape: "MissingAuthenticationTokenException", Code: "MissingAuthenticationToken", Status: 403}
+	incompleteSigning = FaultType{Shape: "IncompleteSignatureException", Code: "IncompleteSignature", Status: 400}
+	invalidSignature  = FaultType{Shape: "InvalidSignatureException", Code: "SignatureDoesNotMatch", Status: 403, rpcStatus: 400}
+	requestExpired    = FaultType{Shape: "InvalidSignatureException", Code: "RequestExpired", Status: 400}
+	unknownKey        = FaultType{Shape: "UnrecognizedClientException", Code: "InvalidClientTokenId", Status: 403, rpcStatus: 400}
+	expiredToken      = FaultType{Shape: "ExpiredTokenException", Code: "ExpiredToken", Status: 403, rpcStatus: 400}
+	denied            = FaultType{Shape: "AccessDeniedException", Code: "AccessDenied", Status: 403, rpcStatus: 400}
+
+	unknownOperation = FaultType{Shape: "UnknownOperationException", Code: "InvalidAction", Status: 400}
+	noRoute          = FaultType{Shape: "UnknownOperationException", Status: 404}
+	missingAction    = FaultType{Shape: "UnknownOperationException", Code: "MissingAction", Status: 400}
+	notSupported     = FaultType{Shape: "UnsupportedOperationException", Code: "UnsupportedOperation", Status: 501}
+	unserializable   = FaultType{Shape: "SerializationException", Code: "MalformedInput", Status: 400}
+	tooLarge         = FaultType{Shape: "RequestEntityTooLargeException", Code: "RequestEntityTooLarge", Status: 413}
+	incomplete       = FaultType{Shape: "IncompleteBodyException", Code: "IncompleteBody", Status: 400}
+)
+
+var signatureFaults = map[sigv4.Cause]FaultType{
+	sigv4.Missing:     missingToken,
+	sigv4.Incomplete:  incompleteSigning,
+	sigv4.Unsupported: incompleteSigning,
+	sigv4.Scope:       invalidSignature,
+	sigv4.Expired:     requestExpired,
+	sigv4.NotYet:      requestExpired,
+	sigv4.Mismatch:    invalidSignature,
+}
+
+// keyFaults never tell a wrong token from an unknown key.
+var keyFaults = Faults{
+	{Cause: ErrUnknownKey, Fault: unknownKey, Text: "The security token included in the request is invalid."},
+	{Cause: ErrBadToken, Fault: unknownKey, Text: "The security token included in the request is invalid."},
+	{Cause: ErrExpiredToken, Fault: expiredToken, Text: "The security token included in the request is expired"},
+}
+
+// faultOf names an error for the client. What nobody named is ours: it goes to the log in full, and
+// the client learns the id under which it stands there.
+func (x *exchange) faultOf(err error) *Fault {
+	if s, ok := errors.AsType[*sigv4.Error](err); ok {
+		return signatureFaults[s.Cause].New(s.Text)
+	}
+	if u, ok := errors.AsType[*unreadable](err); ok {
+		return unserializable.New(u.Error())
+	}
+	if f := keyFaults.find(err); f != nil {
+		return f
+	}
+	if x.service == nil {
+		return x.serverFault("InternalFailure", err)
+	}
+	if f := x.service.faults.find(err); f != nil {
+		return f
+	}
+	return x.serverFault(x.service.api.ServerFault, err)
+}
+
+func (x *exchange) serverFault(shape string, err error) *Fault {
+	x.mux.config.Log.Error("request failed", "request", x.id, "operation", x.operation, "error", err)
+	return FaultType{Shape: shape, Status: 500}.Newf("The request could not be done because of a failure inside Slipway. Its log has the reason under request id %s.", x.id)
+}

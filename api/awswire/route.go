@@ -1,0 +1,138 @@
+package awswire
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+)
+
+// protocolOf tells the protocol by what each alone sends.
+func protocolOf(r *http.Request) Protocol {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
+		return CBOR
+	case r.Header.Get("X-Amz-Target") != "" && media == "application/x-amz-json-1.0":
+		return JSON10
+	case r.Header.Get("X-Amz-Target") != "":
+		return JSON11
+	case media == "application/x-www-form-urlencoded", r.URL.Query().Has("Action"):
+		return Query
+	}
+	return RestJSON
+}
+
+// target takes apart what names service and operation outright:
+// the header X-Amz-Target: Service.Operation, or the path /service/Service/operation/Operation.
+func (x *exchange) target() (service, operation string) {
+	switch x.protocol {
+	case JSON10, JSON11:
+		service, operation, _ = strings.Cut(x.r.Header.Get("X-Amz-Target"), ".")
+	case CBOR:
+		_, rest, _ := strings.Cut(x.r.URL.Path, "/service/")
+		service, operation, _ = strings.Cut(rest, "/operation/")
+	}
+	return service, operation
+}
+
+func (x *exchange) serviceByTarget() *Service {
+	service, _ := x.target()
+	return x.mux.byTarget[service]
+}
+
+// call is a request whose operation is known.
+type call struct {
+	binding *Binding
+	body    string
+	form    url.Values        // of Query
+	labels  map[string]string // of RestJSON: what its path says
+}
+
+// route finds the operation that the request asks for.
+func (x *exchange) route(body string) (*call, error) {
+	c := &call{body: body}
+	name := ""
+	switch x.protocol {
+	case JSON10, JSON11, CBOR:
+		var service string
+		if service, name = x.target(); service != x.service.api.Target {
+			return nil, unknownOperation.Newf("%s has no operation of the target '%s'", x.service.api.ServiceID, x.r.Header.Get("X-Amz-Target"))
+		}
+	case Query:
+		var err error
+		if c.form, err = x.parameters(body); err != nil {
+			return nil, err
+		}
+		if name = c.form.Get("Action"); name == "" {
+			return nil, missingAction.New("Missing Action: the request names no operation")
+		}
+		if v := c.form.Get("Version"); v != "" && v != x.service.api.Version {
+			return nil, unknownOperation.Newf("Could not find operation %s for version %s: this is version %s", name, v, x.service.api.Version)
+		}
+	case RestJSON:
+		c.binding, c.labels = x.service.routes.find(x.r.Method, x.r.URL.EscapedPath(), x.r.URL.Query())
+		if c.binding == nil {
+			return nil, noRoute.Newf("Slipway serves no operation of %s at %s %s", x.service.api.ServiceID, x.r.Method, x.r.URL.Path)
+		}
+		x.operation = c.binding.name
+		return c, nil
+	}
+	return c, x.bind(c, name)
+}
+
+func (x *exchange) bind(c *call, name string) error {
+	api := x.service.api
+	if !api.has(name) {
+		return unknownOperation.Newf("%s has no operation '%s'", api.ServiceID, name)
+	}
+	x.operation = name
+	if c.binding = x.service.bound[name]; c.binding == nil {
+		return notSupported.Newf("%s is an operation of %s that is not supported by Slipway.", name, api.ServiceID)
+	}
+	return nil
+}
+
+// parameters joins those of the query string, where presigned requests have them, and of the form.
+func (x *exchange) parameters(body string) (url.Values, error) {
+	all, err := url.ParseQuery(body)
+	if err != nil {
+		return nil, &unreadable{text: "the form is malformed: " + err.Error()}
+	}
+	query, err := url.ParseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		return nil, &unreadable{text: "the query string is malformed: " + err.Error()}
+	}
+	for name, values := range query {
+		all[name] = append(all[name], values...)
+	}
+	return all, nil
+}
+
+// decode makes the operation's input of the request, or says all that is wrong with it.
+func (x *exchange) decode(c *call) (any, error) {
+	in := c.binding.newInput()
+	d := &decoder{}
+	if err := x.fill(d, c, reflect.ValueOf(in).Elem()); err != nil {
+		return nil, err
+	}
+	if len(d.broken) > 0 {
+		return nil, x.service.api.invalid(d.broken)
+	}
+	return in, nil
+}
+
+func (x *exchange) fill(d *decoder, c *call, v reflect.Value) error {
+	shape := c.binding.in
+	whole := func() error { return d.structure(shape, v) }
+	switch x.protocol {
+	case RestJSON:
+		return d.locate(d.rest(shape, v, x.r, c))
+	case Query:
+		return d.locate(d.form(c.form, whole))
+	case CBOR:
+		return d.locate(d.cbor(c.body, whole))
+	}
+	return d.locate(d.json(c.body, whole))
+}
