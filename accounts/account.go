@@ -1,0 +1,119 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"slipway/internal/ids"
+	"slipway/store"
+)
+
+// Account is a tenant: everything in Slipway belongs to one.
+type Account struct {
+	ID      string // twelve digits
+	Name    string
+	State   string // StateActive or StateClosed
+	Created time.Time
+}
+
+// The states of an account. Only those of an active one may do anything.
+const (
+	StateActive = "active"
+	StateClosed = "closed"
+)
+
+// Principal is who acts.
+type Principal struct {
+	Account string // twelve digits
+	ARN     string // arn:aws:iam::123456789012:root
+	UserID  string // the account for its root
+}
+
+// Root is the principal that owns an account.
+func Root(account string) Principal {
+	return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
+}
+
+// Bootstrap makes the account that this installation is for, with an access key of its root, and
+// returns that key: at the first start a new one, at later ones the oldest that is active. The
+// empty id is whichever account the data was made for, or a random one. It returns
+// ErrOtherAccount when the data was made for another account.
+func (c *Control) Bootstrap(ctx context.Context, id string) (Key, error) {
+	if err := checkID(id); id != "" && err != nil {
+		return Key{}, err
+	}
+	fresh := newKey()
+	random := ids.Digits(12)
+	var root Key
+	err := c.db.Update(ctx, func(tx *store.Tx) error {
+		account, err := bootAccount(tx, id, random)
+		if err != nil {
+			return err
+		}
+		root, err = c.rootKey(tx, account, fresh)
+		return err
+	})
+	return root, err
+}
+
+// bootAccount returns the management account, and makes it if there is none.
+func bootAccount(tx *store.Tx, id, random string) (string, error) {
+	have, err := managementAccount(tx)
+	switch {
+	case errors.Is(err, store.ErrNoRows):
+		if id == "" {
+			id = random
+		}
+		return id, insertAccount(tx, Account{ID: id, Name: "root"}, true)
+	case err != nil:
+		return "", err
+	case id != "" && id != have:
+		return "", fmt.Errorf("%w: it was made for account %s, not for %s", ErrOtherAccount, have, id)
+	}
+	return have, nil
+}
+
+// rootKey returns the oldest active key of an account's root; fresh becomes it if there is none.
+func (c *Control) rootKey(tx *store.Tx, account string, fresh Key) (Key, error) {
+	id, sealed, err := oldestKey(tx, account, ownerRoot)
+	if errors.Is(err, store.ErrNoRows) {
+		fresh.Owner = Root(account)
+		return fresh, c.insertKey(tx, fresh)
+	}
+	if err != nil {
+		return Key{}, err
+	}
+	secret, err := c.sealer.open(sealed, id)
+	return Key{ID: id, Secret: secret, Owner: Root(account)}, err
+}
+
+// CreateAccount makes an account with a random id. Nobody can act in it until it has a key.
+func (c *Control) CreateAccount(ctx context.Context, name string) (Account, error) {
+	a := Account{ID: ids.Digits(12), Name: name, State: StateActive}
+	err := c.db.Update(ctx, func(tx *store.Tx) error {
+		a.Created = tx.Now
+		return insertAccount(tx, a, false)
+	})
+	return a, err
+}
+
+// Account returns an account, or ErrNoAccount.
+func (c *Control) Account(ctx context.Context, id string) (a Account, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		a, err = readAccount(tx, id)
+		return err
+	})
+	return a, err
+}
+
+var idPattern = regexp.MustCompile(`^[0-9]{12}$`)
+
+func checkID(id string) error {
+	if !idPattern.MatchString(id) {
+		return fmt.Errorf("%w, not %q", ErrAccountID, id)
+	}
+	return nil
+}
