@@ -25,6 +25,8 @@ var (
 	ErrStart     = errs.New(errs.Invalid, "cannot start container")  // the process itself: no such file, not executable
 	ErrPortInUse = errs.New(errs.Conflict, "host port in use")
 	ErrNotFound  = errs.New(errs.NotFound, "container not found")
+	// ErrUnavailable is an engine that cannot serve now: it starts, or starts again. Try again.
+	ErrUnavailable = errs.New(errs.Unavailable, "container engine unavailable")
 )
 
 // Engine runs containers on this machine. Its methods may be called at the same time for different containers.
@@ -36,20 +38,30 @@ type Engine interface {
 	// digest that is here already it touches no network.
 	Pull(ctx context.Context, ref string, login Login) (Image, error)
 
-	// Attach gives a task its own network namespace, joined to the bridge, and maps its ports to
-	// the host. A mapping with HostPort 0 is given a free port. It survives the agent.
+	// Prepare makes what the containers of a task share: a network namespace with loopback alone,
+	// whose path it returns, and a cgroup with the task's limits. It is quick, and all that Create
+	// needs, so Attach may run beside Create.
+	Prepare(ctx context.Context, task string, limits Limits) (namespace string, err error)
+	// Attach joins the task's network namespace to the bridge and maps its ports to the host,
+	// preparing a task without limits where nobody has. A mapping with Host 0 is given a free port.
+	// The first success stands: a later call tells it again. It survives the agent.
 	Attach(ctx context.Context, task string, ports []Port) (Network, error)
-	// Detach takes the namespace, address and mappings of a task away.
+	// Detach takes away all that Prepare and Attach made. The task's containers are deleted first.
 	Detach(ctx context.Context, task string) error
+	// Tasks names every task that holds anything here: containers, or what Prepare or Attach made.
+	Tasks(ctx context.Context) ([]string, error)
 
 	// Create makes a container with its process ready to start: all that can fail before
-	// the process itself has failed by then.
+	// the process itself has failed by then, with ErrCreate, or ErrStart where the engine
+	// finds out already that there is nothing to execute.
 	Create(ctx context.Context, c Spec) error
-	// Start runs the process of a created container.
+	// Start runs the process of a created container. A process that has run is not run again.
 	Start(ctx context.Context, id string) error
-	// Signal sends a signal ("SIGTERM", "SIGKILL", ...) to the container's first process.
+	// Signal sends a signal ("SIGTERM", "SIGKILL", ...) to the container's first process;
+	// "" is the signal that the container wants to be stopped by.
 	Signal(ctx context.Context, id, signal string) error
-	// Delete ends a container and takes away its root file system and cgroup. Its output stays.
+	// Delete ends a container and takes away its root file system and cgroup. Its output stays,
+	// and is complete once Delete has returned.
 	Delete(ctx context.Context, id string) error
 
 	// List tells every container that carries Spec.Task, running or not, whoever created it.
@@ -59,9 +71,13 @@ type Engine interface {
 	Exits(ctx context.Context) <-chan struct{}
 
 	// Output is the file that holds what the container printed, standard output and error as they
-	// came. It outlives the container until RemoveOutput.
+	// came. It is only ever appended to, by one write at its end, so a reader may punch holes into
+	// what it has read. The last bytes may come a moment after the exit is told, but before Delete
+	// returns. It outlives the container until RemoveOutput.
 	Output(id string) string
 	RemoveOutput(id string) error
+	// Outputs names every container whose output is here, so that none is forgotten.
+	Outputs() ([]string, error)
 }
 
 // Info describes a running engine.
@@ -98,13 +114,20 @@ type Network struct {
 	Ports     []Port // with every Host filled in
 }
 
+// Limits bind all containers of a task together. Zero values bind nothing.
+type Limits struct {
+	CPUShares   uint64 // relative weight beside other tasks, 1024 a whole core
+	CPUQuota    int64  // microseconds of cpu in 100 ms
+	MemoryLimit int64  // bytes
+}
+
 // Spec is one container to run.
 type Spec struct {
 	ID        string // unique on the machine: "<task id>-<container name>"
 	Task      string // task id, by which the containers of a task are told
 	Name      string // container name in the task definition
-	Hostname  string
-	Image     Image
+	Hostname  string // "": the first 12 digits of the task
+	Image     Image  // from Pull
 	Namespace string // network namespace from Attach; "" gives it one of its own with loopback alone
 
 	Entrypoint []string // nil: the image's
@@ -134,23 +157,24 @@ type State int
 
 // The states of a container, in their order.
 const (
-	Created State = iota
+	Creating State = iota // begun and not finished, as after a crash: Create it again or Delete it
+	Created
 	Running
 	Exited
 )
 
-func (s State) String() string { return [...]string{"created", "running", "exited"}[s] }
+func (s State) String() string { return [...]string{"creating", "created", "running", "exited"}[s] }
 
 // Container is a container as the engine sees it now.
 type Container struct {
 	ID, Task, Name string
 	Digest         string // of the image it runs
 	State          State
-	Pid            int // of its first process, while it runs
-	ExitCode       int // once it has exited; 128+n for an end by signal n
-	OOMKilled      bool
-	StartedAt      time.Time
-	ExitedAt       time.Time
+	Pid            int       // of its first process, while it runs
+	ExitCode       int       // once it has exited; 128+n for an end by signal n, 137 where it was lost (the machine started anew)
+	OOMKilled      bool      // it has exited, and the kernel had killed a process in it for want of memory
+	StartedAt      time.Time // zero before Start
+	ExitedAt       time.Time // zero before the exit, and where it was lost
 }
 
 // Loader is an engine that can take an image from an archive (OCI or Docker tar) as well.

@@ -1,0 +1,183 @@
+// Package fake is an engine in memory, for simulations: its containers are Go
+// functions, its images names, its networks numbers. It works as far as an agent
+// can see without looking at the machine: programs print into real files, take
+// signals, exit, run out of memory and outlive the agent that started them.
+//
+// It runs no process, opens no port and fetches nothing. It is at home in a
+// testing/synctest bubble: it keeps no clock of its own.
+package fake
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"slipway/engine"
+)
+
+// Options say what machine to be.
+type Options struct {
+	Dir string // where output files go; it must be there
+
+	// Images are the images there are, by the reference that Pull is asked for. Nil: every
+	// reference names an image that runs Script.
+	Images map[string]Program
+
+	// Before runs ahead of every call with its name ("Pull", "Create", ...) and what it is about
+	// (a reference, a task or a container); an error is the call's result. It is how a simulation
+	// makes calls slow, lost or failing.
+	Before func(ctx context.Context, call, about string) error
+}
+
+// Engine is one machine. An agent that starts anew goes on with the same Engine.
+type Engine struct {
+	options  Options
+	programs sync.WaitGroup
+
+	mu         sync.Mutex
+	images     map[string]Program // by digest
+	tasks      map[string]*task
+	containers map[string]*container
+	waiters    map[chan struct{}]bool
+	lastPid    int
+	lastHost   int
+	lastPort   int
+}
+
+type task struct {
+	attached bool
+	network  engine.Network
+}
+
+// New makes a machine that runs nothing. Close it.
+func New(o Options) *Engine {
+	return &Engine{
+		options:    o,
+		images:     map[string]Program{},
+		tasks:      map[string]*task{},
+		containers: map[string]*container{},
+		waiters:    map[chan struct{}]bool{},
+		lastPort:   firstDynamicPort - 1,
+	}
+}
+
+// Close kills what runs and waits for it.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	for _, c := range e.containers {
+		c.kill()
+	}
+	e.mu.Unlock()
+	e.programs.Wait()
+}
+
+// before lets the simulation have its say.
+func (e *Engine) before(ctx context.Context, call, about string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if e.options.Before == nil {
+		return nil
+	}
+	return e.options.Before(ctx, call, about)
+}
+
+// Info is never anything but well.
+func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
+	return engine.Info{Name: "fake", Version: "1"}, e.before(ctx, "Info", "")
+}
+
+// Pull finds ref among the images there are.
+func (e *Engine) Pull(ctx context.Context, ref string, _ engine.Login) (engine.Image, error) {
+	if err := e.before(ctx, "Pull", ref); err != nil {
+		return engine.Image{}, err
+	}
+	program, ok := Script, true
+	if e.options.Images != nil {
+		program, ok = e.options.Images[ref]
+	}
+	if !ok {
+		return engine.Image{}, fmt.Errorf("%w %s: manifest unknown", engine.ErrPull, ref)
+	}
+	digest := digestOf(ref)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.images[digest] = program
+	return engine.Image{Ref: ref, Digest: digest, Size: 1 << 20, Platform: "linux/amd64"}, nil
+}
+
+func digestOf(ref string) string {
+	if _, digest, ok := strings.Cut(ref, "@"); ok {
+		return digest
+	}
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(ref)))
+}
+
+// Exits wakes at every change of any container.
+func (e *Engine) Exits(ctx context.Context) <-chan struct{} {
+	wake := make(chan struct{}, 1)
+	e.mu.Lock()
+	e.waiters[wake] = true
+	e.mu.Unlock()
+	context.AfterFunc(ctx, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.waiters, wake)
+		close(wake)
+	})
+	return wake
+}
+
+// wake is called with the lock held.
+func (e *Engine) wake() {
+	for waiter := range e.waiters {
+		select {
+		case waiter <- struct{}{}:
+		default: // one is waiting there already
+		}
+	}
+}
+
+// Output is a real file in the engine's folder.
+func (e *Engine) Output(id string) string { return filepath.Join(e.options.Dir, id) }
+
+// RemoveOutput removes it.
+func (e *Engine) RemoveOutput(id string) error {
+	if err := os.Remove(e.Output(id)); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
+// Outputs lists the folder.
+func (e *Engine) Outputs() ([]string, error) {
+	entries, err := os.ReadDir(e.options.Dir)
+	var ids []string
+	for _, entry := range entries {
+		ids = append(ids, entry.Name())
+	}
+	return ids, err
+}
+
+// Tasks names the prepared tasks and those of containers.
+func (e *Engine) Tasks(ctx context.Context) ([]string, error) {
+	if err := e.before(ctx, "Tasks", ""); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var tasks []string
+	for id := range e.tasks {
+		tasks = append(tasks, id)
+	}
+	for _, c := range e.containers {
+		tasks = append(tasks, c.spec.Task)
+	}
+	slices.Sort(tasks)
+	return slices.Compact(tasks), nil
+}

@@ -1,0 +1,109 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"slipway/engine"
+)
+
+const firstDynamicPort, lastDynamicPort = 32768, 60999
+
+// Prepare makes room for a task. Limits bind nothing here.
+func (e *Engine) Prepare(ctx context.Context, id string, _ engine.Limits) (string, error) {
+	if err := e.before(ctx, "Prepare", id); err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.prepare(id).network.Namespace, nil
+}
+
+func (e *Engine) prepare(id string) *task {
+	if e.tasks[id] == nil {
+		e.tasks[id] = &task{network: engine.Network{Namespace: "/fake/" + id}}
+	}
+	return e.tasks[id]
+}
+
+// Attach gives a task an address and ports that no other task has.
+func (e *Engine) Attach(ctx context.Context, id string, ports []engine.Port) (engine.Network, error) {
+	if err := e.before(ctx, "Attach", id); err != nil {
+		return engine.Network{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := e.prepare(id)
+	if t.attached {
+		return t.network, nil
+	}
+	given, err := e.givePorts(ports)
+	if err != nil {
+		return engine.Network{}, err
+	}
+	e.lastHost++
+	t.network.Address = fmt.Sprintf("10.87.%d.%d", e.lastHost/250%250, e.lastHost%250+2)
+	t.network.Ports = given
+	t.attached = true
+	return t.network, nil
+}
+
+func (e *Engine) givePorts(wanted []engine.Port) ([]engine.Port, error) {
+	given := slices.Clone(wanted)
+	for i, p := range given {
+		switch holder := e.holder(p, given[:i]); {
+		case p.Host == 0:
+			if given[i].Host = e.freePort(p, given); given[i].Host == 0 {
+				return nil, fmt.Errorf("%w: none of %d-%d is free", engine.ErrPortInUse, firstDynamicPort, lastDynamicPort)
+			}
+		case holder != "":
+			return nil, fmt.Errorf("%w: %d/%s is held by %s", engine.ErrPortInUse, p.Host, p.Protocol, holder)
+		}
+	}
+	return given, nil
+}
+
+// freePort goes round, so that a port that was given back is not given again at once.
+// It gives 0 when all are taken.
+func (e *Engine) freePort(p engine.Port, given []engine.Port) int {
+	for range lastDynamicPort - firstDynamicPort + 1 {
+		if e.lastPort++; e.lastPort > lastDynamicPort {
+			e.lastPort = firstDynamicPort
+		}
+		if p.Host = e.lastPort; e.holder(p, given) == "" {
+			return p.Host
+		}
+	}
+	return 0
+}
+
+// holder says who has the host port of p, or "".
+func (e *Engine) holder(p engine.Port, given []engine.Port) string {
+	if holds(given, p) {
+		return "the task itself"
+	}
+	for id, t := range e.tasks {
+		if holds(t.network.Ports, p) {
+			return "task " + id
+		}
+	}
+	return ""
+}
+
+func holds(ports []engine.Port, p engine.Port) bool {
+	return slices.ContainsFunc(ports, func(q engine.Port) bool {
+		return q.Host == p.Host && q.Host != 0 && q.Protocol == p.Protocol
+	})
+}
+
+// Detach gives address and ports back.
+func (e *Engine) Detach(ctx context.Context, id string) error {
+	if err := e.before(ctx, "Detach", id); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.tasks, id)
+	return nil
+}
