@@ -65,8 +65,9 @@ type Task struct {
 	Stop       bool        `json:"stop,omitempty"` // wanted stopped; otherwise running
 	StopCode   string      `json:"stopCode,omitempty"`
 	StopReason string      `json:"stopReason,omitempty"`
-	CPU        int         `json:"cpu,omitempty"`    // task-wide limit in units of 1/1024 of a core; 0: none
-	Memory     int         `json:"memory,omitempty"` // task-wide limit in MiB; 0: none
+	Recorded   Status      `json:"recorded,omitempty"` // how far the node once reported it: what has run is never run anew
+	CPU        int         `json:"cpu,omitempty"`      // task-wide limit in units of 1/1024 of a core; 0: none
+	Memory     int         `json:"memory,omitempty"`   // task-wide limit in MiB; 0: none
 	Containers []Container `json:"containers"`
 }
 
@@ -145,7 +146,8 @@ type Report struct {
 
 // ReportAck says that a report is written down.
 type ReportAck struct {
-	// Unknown are reported tasks that the control plane has no record of: the node may stop them.
+	// Unknown are reported tasks that the control plane has no record of, or has recorded as
+	// stopped while the node reports them alive: the node may stop them.
 	Unknown []string `json:"unknown,omitempty"`
 }
 

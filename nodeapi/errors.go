@@ -1,0 +1,66 @@
+package nodeapi
+
+import (
+	"log/slog"
+	"net/http"
+
+	"slipway/internal/errs"
+)
+
+// wireError is how an error travels: the kind decides, the message is for people.
+type wireError struct {
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+}
+
+var statusOf = map[errs.Kind]int{
+	errs.Internal:    http.StatusInternalServerError,
+	errs.Invalid:     http.StatusBadRequest,
+	errs.NotFound:    http.StatusNotFound,
+	errs.Conflict:    http.StatusConflict,
+	errs.Denied:      http.StatusForbidden,
+	errs.Throttled:   http.StatusTooManyRequests,
+	errs.Unsupported: http.StatusNotImplemented,
+	errs.Unavailable: http.StatusServiceUnavailable,
+}
+
+// toWire keeps the text of an internal error to the log of this side.
+func toWire(r *http.Request, err error) *wireError {
+	kind := errs.KindOf(err)
+	if kind == errs.Internal {
+		slog.Error("node request failed", "path", r.URL.Path, "error", err)
+		return &wireError{Kind: kind.String(), Message: "internal error of the control plane, told in its log"}
+	}
+	return &wireError{Kind: kind.String(), Message: err.Error()}
+}
+
+// remoteError is an error of the other side, of the same kind here as there.
+type remoteError struct {
+	cause   error
+	message string
+}
+
+func (e *remoteError) Error() string { return e.message }
+func (e *remoteError) Unwrap() error { return e.cause }
+
+func (e *wireError) asError() error {
+	cause, known := causes[e.Kind]
+	if !known {
+		cause = causes[errs.Internal.String()]
+	}
+	return &remoteError{cause, e.Message}
+}
+
+// causes holds one declared cause per kind, by the name it has on the wire.
+var causes = func() map[string]error {
+	m := map[string]error{}
+	for kind := range statusOf {
+		m[kind.String()] = errs.New(kind, kind.String())
+	}
+	return m
+}()
+
+var (
+	errUnreachable = errs.New(errs.Unavailable, "control plane not reachable")
+	errDeadLine    = errs.New(errs.Unavailable, "control plane is silent")
+)

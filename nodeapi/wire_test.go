@@ -1,0 +1,373 @@
+package nodeapi_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"slipway/internal/errs"
+	"slipway/nodeapi"
+)
+
+const token = "open sesame"
+
+// plane is a control plane made of three functions; one that is nil must not be called.
+type plane struct {
+	t       *testing.T
+	session func(context.Context, nodeapi.Hello, func(nodeapi.Frame) error) error
+	report  func(nodeapi.Report) (nodeapi.ReportAck, error)
+	output  func(string, nodeapi.Output) (nodeapi.OutputAck, error)
+}
+
+func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.Frame) error) error {
+	if p.session == nil {
+		p.t.Error("Session was called")
+		return nil
+	}
+	return p.session(ctx, h, send)
+}
+
+func (p *plane) Report(_ context.Context, r nodeapi.Report) (nodeapi.ReportAck, error) {
+	if p.report == nil {
+		p.t.Error("Report was called")
+		return nodeapi.ReportAck{}, nil
+	}
+	return p.report(r)
+}
+
+func (p *plane) Output(_ context.Context, node string, o nodeapi.Output) (nodeapi.OutputAck, error) {
+	if p.output == nil {
+		p.t.Error("Output was called")
+		return nodeapi.OutputAck{}, nil
+	}
+	return p.output(node, o)
+}
+
+func serve(t *testing.T, p *plane) *httptest.Server {
+	p.t = t
+	s := httptest.NewServer(nodeapi.NewHandler(p, token))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func connect(t *testing.T, p *plane) *nodeapi.Client {
+	s := serve(t, p)
+	return nodeapi.NewClient(s.URL, token, s.Client())
+}
+
+func TestSessionCarriesFramesInOrder(t *testing.T) {
+	hello := nodeapi.Hello{Node: "0123", Cluster: "default", CPU: 2048, Memory: 4096, Ports: []int{22}}
+	frames := []nodeapi.Frame{
+		{Welcome: &nodeapi.Welcome{Account: "123456789012", Region: "us-east-1"}},
+		{Complete: true, Tasks: []nodeapi.Task{{ID: "a", Containers: []nodeapi.Container{{Name: "web", StopTimeout: 7 * time.Second}}}}},
+		{Tasks: []nodeapi.Task{{ID: "a", Stop: true}}},
+	}
+	client := connect(t, &plane{session: func(ctx context.Context, h nodeapi.Hello, send func(nodeapi.Frame) error) error {
+		if !reflect.DeepEqual(h, hello) {
+			t.Errorf("hello arrives as %+v, want %+v", h, hello)
+		}
+		for _, f := range frames {
+			if err := send(f); err != nil {
+				return err
+			}
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}})
+
+	ctx, stop := context.WithCancel(t.Context())
+	var got []nodeapi.Frame
+	err := client.Session(ctx, hello, func(f nodeapi.Frame) error {
+		if got = append(got, f); len(got) == len(frames) {
+			stop()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("session ends with %v, want the caller's own end", err)
+	}
+	if !reflect.DeepEqual(got, frames) {
+		t.Errorf("frames arrive as %+v, want %+v", got, frames)
+	}
+}
+
+func TestReportAndOutputComeBackAcknowledged(t *testing.T) {
+	code := 143
+	report := nodeapi.Report{Node: "0123", Tasks: []nodeapi.TaskReport{{ID: "a", Status: nodeapi.Stopped,
+		Containers: []nodeapi.ContainerReport{{Name: "web", ExitCode: &code}}}}}
+	piece := nodeapi.Output{Task: "a", Container: "web", Offset: 10, Next: 14, Events: []nodeapi.Event{{Time: 5, Message: "<a>"}}}
+	client := connect(t, &plane{
+		report: func(r nodeapi.Report) (nodeapi.ReportAck, error) {
+			if !reflect.DeepEqual(r, report) {
+				t.Errorf("report arrives as %+v, want %+v", r, report)
+			}
+			return nodeapi.ReportAck{Unknown: []string{"a"}}, nil
+		},
+		output: func(node string, o nodeapi.Output) (nodeapi.OutputAck, error) {
+			if node != "0123" || !reflect.DeepEqual(o, piece) {
+				t.Errorf("output of %q arrives as %+v, want %+v", node, o, piece)
+			}
+			return nodeapi.OutputAck{Next: 14}, nil
+		},
+	})
+
+	if ack, err := client.Report(t.Context(), report); err != nil || !reflect.DeepEqual(ack.Unknown, []string{"a"}) {
+		t.Errorf("Report = %+v, %v, want task a unknown", ack, err)
+	}
+	if ack, err := client.Output(t.Context(), "0123", piece); err != nil || ack.Next != 14 {
+		t.Errorf("Output = %+v, %v, want next 14", ack, err)
+	}
+}
+
+func TestOnlyTheTokenOpens(t *testing.T) {
+	s := serve(t, &plane{}) // a call that gets through fails the test
+	for _, wrong := range []string{"", "open", "open sesame!", "Open Sesame"} {
+		client := nodeapi.NewClient(s.URL, wrong, s.Client())
+		_, reported := client.Report(t.Context(), nodeapi.Report{})
+		_, shipped := client.Output(t.Context(), "0123", nodeapi.Output{})
+		joined := client.Session(t.Context(), nodeapi.Hello{}, nil)
+		for _, err := range []error{reported, shipped, joined} {
+			if errs.KindOf(err) != errs.Denied {
+				t.Errorf("token %q: %v, want it denied", wrong, err)
+			}
+		}
+	}
+}
+
+func TestAnEmptyTokenLetsNobodyIn(t *testing.T) {
+	s := httptest.NewServer(nodeapi.NewHandler(&plane{t: t}, ""))
+	defer s.Close()
+	_, err := nodeapi.NewClient(s.URL, "", s.Client()).Report(t.Context(), nodeapi.Report{})
+	if errs.KindOf(err) != errs.Denied {
+		t.Errorf("Report = %v, want it denied", err)
+	}
+}
+
+func TestErrorsKeepTheirKind(t *testing.T) {
+	for _, kind := range []errs.Kind{errs.Invalid, errs.NotFound, errs.Conflict, errs.Denied, errs.Throttled, errs.Unsupported, errs.Unavailable} {
+		cause := fmt.Errorf("%w: x", errs.New(kind, "told"))
+		client := connect(t, &plane{
+			report:  func(nodeapi.Report) (nodeapi.ReportAck, error) { return nodeapi.ReportAck{}, cause },
+			session: func(context.Context, nodeapi.Hello, func(nodeapi.Frame) error) error { return cause },
+		})
+		_, reported := client.Report(t.Context(), nodeapi.Report{})
+		joined := client.Session(t.Context(), nodeapi.Hello{}, nil)
+		for _, err := range []error{reported, joined} {
+			if errs.KindOf(err) != kind || err.Error() != "told: x" {
+				t.Errorf("%v arrives as %q of kind %v", kind, err, errs.KindOf(err))
+			}
+		}
+	}
+}
+
+func TestInternalErrorsKeepTheirText(t *testing.T) {
+	client := connect(t, &plane{report: func(nodeapi.Report) (nodeapi.ReportAck, error) {
+		return nodeapi.ReportAck{}, errors.New("password is hunter2")
+	}})
+	_, err := client.Report(t.Context(), nodeapi.Report{})
+	if errs.KindOf(err) != errs.Internal || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Report = %v, want an internal error that tells nothing", err)
+	}
+}
+
+func TestAnErrorEndsASessionThatHasBegun(t *testing.T) {
+	gone := errs.New(errs.NotFound, "node was deregistered")
+	client := connect(t, &plane{session: func(_ context.Context, _ nodeapi.Hello, send func(nodeapi.Frame) error) error {
+		if err := send(nodeapi.Frame{Complete: true}); err != nil {
+			return err
+		}
+		return gone
+	}})
+	err := client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error { return nil })
+	if errs.KindOf(err) != errs.NotFound || err.Error() != gone.Error() {
+		t.Errorf("session ends with %v, want %v", err, gone)
+	}
+}
+
+func TestBadBodiesAreRefused(t *testing.T) {
+	s := serve(t, &plane{})
+	for _, c := range []struct{ path, body, want string }{
+		{"report", `{"node":`, "malformed request"},
+		{"report", `{"tasks":{}}`, "malformed request"},
+		{"report", `"` + strings.Repeat("x", 5<<20) + `"`, "request too large"},
+		{"output", `"` + strings.Repeat("x", 17<<20) + `"`, "request too large"},
+		{"session", `"` + strings.Repeat("x", 65<<10) + `"`, "request too large"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/node/v1/"+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), c.want) {
+			t.Errorf("%s with %.20s...: %s %s, want 400 and %q", c.path, c.body, resp.Status, text, c.want)
+		}
+	}
+}
+
+func TestACutLineIsWorthAnotherTry(t *testing.T) {
+	ended := make(chan struct{})
+	s := serve(t, &plane{session: func(ctx context.Context, _ nodeapi.Hello, send func(nodeapi.Frame) error) error {
+		defer close(ended)
+		if err := send(nodeapi.Frame{Complete: true}); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}})
+	client := nodeapi.NewClient(s.URL, token, s.Client())
+
+	err := client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error {
+		s.CloseClientConnections()
+		return nil
+	})
+	if errs.KindOf(err) != errs.Unavailable {
+		t.Errorf("session ends with %v, want it unavailable", err)
+	}
+	<-ended // the control plane's side ends as well
+	s.Close()
+	if _, err := client.Report(t.Context(), nodeapi.Report{}); errs.KindOf(err) != errs.Unavailable {
+		t.Errorf("Report to nobody = %v, want it unavailable", err)
+	}
+}
+
+func TestAnAnswerThatIsNotOursIsWorthAnotherTry(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "<html>bad gateway</html>", http.StatusBadGateway)
+	}))
+	defer proxy.Close()
+	_, err := nodeapi.NewClient(proxy.URL, token, nil).Report(t.Context(), nodeapi.Report{})
+	if errs.KindOf(err) != errs.Unavailable || !strings.Contains(err.Error(), "502") {
+		t.Errorf("Report = %v, want it unavailable and the status named", err)
+	}
+}
+
+func TestAQuietSessionStaysOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := dial(t, nodeapi.NewHandler(&plane{t: t, session: func(ctx context.Context, _ nodeapi.Hello, _ func(nodeapi.Frame) error) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}, token))
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		err := client.Session(ctx, nodeapi.Hello{}, func(f nodeapi.Frame) error {
+			t.Errorf("frame %+v arrives, want keep-alives kept to the wire", f)
+			return nil
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("session ends with %v, want it open for the whole hour", err)
+		}
+	})
+}
+
+func TestASilentLineIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := dial(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w, `{"complete":true}`)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}))
+		begin := time.Now()
+		err := client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error { return nil })
+		if errs.KindOf(err) != errs.Unavailable || !strings.Contains(err.Error(), "silent") {
+			t.Errorf("session ends with %v, want it unavailable for silence", err)
+		}
+		if waited := time.Since(begin); waited != 3*nodeapi.KeepAlive {
+			t.Errorf("gives up after %v, want three keep-alive periods", waited)
+		}
+	})
+}
+
+func TestASlowReceiverIsNotASilentLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := dial(t, nodeapi.NewHandler(&plane{t: t, session: func(_ context.Context, _ nodeapi.Hello, send func(nodeapi.Frame) error) error {
+			if err := send(nodeapi.Frame{Complete: true}); err != nil {
+				return err
+			}
+			return errs.New(errs.Conflict, "enough")
+		}}, token))
+		err := client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error {
+			time.Sleep(3*nodeapi.KeepAlive + time.Second)
+			return nil
+		})
+		if errs.KindOf(err) != errs.Conflict {
+			t.Errorf("session ends with %v, want what the control plane said", err)
+		}
+	})
+}
+
+func TestANodeThatTakesNothingLosesItsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended error
+		done := make(chan struct{})
+		client := dial(t, nodeapi.NewHandler(&plane{t: t, session: func(ctx context.Context, _ nodeapi.Hello, send func(nodeapi.Frame) error) error {
+			defer close(done)
+			for ended == nil {
+				ended = send(nodeapi.Frame{Tasks: []nodeapi.Task{{ID: strings.Repeat("x", 8<<10)}}})
+			}
+			return ended
+		}}, token))
+		hang := make(chan struct{})
+		go client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error { <-hang; return nil })
+		<-done
+		close(hang)
+		if ended == nil {
+			t.Error("sending to a node that reads nothing goes on, want an error")
+		}
+	})
+}
+
+// dial serves h over pipes in this process, so that a bubble's clock holds for both sides.
+func dial(t *testing.T, h http.Handler) *nodeapi.Client {
+	l := &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: h}
+	go server.Serve(l)
+	transport := &http.Transport{DialContext: l.dial}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		server.Close()
+	})
+	return nodeapi.NewClient("http://plane", token, &http.Client{Transport: transport})
+}
+
+// pipes is a listener whose connections are pipes.
+type pipes struct {
+	accept chan net.Conn
+	closed chan struct{}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.accept <- there:
+		return here, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.accept:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
