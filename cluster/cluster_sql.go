@@ -1,0 +1,81 @@
+package cluster
+
+import (
+	"database/sql"
+	"errors"
+
+	"slipway/store"
+)
+
+// insertCluster makes the cluster active and tells whether it was not so before.
+func insertCluster(tx *store.Tx, account, name string) (created bool, err error) {
+	changed, err := tx.Exec(`
+		insert into clusters (account, name, status, created) values ($1, $2, 'ACTIVE', $3)
+		on conflict (account, name) do update set status = 'ACTIVE', created = excluded.created
+		where clusters.status <> 'ACTIVE'`, account, name, store.Micros(tx.Now))
+	return changed > 0, err
+}
+
+func deactivateCluster(tx *store.Tx, account, name string) error {
+	_, err := tx.Exec(`update clusters set status = 'INACTIVE' where account = $1 and name = $2`, account, name)
+	return err
+}
+
+func clusterStatus(tx *store.Tx, account, name string) (status string, err error) {
+	if !namePattern.MatchString(name) {
+		return "", ErrNoCluster
+	}
+	err = tx.Row(`select status from clusters where account = $1 and name = $2`, account, name).Scan(&status)
+	if errors.Is(err, store.ErrNoRows) {
+		return "", ErrNoCluster
+	}
+	return status, err
+}
+
+func readCluster(tx *store.Tx, account, name string) (Cluster, error) {
+	if !namePattern.MatchString(name) {
+		return Cluster{}, ErrNoCluster
+	}
+	cluster := Cluster{Account: account, Name: name}
+	var created int64
+	err := tx.Row(`
+		select status, created,
+			(select count(*) from instances i where i.account = c.account and i.cluster in (c.name, '') and i.status = 'ACTIVE' and c.status = 'ACTIVE'),
+			(select count(*) from tasks t where t.account = c.account and t.cluster = c.name and t.status = 4),
+			(select count(*) from tasks t where t.account = c.account and t.cluster = c.name and t.status < 4)
+		from clusters c where account = $1 and name = $2`, account, name).
+		Scan(&cluster.Status, &created, &cluster.Instances, &cluster.Running, &cluster.Pending)
+	if errors.Is(err, store.ErrNoRows) {
+		return Cluster{}, ErrNoCluster
+	}
+	cluster.Created = store.Time(created)
+	return cluster, err
+}
+
+func clusterNames(tx *store.Tx, account, after string, limit int) (names []string, err error) {
+	err = tx.Each(`select name from clusters where account = $1 and name > $2 and status = 'ACTIVE' order by name limit $3`,
+		[]any{account, after, limit}, intoStrings(&names))
+	return names, err
+}
+
+// exists tells whether a query finds anything.
+func exists(tx *store.Tx, query string, args ...any) (bool, error) {
+	var one int
+	err := tx.Row(query+` limit 1`, args...).Scan(&one)
+	if errors.Is(err, store.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// intoStrings scans rows of one text.
+func intoStrings(list *[]string) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return err
+		}
+		*list = append(*list, s)
+		return nil
+	}
+}

@@ -1,0 +1,97 @@
+// Package cluster is the room of containers at work: clusters, task definitions, the
+// nodes that run containers, and tasks from their placement to their end.
+//
+// It decides what should run where and writes down what the nodes say is so; it runs
+// nothing itself. It keeps no images and no logs: for those it has the small
+// interfaces Images and Logs.
+package cluster
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"sync"
+	"time"
+
+	"slipway/internal/loop"
+	"slipway/nodeapi"
+	"slipway/store"
+)
+
+// Images knows the images of Slipway's own registry.
+type Images interface {
+	// Find tells where account's containers get the image that a definition calls name, if it
+	// is in our own registry: the zero Image if it is not. An image that should be there and is
+	// missing has a Ref and no Digest.
+	Find(ctx context.Context, account, name string) (Image, error)
+	// Login returns a short-lived login with which a node pulls ref for account.
+	Login(ctx context.Context, account, ref string) (nodeapi.Login, error)
+}
+
+// Image is where an image of our own registry is pulled from.
+type Image struct {
+	Ref    string `json:"ref,omitempty"`    // "host:port/name:tag"
+	Digest string `json:"digest,omitempty"` // what the tag stands for now: "sha256:..."
+}
+
+// Logs keeps what containers print.
+type Logs interface {
+	// Write keeps a piece of output of one of account's containers in the stream o.Log. What was
+	// kept before is not kept twice. It returns the byte from which the output should go on.
+	Write(ctx context.Context, account string, o nodeapi.Output) (next int64, err error)
+}
+
+// Config is what a Control is made of.
+type Config struct {
+	Account  string // the root account: it has the default cluster, and the nodes are its own
+	Region   string
+	Registry string // host:port of our own registry, as nodes see it
+	Images   Images
+	Logs     Logs
+
+	KeepAlive   time.Duration // a session proves that it is alive this often; 0: 10 s
+	KeepStopped time.Duration // a stopped task can be described this long; 0: 24 h
+}
+
+// Control is the control plane of all clusters. It holds no state of its own, so any number
+// of servers can have one over the same database.
+type Control struct {
+	db      *store.DB
+	config  Config
+	placing sync.Mutex
+}
+
+//go:embed schema
+var schema embed.FS
+
+// New brings the tables up to date and makes the root account's default cluster, unless it has
+// been there before.
+func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
+	if config.KeepAlive == 0 {
+		config.KeepAlive = 10 * time.Second
+	}
+	if config.KeepStopped == 0 {
+		config.KeepStopped = 24 * time.Hour
+	}
+	files, err := fs.Sub(schema, "schema")
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx, "cluster", files); err != nil {
+		return nil, err
+	}
+	c := &Control{db: db, config: config}
+	return c, db.Update(ctx, func(tx *store.Tx) error {
+		_, err := insertCluster(tx, config.Account, DefaultCluster)
+		return err
+	})
+}
+
+// Run keeps the room tidy until ctx ends: it notices sessions that died with their server,
+// and forgets what has been over for long.
+func (c *Control) Run(ctx context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { loop.Run(ctx, "cluster.stale", c.config.KeepAlive, nil, c.dropStale) })
+	loops.Go(func() { loop.Run(ctx, "cluster.prune", c.config.KeepStopped/24, nil, c.prune) })
+	loops.Wait()
+}

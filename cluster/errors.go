@@ -1,0 +1,47 @@
+package cluster
+
+import (
+	"fmt"
+
+	"slipway/internal/errs"
+)
+
+// What this room can fail with.
+var (
+	ErrNoCluster        = errs.New(errs.NotFound, "cluster not found")
+	ErrInactiveCluster  = errs.New(errs.Conflict, "the cluster is inactive")
+	ErrClusterInUse     = errs.New(errs.Conflict, "the cluster has active tasks")
+	ErrClusterHasNodes  = errs.New(errs.Conflict, "the cluster has active instances")
+	ErrNoInstances      = errs.New(errs.Conflict, "the cluster has no instances")
+	ErrNoDefinition     = errs.New(errs.NotFound, "task definition not found")
+	ErrNoRevision       = errs.New(errs.Invalid, "task definition revision missing")
+	ErrInactiveRevision = errs.New(errs.Conflict, "the task definition is inactive")
+	ErrNoTask           = errs.New(errs.NotFound, "task not found")
+	ErrNoResource       = errs.New(errs.NotFound, "resource not found")
+	ErrDefinition       = errs.New(errs.Invalid, "invalid task definition")
+	ErrInvalid          = errs.New(errs.Invalid, "invalid parameter")
+	ErrTokenReused      = errs.New(errs.Conflict, "client token used with other parameters")
+	ErrNode             = errs.New(errs.Invalid, "invalid node")
+	ErrReport           = errs.New(errs.Invalid, "invalid report")
+	ErrReplaced         = errs.New(errs.Conflict, "a newer session of the same node took over")
+	errSessionLost      = errs.New(errs.Unavailable, "the session was ended, join again")
+)
+
+// explained is a declared cause whose text is all of the explanation, and not a prefix to it.
+type explained struct {
+	cause error
+	text  string
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.cause }
+
+func explain(cause error, format string, args ...any) error {
+	return &explained{cause, fmt.Sprintf(format, args...)}
+}
+
+// TokenReusedError is ErrTokenReused with the tasks that the token stands for.
+type TokenReusedError struct{ Tasks []string }
+
+func (*TokenReusedError) Error() string { return ErrTokenReused.Error() }
+func (*TokenReusedError) Unwrap() error { return ErrTokenReused }

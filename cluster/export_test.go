@@ -1,0 +1,11 @@
+package cluster
+
+import "context"
+
+// The passes of the loops, for tests that do not wait for them.
+func (c *Control) DropStale(ctx context.Context) error { return c.dropStale(ctx) }
+func (c *Control) Prune(ctx context.Context) error     { return c.prune(ctx) }
+
+var Merge = merge
+
+func (s Spec) Check(region string) error { return s.check(region) }

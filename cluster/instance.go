@@ -1,0 +1,114 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"slipway/cluster/placement"
+	"slipway/nodeapi"
+	"slipway/store"
+)
+
+// Instance is a node as a member of a cluster.
+type Instance struct {
+	ID         string
+	Account    string
+	Cluster    string // "" serves every cluster of the account
+	Status     string // Active
+	Registered time.Time
+	Version    string // of its agent
+	Engine     string
+	CPU        int // offered
+	Memory     int
+	Ports      []int // not offered, of either protocol
+	Attributes map[string]string
+	Joins      int64 // how often it has joined
+	Connected  bool
+	Changed    time.Time // when it was connected or disconnected last
+	Held       []Held
+	Taken      []placement.Port // host ports of its tasks, asked for or given
+	Tags       []Tag
+}
+
+// Held is what the tasks of one cluster in one state hold of a node.
+type Held struct {
+	Cluster string
+	Status  nodeapi.Status // below STOPPED: what has stopped holds nothing
+	Tasks   int
+	CPU     int
+	Memory  int
+}
+
+// Remaining is what is left of the node: what it offers without what is held.
+func (i Instance) Remaining() placement.Node {
+	n := placement.Node{ID: i.ID, Ready: i.Connected && i.Status == Active, CPU: i.CPU, Memory: i.Memory, Taken: i.Taken}
+	for _, h := range i.Held {
+		n.CPU -= h.CPU
+		n.Memory -= h.Memory
+	}
+	for _, port := range i.Ports {
+		n = n.Take(placement.Need{Ports: []placement.Port{{Number: port, Protocol: "tcp"}, {Number: port, Protocol: "udp"}}})
+	}
+	return n
+}
+
+// Tasks counts the tasks of a cluster on the node: those that run, and those on their way to it.
+func (i Instance) Tasks(cluster string) (running, pending int) {
+	for _, h := range i.Held {
+		switch {
+		case h.Cluster != cluster:
+		case h.Status == nodeapi.Running:
+			running += h.Tasks
+		case h.Status < nodeapi.Running:
+			pending += h.Tasks
+		}
+	}
+	return running, pending
+}
+
+// Instances describes nodes of a cluster, in the order of their ids as given, and tells which are not there.
+func (c *Control) Instances(ctx context.Context, account, cluster string, ids []string) (found []Instance, missing []string, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		if _, err := clusterStatus(tx, account, cluster); err != nil {
+			return err
+		}
+		rows, err := readInstances(tx, account, cluster, ids)
+		if err != nil {
+			return err
+		}
+		found, missing = inOrder(ids, rows, func(i Instance) string { return i.ID })
+		for i := range found {
+			if found[i].Tags, err = tagsOf(tx, account, "container-instance/"+found[i].ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return found, missing, err
+}
+
+// ListInstances names the nodes of a cluster that are in the given state; "" is any.
+func (c *Control) ListInstances(ctx context.Context, account, cluster, status string, page Page) (ids []string, next string, err error) {
+	name := fmt.Sprintf("instances/%s/%s/%s", account, cluster, status)
+	return list(ctx, c.db, page, name, itself, func(tx *store.Tx, after string, limit int) ([]string, error) {
+		if _, err := clusterStatus(tx, account, cluster); err != nil {
+			return nil, err
+		}
+		return instanceIDs(tx, account, cluster, status, after, limit)
+	})
+}
+
+// inOrder sorts rows by the order of ids, and tells which ids have no row.
+func inOrder[T any](ids []string, rows []T, id func(T) string) (found []T, missing []string) {
+	for _, want := range ids {
+		at := slices.IndexFunc(rows, func(row T) bool { return id(row) == want })
+		if at < 0 {
+			missing = append(missing, want)
+			continue
+		}
+		found = append(found, rows[at])
+	}
+	return found, missing
+}

@@ -1,0 +1,229 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"slipway/cluster/placement"
+	"slipway/events"
+	"slipway/internal/ids"
+	"slipway/nodeapi"
+	"slipway/store"
+)
+
+// MaxPerCall is how many tasks one call can start.
+const MaxPerCall = 10
+
+// Run is what RunTask and StartTask are asked for.
+type Run struct {
+	Cluster       string
+	Definition    Ref
+	Count         int      // RunTask: how many
+	Nodes         []string // StartTask: one on each of these instances
+	Overrides     Overrides
+	Group         string // "": "family:" and the family
+	StartedBy     string
+	Launch        string // EC2, EXTERNAL; "": EC2
+	Tags          []Tag
+	PropagateTags bool   // those of the definition too
+	Token         string // RunTask: the same token and request start nothing anew; "": no token
+}
+
+// Started is what came of a Run: the tasks that have a node, and if they are fewer than asked
+// for, why the nodes took no more.
+type Started struct {
+	Tasks   []Task
+	Refused []placement.Refusal
+}
+
+// RunTask starts tasks on the first nodes that have room for them. When it returns they are
+// recorded with their nodes, and will run once, whatever happens to this server.
+func (c *Control) RunTask(ctx context.Context, account string, r Run) (Started, error) {
+	if r.Count < 1 || r.Count > MaxPerCall {
+		return Started{}, explain(ErrInvalid, "count: %d is not between 1 and %d.", r.Count, MaxPerCall)
+	}
+	return c.start(ctx, account, r)
+}
+
+// StartTask starts one task on each of the named nodes, and on no other.
+func (c *Control) StartTask(ctx context.Context, account string, r Run) (Started, error) {
+	switch {
+	case len(r.Nodes) == 0:
+		return Started{}, explain(ErrInvalid, "Container instances cannot be empty.")
+	case len(r.Nodes) > MaxPerCall:
+		return Started{}, explain(ErrInvalid, "containerInstances: %d are more than %d.", len(r.Nodes), MaxPerCall)
+	}
+	return c.start(ctx, account, r)
+}
+
+func (c *Control) start(ctx context.Context, account string, r Run) (started Started, err error) {
+	if err := r.check(); err != nil {
+		return Started{}, err
+	}
+	var known bool
+	var d Definition
+	err = c.db.View(ctx, func(tx *store.Tx) (err error) {
+		if started, known, err = redeem(tx, account, r); known || err != nil {
+			return err
+		}
+		if err := needCluster(tx, account, r.Cluster); err != nil {
+			return err
+		}
+		d, err = needDefinition(tx, account, r.Definition)
+		return err
+	})
+	if known || err != nil {
+		return started, err
+	}
+	model, err := c.model(ctx, d, r)
+	if err != nil {
+		return Started{}, err
+	}
+	// The database lets only one of two placements over the same nodes commit, and the other starts
+	// over: waiting here for one's turn is less work.
+	c.placing.Lock()
+	defer c.placing.Unlock()
+	err = c.db.Update(ctx, func(tx *store.Tx) (err error) {
+		started, err = c.commit(tx, r, model)
+		return err
+	})
+	return started, err
+}
+
+// commit places the tasks and records all that goes with them, unless the same request did so a moment ago.
+func (c *Control) commit(tx *store.Tx, r Run, model Task) (Started, error) {
+	earlier, known, err := redeem(tx, model.Account, r)
+	if known || err != nil {
+		return earlier, err
+	}
+	started, err := c.place(tx, r, model)
+	if err != nil || len(started.Tasks) == 0 {
+		return started, err // nothing came of it, so the token is still good
+	}
+	return started, c.record(tx, r, started)
+}
+
+func (r Run) check() error {
+	overrides, err := json.Marshal(r.Overrides)
+	switch {
+	case err != nil:
+		return err
+	case len(overrides) > maxOverrides:
+		return explain(ErrInvalid, "Container Overrides length must be at most %d", maxOverrides)
+	case len(r.StartedBy) > 128 || !printable(r.StartedBy):
+		return explain(ErrInvalid, "startedBy: %q is not of up to 128 printable characters.", r.StartedBy)
+	case len(r.Group) > 255 || !printable(r.Group):
+		return explain(ErrInvalid, "group: %q is not of up to 255 printable characters.", r.Group)
+	case strings.HasPrefix(r.Group, "service:"):
+		return explain(ErrInvalid, "group: %q begins with service:, which is kept for the tasks of services.", r.Group)
+	case len(r.Token) > 64 || !printable(r.Token):
+		return explain(ErrInvalid, "clientToken: %q is not of up to 64 printable characters.", r.Token)
+	}
+	return checkTags(r.Tags)
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// model is the task that a Run makes copies of: all that can be known before there is a node.
+func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err error) {
+	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Overrides: r.Overrides, Tags: r.Tags}
+	replaceEmpty(&t.Group, "family:"+d.Family)
+	replaceEmpty(&t.Launch, "EC2")
+	if r.PropagateTags {
+		t.Tags = union(r.Tags, d.Tags)
+	}
+	if t.Spec, err = d.Spec.with(r.Overrides); err != nil {
+		return Task{}, err
+	}
+	if err := t.Spec.check(c.config.Region); err != nil {
+		return Task{}, explain(ErrInvalid, "With the overrides, %s", err)
+	}
+	need := t.Spec.Need()
+	t.CPU, t.Memory = need.CPU, need.Memory
+	t.Images, err = c.pin(ctx, d.Account, t.Spec)
+	return t, err
+}
+
+// pin finds the images of our own registry, by what their tags stand for now.
+func (c *Control) pin(ctx context.Context, account string, s Spec) ([]Image, error) {
+	images := make([]Image, len(s.Containers))
+	for i, container := range s.Containers {
+		image, err := c.config.Images.Find(ctx, account, container.Image)
+		if err != nil {
+			return nil, fmt.Errorf("find image %s: %w", container.Image, err)
+		}
+		images[i] = image
+	}
+	return images, nil
+}
+
+// place chooses nodes for copies of model and inserts them.
+func (c *Control) place(tx *store.Tx, r Run, model Task) (Started, error) {
+	if err := needCluster(tx, model.Account, model.Cluster); err != nil {
+		return Started{}, err
+	}
+	if err := stillActive(tx, model.Account, model.Ref); err != nil {
+		return Started{}, err
+	}
+	instances, err := readInstances(tx, model.Account, model.Cluster, r.Nodes)
+	if err != nil {
+		return Started{}, err
+	}
+	if len(instances) == 0 && r.Nodes == nil {
+		return Started{}, ErrNoInstances
+	}
+	chosen, refused := choose(instances, r, model.Spec.Need())
+	started := Started{Refused: refused}
+	for _, node := range chosen {
+		t := model
+		t.ID, t.Node, t.Created = ids.Hex(16), node, tx.Now
+		t.Seen = nodeapi.TaskReport{ID: t.ID, Status: nodeapi.Pending}
+		t.Connected = true
+		started.Tasks = append(started.Tasks, t)
+		if err := insertTask(tx, t, model.Spec.Need().Ports); err != nil {
+			return Started{}, err
+		}
+		tx.Touch(nodeTopic(node))
+	}
+	return started, nil
+}
+
+func choose(instances []Instance, r Run, need placement.Need) ([]string, []placement.Refusal) {
+	nodes := make([]placement.Node, len(instances))
+	for i, instance := range instances {
+		nodes[i] = instance.Remaining()
+	}
+	if r.Nodes != nil {
+		return placement.Start(nodes, need, r.Nodes)
+	}
+	return placement.Plan(nodes, need, r.Count)
+}
+
+// record keeps what goes with the tasks of a Run: its token, their tags and the events.
+func (c *Control) record(tx *store.Tx, r Run, started Started) error {
+	if err := keepToken(tx, r, started); err != nil {
+		return err
+	}
+	for _, t := range started.Tasks {
+		if err := setTags(tx, t.Account, "task/"+t.ID, t.Tags); err != nil {
+			return err
+		}
+	}
+	for _, t := range started.Tasks {
+		if err := events.Append(tx, t.Account, "task.pending", c.taskARN(t), taskFact(t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func replaceEmpty(s *string, by string) {
+	if *s == "" {
+		*s = by
+	}
+}

@@ -1,0 +1,197 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"time"
+
+	"slipway/events"
+	"slipway/internal/ids"
+	"slipway/nodeapi"
+	"slipway/store"
+)
+
+var _ nodeapi.ControlPlane = (*Control)(nil)
+
+// nodeTopic is touched whenever something else is wanted of a node, or another session took it over.
+func nodeTopic(node string) string { return "node:" + node }
+
+// Session joins a node and tells it what is wanted of it, until ctx ends. It fails with
+// ErrReplaced when the same node has joined anew, with ErrNode for a hello that makes no sense,
+// with ErrNoCluster or ErrInactiveCluster when the node wants to serve such a cluster, and with
+// what send failed with.
+func (c *Control) Session(ctx context.Context, hello nodeapi.Hello, send func(nodeapi.Frame) error) error {
+	if err := checkHello(hello); err != nil {
+		return err
+	}
+	wake, stop := c.db.Watch(nodeTopic(hello.Node)) // before the first look, so that no wake is missed
+	defer stop()
+	s := &session{c: c, node: hello.Node, id: ids.Hex(8), send: send, sent: map[string]bool{}}
+	if err := c.join(ctx, hello, s.id); err != nil {
+		return err
+	}
+	defer s.leave(ctx)
+	return s.run(ctx, wake)
+}
+
+func checkHello(h nodeapi.Hello) error {
+	switch {
+	case !idPattern.MatchString(h.Node):
+		return fmt.Errorf("%w: id %q is not of 32 hexadecimal digits", ErrNode, h.Node)
+	case h.CPU <= 0 || h.Memory <= 0:
+		return fmt.Errorf("%w: it offers cpu %d and memory %d, and both must be above 0", ErrNode, h.CPU, h.Memory)
+	case !printable(h.Version + h.Engine):
+		return fmt.Errorf("%w: version %q or engine %q is not printable", ErrNode, h.Version, h.Engine)
+	}
+	return nil
+}
+
+// join makes id the node's only session.
+func (c *Control) join(ctx context.Context, hello nodeapi.Hello, id string) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		if hello.Cluster != "" {
+			if err := needCluster(tx, c.config.Account, hello.Cluster); err != nil {
+				return fmt.Errorf("%w: %s", err, hello.Cluster)
+			}
+		}
+		if err := upsertInstance(tx, c.config.Account, hello, id); err != nil {
+			return err
+		}
+		tx.Touch(nodeTopic(hello.Node)) // an older session finds out
+		return c.tellInstance(tx, "instance.connected", hello.Node, hello.Cluster)
+	})
+}
+
+func (c *Control) tellInstance(tx *store.Tx, kind, node, cluster string) error {
+	return events.Append(tx, c.config.Account, kind, node, map[string]string{"cluster": cluster})
+}
+
+// session is one long-lived line to a node.
+type session struct {
+	c    *Control
+	node string
+	id   string
+	send func(nodeapi.Frame) error
+	sent map[string]bool // by task: whether it was told to stop
+}
+
+func (s *session) run(ctx context.Context, wake <-chan struct{}) error {
+	if err := s.tell(ctx, true); err != nil {
+		return ended(ctx, err)
+	}
+	alive := time.NewTicker(s.c.config.KeepAlive)
+	defer alive.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+			err = s.tell(ctx, false)
+		case <-alive.C:
+			err = s.beat(ctx)
+		}
+		if err != nil {
+			return ended(ctx, err)
+		}
+	}
+}
+
+// ended is the error a session ends with: none when its context did it.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// tell sends the tasks that are wanted otherwise than was said, or all of them.
+func (s *session) tell(ctx context.Context, complete bool) error {
+	tasks, err := s.changes(ctx)
+	if err != nil {
+		return err
+	}
+	frame := nodeapi.Frame{Complete: complete}
+	if complete {
+		frame.Welcome = &nodeapi.Welcome{Account: s.c.config.Account, Region: s.c.config.Region, Registry: s.c.config.Registry}
+	}
+	for _, t := range tasks {
+		wanted, err := s.c.wanted(ctx, t)
+		if err != nil {
+			return err
+		}
+		frame.Tasks = append(frame.Tasks, wanted)
+		s.sent[t.ID] = t.Wanted.Stop
+	}
+	if !complete && len(frame.Tasks) == 0 {
+		return nil
+	}
+	return s.send(frame)
+}
+
+// changes returns the tasks of the node that have not stopped and of which something else is wanted than was said.
+func (s *session) changes(ctx context.Context) (tasks []Task, err error) {
+	err = s.c.db.View(ctx, func(tx *store.Tx) error {
+		tasks = nil
+		if err := s.check(tx); err != nil {
+			return err
+		}
+		wanted, err := wantedOn(tx, s.c.config.Account, s.node)
+		if err != nil {
+			return err
+		}
+		maps.DeleteFunc(s.sent, func(id string, _ bool) bool { _, still := wanted[id]; return !still })
+		var changed []string
+		for id, stop := range wanted {
+			if said, ok := s.sent[id]; !ok || said != stop {
+				changed = append(changed, id)
+			}
+		}
+		if len(changed) > 0 {
+			tasks, err = readTasks(tx, `t.id in `+store.In(1, len(changed)), anys(changed)...)
+		}
+		return err
+	})
+	return tasks, err
+}
+
+// check fails once the session is no longer the node's.
+func (s *session) check(tx *store.Tx) error {
+	var now string
+	if err := tx.Row(`select session from instances where id = $1`, s.node).Scan(&now); err != nil {
+		return err
+	}
+	switch now {
+	case s.id:
+		return nil
+	case "":
+		return errSessionLost // it was taken for dead
+	}
+	return ErrReplaced
+}
+
+// beat shows the node and everybody else that the line is alive.
+func (s *session) beat(ctx context.Context) error {
+	err := s.c.db.Update(ctx, func(tx *store.Tx) error {
+		if err := s.check(tx); err != nil {
+			return err
+		}
+		return stillSeen(tx, s.node, s.id)
+	})
+	if err != nil {
+		return err
+	}
+	return s.send(nodeapi.Frame{})
+}
+
+// leave marks the node disconnected, unless a newer session has it.
+func (s *session) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err := s.c.db.Update(ctx, func(tx *store.Tx) error { return s.c.drop(tx, s.node, s.id) })
+	if err != nil {
+		slog.Warn("a node left and could not be marked as disconnected; it will be when its session is stale", "node", s.node, "error", err)
+	}
+}

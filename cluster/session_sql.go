@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"slipway/nodeapi"
+	"slipway/store"
+)
+
+func upsertInstance(tx *store.Tx, account string, h nodeapi.Hello, session string) error {
+	ports := slices.Compact(slices.Sorted(slices.Values(h.Ports)))
+	portsText, err1 := json.Marshal(ports)
+	attributes, err2 := json.Marshal(h.Attributes)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`
+		insert into instances (id, account, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, seen, changed)
+		values ($1, $2, $3, 'ACTIVE', $4, $5, $6, $7, $8, $9, $10, 1, $11, $4, $4)
+		on conflict (id) do update set cluster = excluded.cluster, version = excluded.version, engine = excluded.engine,
+			cpu = excluded.cpu, memory = excluded.memory, ports = excluded.ports, attributes = excluded.attributes,
+			joins = instances.joins + 1, session = excluded.session, seen = excluded.seen, changed = excluded.changed`,
+		h.Node, account, h.Cluster, store.Micros(tx.Now), h.Version, h.Engine, h.CPU, h.Memory, string(portsText), string(attributes), session)
+	return err
+}
+
+func stillSeen(tx *store.Tx, node, session string) error {
+	_, err := tx.Exec(`update instances set seen = $3 where id = $1 and session = $2`, node, session, store.Micros(tx.Now))
+	return err
+}
+
+// disconnect ends a session in the record, if it is still the node's.
+func disconnect(tx *store.Tx, node, session string) (cluster string, left bool, err error) {
+	err = tx.Row(`update instances set session = '', changed = $3 where id = $1 and session = $2 returning cluster`,
+		node, session, store.Micros(tx.Now)).Scan(&cluster)
+	if errors.Is(err, store.ErrNoRows) {
+		return "", false, nil
+	}
+	return cluster, err == nil, err
+}
+
+// staleSessions returns the sessions that were not seen since then, by node.
+func staleSessions(tx *store.Tx, since time.Time) (map[string]string, error) {
+	stale := map[string]string{}
+	err := tx.Each(`select id, session from instances where session <> '' and seen < $1`, []any{store.Micros(since)}, func(rows *sql.Rows) error {
+		var node, session string
+		err := rows.Scan(&node, &session)
+		stale[node] = session
+		return err
+	})
+	return stale, err
+}
+
+// wantedOn tells for every task of a node that has not stopped whether it is wanted stopped.
+func wantedOn(tx *store.Tx, account, node string) (map[string]bool, error) {
+	wanted := map[string]bool{}
+	err := tx.Each(`select id, desired from tasks where account = $1 and node = $2 and status < 8`, []any{account, node}, func(rows *sql.Rows) error {
+		var id string
+		var desired nodeapi.Status
+		err := rows.Scan(&id, &desired)
+		wanted[id] = desired == nodeapi.Stopped
+		return err
+	})
+	return wanted, err
+}

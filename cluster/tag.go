@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"slipway/internal/arn"
+	"slipway/store"
+)
+
+// Tag is a word of the customer's on a resource.
+type Tag struct{ Key, Value string }
+
+// MaxTags is how many tags a resource can have.
+const MaxTags = 50
+
+// Tag sets tags of the resource, an ARN of this room; others that it has stay.
+func (c *Control) Tag(ctx context.Context, account, resource string, tags []Tag) error {
+	if err := checkTags(tags); err != nil {
+		return err
+	}
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		key, err := taggable(tx, account, resource)
+		if err != nil {
+			return err
+		}
+		if err := setTags(tx, account, key, tags); err != nil {
+			return err
+		}
+		all, err := tagsOf(tx, account, key)
+		if len(all) > MaxTags {
+			return explain(ErrInvalid, "%d tags are more than a resource can have, %d.", len(all), MaxTags)
+		}
+		return err
+	})
+}
+
+// Untag takes tags away. Those it does not have do no harm.
+func (c *Control) Untag(ctx context.Context, account, resource string, keys []string) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		key, err := taggable(tx, account, resource)
+		if err != nil {
+			return err
+		}
+		return deleteTags(tx, account, key, keys)
+	})
+}
+
+// Tags returns the tags of a resource, by key.
+func (c *Control) Tags(ctx context.Context, account, resource string) (tags []Tag, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		key, err := taggable(tx, account, resource)
+		if err != nil {
+			return err
+		}
+		tags, err = tagsOf(tx, account, key)
+		return err
+	})
+	return tags, err
+}
+
+func checkTags(tags []Tag) error {
+	seen := map[string]bool{}
+	for _, t := range tags {
+		switch {
+		case t.Key == "":
+			return explain(ErrInvalid, "A tag has no key.")
+		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
+			return explain(ErrInvalid, "Tag key %q begins with aws:, which is reserved.", t.Key)
+		case seen[t.Key]:
+			return explain(ErrInvalid, "Tag key %q is given twice.", t.Key)
+		case strings.ContainsRune(t.Key+t.Value, 0):
+			return explain(ErrInvalid, "Tag %q holds a NUL byte.", t.Key)
+		}
+		seen[t.Key] = true
+	}
+	if len(tags) > MaxTags {
+		return explain(ErrInvalid, "%d tags are more than a resource can have, %d.", len(tags), MaxTags)
+	}
+	return nil
+}
+
+// taggable finds the resource that an ARN names and returns the name under which its tags are kept.
+func taggable(tx *store.Tx, account, resource string) (string, error) {
+	a, err := arn.Parse(resource)
+	if err != nil || a.Service != "ecs" {
+		return "", explain(ErrInvalid, "%q is not the ARN of a cluster, task, container instance or task definition.", resource)
+	}
+	if a.Account != account {
+		return "", ErrNoResource
+	}
+	kind, name := a.ResourceID()
+	switch kind {
+	case "cluster":
+		return "cluster/" + name, present(clusterStatus(tx, account, name))
+	case "task-definition":
+		ref, err := ParseRef(name)
+		if err != nil || ref.Revision == 0 {
+			return "", ErrNoResource
+		}
+		return "task-definition/" + ref.String(), present(readDefinition(tx, account, ref))
+	case "task", "container-instance":
+		cluster, id, _ := strings.Cut(name, "/")
+		if kind == "task" {
+			return "task/" + id, someOf(tasksByID(tx, account, cluster, []string{id}))
+		}
+		return "container-instance/" + id, someOf(readInstances(tx, account, cluster, []string{id}))
+	}
+	return "", explain(ErrInvalid, "Resources of type %q have no tags.", kind)
+}
+
+func present(_ any, err error) error {
+	if errors.Is(err, ErrNoCluster) || errors.Is(err, ErrNoDefinition) {
+		return ErrNoResource
+	}
+	return err
+}
+
+func someOf[T any](found []T, err error) error {
+	if err == nil && len(found) == 0 {
+		return ErrNoResource
+	}
+	return err
+}
+
+// union is tags, and those of more whose keys tags has not.
+func union(tags, more []Tag) []Tag {
+	all := slices.Clone(tags)
+	for _, t := range more {
+		if !slices.ContainsFunc(tags, func(own Tag) bool { return own.Key == t.Key }) {
+			all = append(all, t)
+		}
+	}
+	return all
+}

@@ -1,0 +1,63 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"slipway/nodeapi"
+)
+
+// wanted is what the node is told of a task.
+func (c *Control) wanted(ctx context.Context, t Task) (nodeapi.Task, error) {
+	w := nodeapi.Task{
+		ID: t.ID, ARN: c.taskARN(t), Cluster: t.Cluster, Family: t.Family, Revision: t.Revision,
+		Stop: t.Wanted.Stop, StopCode: t.Wanted.StopCode, StopReason: t.Wanted.StopReason,
+		CPU: t.Spec.CPU, Memory: t.Spec.Memory,
+	}
+	for i := range t.Spec.Containers {
+		container := wantedContainer(t, i)
+		if container.Ref != "" && !t.Wanted.Stop {
+			login, err := c.config.Images.Login(ctx, t.Account, container.Ref)
+			if err != nil {
+				return w, err
+			}
+			container.Login = &login
+		}
+		w.Containers = append(w.Containers, container)
+	}
+	return w, nil
+}
+
+func wantedContainer(t Task, i int) nodeapi.Container {
+	s, image, log := t.Spec.Containers[i], t.Images[i], logOf(t, t.Spec.Containers[i])
+	w := nodeapi.Container{
+		Name: s.Name, Image: s.Image, Ref: image.Ref, Digest: image.Digest,
+		Essential: s.Essential, Entrypoint: s.Entrypoint, Command: s.Command,
+		User: s.User, WorkingDir: s.WorkingDir, Hostname: s.Hostname,
+		CPU: s.CPU, Memory: deref(s.Memory), MemoryReservation: deref(s.MemoryReservation),
+		StopTimeout: defaultStopTime * time.Second, Log: &log,
+	}
+	if s.StopTimeout != nil {
+		w.StopTimeout = time.Duration(*s.StopTimeout) * time.Second
+	}
+	for _, v := range s.Env {
+		w.Env = append(w.Env, v.Name+"="+v.Value)
+	}
+	for _, p := range s.Ports {
+		w.Ports = append(w.Ports, nodeapi.Port{Container: p.Container, Host: p.Host, Protocol: p.Protocol})
+	}
+	return w
+}
+
+// logOf says where a container's output goes. Without a log configuration it is kept all the
+// same, under the cluster's name.
+func logOf(t Task, s ContainerSpec) nodeapi.Log {
+	if s.Log == nil {
+		return nodeapi.Log{Group: "/slipway/" + t.Cluster, Stream: t.Family + "/" + s.Name + "/" + t.ID, CreateGroup: true}
+	}
+	log := nodeapi.Log{Group: s.Log.Options["awslogs-group"], Stream: t.ID + "/" + s.Name, CreateGroup: s.Log.Options["awslogs-create-group"] == "true"}
+	if prefix := s.Log.Options["awslogs-stream-prefix"]; prefix != "" {
+		log.Stream = prefix + "/" + s.Name + "/" + t.ID
+	}
+	return log
+}
