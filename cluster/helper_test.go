@@ -8,6 +8,7 @@ import (
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
 	"slipway/events"
+	"slipway/nodeapi"
 	"slipway/store"
 	"slipway/store/storetest"
 )
@@ -135,4 +136,15 @@ func wantEqual[T comparable](t *testing.T, what string, got, want T) {
 	if got != want {
 		t.Errorf("%s is %v, want %v", what, got, want)
 	}
+}
+
+func clusterHello(name byte, serves string) nodeapi.Hello {
+	hello := clustertest.Hello(name, 1024, 1024)
+	hello.Cluster = serves
+	return hello
+}
+
+func (w world) joins(hello nodeapi.Hello) *clustertest.Node {
+	w.Helper()
+	return clustertest.Join(w.T, w.Control, hello)
 }
