@@ -41,8 +41,8 @@ func readCluster(tx *store.Tx, account, name string) (Cluster, error) {
 	err := tx.Row(`
 		select status, created,
 			(select count(*) from instances i where i.account = c.account and i.cluster in (c.name, '') and i.status = 'ACTIVE' and c.status = 'ACTIVE'),
-			(select count(*) from tasks t where t.account = c.account and t.cluster = c.name and t.status = 4),
-			(select count(*) from tasks t where t.account = c.account and t.cluster = c.name and t.status < 4)
+			(select count(*) from tasks t where t.account = c.account and t.cluster = c.name and t.status < 8 and t.status = 4),
+			(select count(*) from tasks t where t.account = c.account and t.cluster = c.name and t.status < 8 and t.status < 4)
 		from clusters c where account = $1 and name = $2`, account, name).
 		Scan(&cluster.Status, &created, &cluster.Instances, &cluster.Running, &cluster.Pending)
 	if errors.Is(err, store.ErrNoRows) {

@@ -76,7 +76,10 @@ create table tasks (
 	settled bigint not null -- when it was seen stopped
 );
 create index tasks_of_cluster on tasks (account, cluster, id);
-create index tasks_on_node on tasks (account, node) where status < 8;
+-- What a placement and a session read of live tasks, without touching their rows.
+create index tasks_held on tasks (account, node, cluster, status, cpu, memory) where status < 8;
+create index tasks_wanted on tasks (account, node, desired, id, status) where status < 8;
+create index tasks_ports on tasks (account, node) where status < 8 and (ports <> '' or bound <> '');
 create index tasks_over on tasks (settled) where status = 8;
 
 create table run_tokens (

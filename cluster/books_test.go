@@ -1,0 +1,132 @@
+package cluster_test
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"slipway/cluster"
+	"slipway/cluster/clustertest"
+	"slipway/cluster/placement"
+	"slipway/nodeapi"
+	"slipway/store"
+	"slipway/store/storetest"
+)
+
+// books is a second account of what the nodes hold, kept by hand.
+type books struct {
+	world
+	nodes []*clustertest.Node
+	sizes []nodeapi.Hello
+	tasks []*entry
+}
+
+type entry struct {
+	id, node string
+	need     placement.Need
+	stopped  bool
+}
+
+// Whatever is run, stopped and reported, in any order: what is left of a node is what it offers
+// without what its tasks hold that have not stopped, and never below nothing.
+func TestTheBooksBalance(t *testing.T) {
+	checks := flag.Lookup("rapid.checks").Value
+	if usual := checks.String(); usual == "100" { // a round is thirty transactions: let few do
+		checks.Set("20")
+		t.Cleanup(func() { checks.Set(usual) })
+	}
+	storetest.Each(t, func(outer *testing.T, db *store.DB) {
+		w := newWorld(outer, db)
+		round := 0
+		rapid.Check(outer, func(t *rapid.T) {
+			round++
+			b := &books{world: w}
+			cluster := fmt.Sprint("books-", round)
+			b.create(cluster)
+			for i := range rapid.IntRange(1, 3).Draw(t, "nodes") {
+				hello := clustertest.Hello(byte('a'+i), rapid.IntRange(1, 400).Draw(t, "cpu"), rapid.IntRange(1, 400).Draw(t, "memory"))
+				hello.Node, hello.Cluster = fmt.Sprintf("%032x", round*10+i), cluster
+				b.sizes, b.nodes = append(b.sizes, hello), append(b.nodes, b.joins(hello))
+			}
+			t.Repeat(map[string]func(*rapid.T){
+				"run":    func(t *rapid.T) { b.run(t, cluster) },
+				"stop":   func(t *rapid.T) { b.stop(t, cluster) },
+				"report": b.report,
+				"":       func(t *rapid.T) { b.balance(t, cluster) },
+			})
+			for _, n := range b.nodes {
+				n.Leave()
+			}
+		})
+	})
+}
+
+func (b *books) run(t *rapid.T, name string) {
+	spec := web()
+	c := &spec.Containers[0]
+	c.CPU, c.Memory = rapid.IntRange(0, 150).Draw(t, "cpu"), new(rapid.IntRange(6, 150).Draw(t, "memory"))
+	if port := rapid.IntRange(0, 3).Draw(t, "port"); port > 0 {
+		c.Ports = []cluster.PortSpec{{Container: 80, Host: 8000 + port, Protocol: "tcp"}}
+	}
+	run := cluster.Run{Cluster: name, Definition: b.register("books", spec), Count: rapid.IntRange(1, 4).Draw(t, "count")}
+	started, err := b.RunTask(b.Context(), account, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(started.Tasks) < run.Count && len(started.Refused) != len(b.nodes) {
+		t.Fatalf("%d of %d placed, and only %v refused", len(started.Tasks), run.Count, started.Refused)
+	}
+	for _, task := range started.Tasks {
+		b.tasks = append(b.tasks, &entry{task.ID, task.Node, spec.Need(), false})
+	}
+}
+
+func (b *books) stop(t *rapid.T, name string) {
+	if len(b.tasks) == 0 {
+		t.Skip("there is no task")
+	}
+	task := rapid.SampledFrom(b.tasks).Draw(t, "task")
+	if _, err := b.StopTask(b.Context(), account, name, task.id, "test"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *books) report(t *rapid.T) {
+	if len(b.tasks) == 0 {
+		t.Skip("there is no task")
+	}
+	task := rapid.SampledFrom(b.tasks).Draw(t, "task")
+	status := nodeapi.Status(rapid.IntRange(int(nodeapi.Provisioning), int(nodeapi.Stopped)).Draw(t, "status"))
+	if _, err := b.Report(b.Context(), nodeapi.Report{Node: task.node, Tasks: []nodeapi.TaskReport{{ID: task.id, Status: status}}}); err != nil {
+		t.Fatal(err)
+	}
+	task.stopped = task.stopped || status == nodeapi.Stopped
+}
+
+func (b *books) balance(t *rapid.T, name string) {
+	for _, hello := range b.sizes {
+		found, _, err := b.Instances(b.Context(), account, name, []string{hello.Node})
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := found[0].Remaining()
+		cpu, memory, ports := hello.CPU, hello.Memory, []placement.Port{{Number: 22, Protocol: "tcp"}, {Number: 22, Protocol: "udp"}}
+		for _, task := range b.tasks {
+			if task.node == hello.Node && !task.stopped {
+				cpu, memory, ports = cpu-task.need.CPU, memory-task.need.Memory, append(ports, task.need.Ports...)
+			}
+		}
+		if left.CPU != cpu || left.Memory != memory || cpu < 0 || memory < 0 {
+			t.Fatalf("node %s has cpu %d and memory %d left, want %d and %d", hello.Node, left.CPU, left.Memory, cpu, memory)
+		}
+		order := func(a, b placement.Port) int { return a.Number - b.Number }
+		slices.SortStableFunc(left.Taken, order)
+		slices.SortStableFunc(ports, order)
+		if !slices.Equal(left.Taken, ports) || len(slices.Compact(ports)) != len(left.Taken) {
+			t.Fatalf("node %s has the ports %v taken, want %v, each once", hello.Node, left.Taken, ports)
+		}
+	}
+}

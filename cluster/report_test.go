@@ -1,0 +1,161 @@
+package cluster_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"slipway/cluster"
+	"slipway/cluster/clustertest"
+	"slipway/nodeapi"
+)
+
+func TestReportsMayComeTwiceAndLate(t *testing.T) {
+	each(t, func(w world) {
+		node := w.join('a', 1024, 1024)
+		id := w.runs(w.register("web", web()), 1)[0].ID
+		wanted := node.Task(id, false)
+		running, exited := clustertest.Running(wanted), clustertest.Exited(wanted, 7)
+
+		for _, report := range []nodeapi.TaskReport{exited, running, exited, running} {
+			if ack := node.Report(report); len(ack.Unknown) > 0 {
+				w.Fatalf("unknown: %v", ack.Unknown)
+			}
+		}
+		over := w.task(id)
+		wantEqual(w.T, "status", over.Seen.Status, nodeapi.Stopped)
+		wantEqual(w.T, "exit code", *over.Container(0).ExitCode, 7)
+		if !over.Seen.StartedAt.Equal(running.StartedAt) || over.Container(0).RuntimeID == "" {
+			w.Errorf("what only the late report knew is lost: %+v", over.Seen)
+		}
+		if got := w.happened(id); !slices.Equal(got, []string{"task.pending", "task.stopped"}) {
+			w.Errorf("events %v", got)
+		}
+	})
+}
+
+func TestANodeSpeaksOnlyOfItsOwnTasks(t *testing.T) {
+	each(t, func(w world) {
+		owner, other := w.join('a', 1024, 1024), w.join('b', 1024, 1024)
+		id := w.runs(w.register("web", web()), 1)[0].ID
+		never := strings.Repeat("0", 32)
+
+		ack := other.Report(nodeapi.TaskReport{ID: id, Status: nodeapi.Stopped}, nodeapi.TaskReport{ID: never, Status: nodeapi.Running}, nodeapi.TaskReport{ID: "\x00", Status: nodeapi.Running})
+		if !slices.Equal(ack.Unknown, []string{id, never, "\x00"}) {
+			w.Errorf("unknown are %q", ack.Unknown)
+		}
+		wantEqual(w.T, "status", w.task(id).Seen.Status, nodeapi.Pending)
+		owner.Run(id)
+		wantEqual(w.T, "status", w.task(id).Seen.Status, nodeapi.Running)
+	})
+}
+
+func TestAReportOfNoState(t *testing.T) {
+	each(t, func(w world) {
+		_, err := w.Report(w.Context(), nodeapi.Report{Node: "a", Tasks: []nodeapi.TaskReport{{ID: "x", Status: 9}}})
+		wantText(w.T, err, cluster.ErrReport, "state 9")
+	})
+}
+
+func TestContainersThatWereNotAskedForAreNotRecorded(t *testing.T) {
+	each(t, func(w world) {
+		node := w.join('a', 1024, 1024)
+		id := w.runs(w.register("web", web()), 1)[0].ID
+		report := clustertest.Running(node.Task(id, false))
+		report.Containers = append(report.Containers, nodeapi.ContainerReport{Name: "stranger", Status: nodeapi.Running})
+		node.Report(report)
+		wantEqual(w.T, "containers", len(w.task(id).Seen.Containers), 1)
+	})
+}
+
+// A task that fails before it has containers is stopped with all of its containers.
+func TestATaskWhoseImageCannotBePulled(t *testing.T) {
+	each(t, func(w world) {
+		spec := web()
+		spec.Containers = append(spec.Containers, cluster.ContainerSpec{Name: "side", Image: "side", Memory: new(10)})
+		node := w.join('a', 1024, 1024)
+		id := w.runs(w.register("web", spec), 1)[0].ID
+		node.Report(nodeapi.TaskReport{ID: id, Status: nodeapi.Stopped, StopCode: "TaskFailedToStart", StopReason: "CannotPullContainerError: example.com/web:1: not found",
+			Containers: []nodeapi.ContainerReport{{Name: "web", Status: nodeapi.Stopped, Reason: "CannotPullContainerError: example.com/web:1: not found"}}})
+		over := w.task(id)
+		code, _ := over.Stop()
+		wantEqual(w.T, "stop code", code, "TaskFailedToStart")
+		wantEqual(w.T, "the other container", over.Container(1).Status, nodeapi.Stopped)
+		wantEqual(w.T, "cpu that is back", w.instance(node.ID).Remaining().CPU, 1024)
+	})
+}
+
+// A node tells its story in reports, each knowing all that the one before knew. However they are
+// shuffled and repeated, what is merged in the end is the last of them.
+func TestMergedReportsAreTheLastOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		story := anyStory(t)
+		order := rapid.Permutation(story).Draw(t, "order")
+		again := rapid.SliceOfN(rapid.SampledFrom(story), 0, 5).Draw(t, "again")
+
+		known := nodeapi.TaskReport{ID: "t", Status: nodeapi.Pending}
+		for _, report := range slices.Concat(order, again) {
+			known = cluster.Merge(known, report)
+		}
+		if last := cluster.Merge(story[len(story)-1], story[len(story)-1]); !reflect.DeepEqual(known, last) {
+			t.Fatalf("merged %+v\nthe last report is %+v", known, last)
+		}
+	})
+}
+
+// anyStory is what a node may report of a task of two containers, in the order it happened.
+func anyStory(t *rapid.T) (story []nodeapi.TaskReport) {
+	at := time.Unix(1_700_000_000, 0).UTC()
+	now := nodeapi.TaskReport{ID: "t", Status: nodeapi.Pending, Containers: []nodeapi.ContainerReport{{Name: "a", Status: nodeapi.Pending}, {Name: "b", Status: nodeapi.Pending}}}
+	for len(story) == 0 || now.Status < nodeapi.Stopped && len(story) < 8 {
+		now.Containers = slices.Clone(now.Containers)
+		now.Status = nodeapi.Status(rapid.IntRange(int(now.Status), int(nodeapi.Stopped)).Draw(t, "status"))
+		for i := range now.Containers {
+			c := &now.Containers[i]
+			if c.Status == nodeapi.Stopped {
+				continue
+			}
+			c.Status = nodeapi.Status(rapid.IntRange(int(c.Status), int(nodeapi.Stopped)).Draw(t, "container"))
+			if c.RuntimeID == "" && rapid.Bool().Draw(t, "created") {
+				c.RuntimeID, c.Digest, c.Ports = "id-"+c.Name, "sha256:1", []nodeapi.Port{{Container: 80, Host: 1000 + i, Protocol: "tcp"}}
+			}
+			if c.Status == nodeapi.Stopped {
+				c.ExitCode, c.Reason = new(rapid.IntRange(0, 255).Draw(t, "code")), rapid.SampledFrom([]string{"", "OutOfMemoryError"}).Draw(t, "reason")
+			}
+		}
+		if now.StartedAt.IsZero() && rapid.Bool().Draw(t, "started") {
+			now.StartedAt, now.PullStartedAt, now.Address = at, at, "10.0.0.1"
+		}
+		if now.Status == nodeapi.Stopped {
+			now.StoppedAt, now.StopCode, now.StopReason = at, "EssentialContainerExited", "it ended"
+		}
+		story = append(story, now)
+	}
+	return story
+}
+
+func TestOutputGoesWhereTheDefinitionSays(t *testing.T) {
+	each(t, func(w world) {
+		owner, other := w.join('a', 1024, 1024), w.join('b', 1024, 1024)
+		id := w.runs(w.register("web", web()), 1)[0].ID
+		piece := nodeapi.Output{Task: id, Container: "web", Log: nodeapi.Log{Group: "/of/somebody/else"}, Offset: 5, Next: 8, Events: []nodeapi.Event{{Time: 1, Message: "hi"}}}
+
+		ack, err := w.Output(w.Context(), owner.ID, piece)
+		if err != nil || ack.Next != 8 {
+			w.Fatalf("ack %+v, error %v", ack, err)
+		}
+		kept := w.logs.Kept()
+		if len(kept) != 1 || kept[0].Log != (nodeapi.Log{Group: "/slipway/default", Stream: "web/web/" + id, CreateGroup: true}) || kept[0].Events[0].Message != "hi" {
+			w.Errorf("kept %+v", kept)
+		}
+		_, err = w.Output(w.Context(), other.ID, piece)
+		wantErr(w.T, err, cluster.ErrNoTask)
+		piece.Container = "stranger"
+		_, err = w.Output(w.Context(), owner.ID, piece)
+		wantText(w.T, err, cluster.ErrNoTask, "stranger")
+	})
+}
