@@ -25,6 +25,7 @@ var (
 	ErrStart     = errs.New(errs.Invalid, "cannot start container")  // the process itself: no such file, not executable
 	ErrPortInUse = errs.New(errs.Conflict, "host port in use")
 	ErrNotFound  = errs.New(errs.NotFound, "container not found")
+	ErrInUse     = errs.New(errs.Conflict, "in use")
 	// ErrUnavailable is an engine that cannot serve now: it starts, or starts again. Try again.
 	ErrUnavailable = errs.New(errs.Unavailable, "container engine unavailable")
 )

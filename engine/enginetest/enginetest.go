@@ -37,7 +37,7 @@ type Body struct {
 func Run(t *testing.T, b Body) {
 	for _, story := range []struct {
 		name string
-		tell func(*testing.T, Body)
+		tell func(*testing.T, *Body)
 		real bool
 	}{
 		{"a program runs to its end", runsToItsEnd, false},
@@ -63,7 +63,7 @@ func Run(t *testing.T, b Body) {
 		if story.real && !b.Real {
 			continue
 		}
-		t.Run(story.name, func(t *testing.T) { story.tell(t, b) })
+		t.Run(story.name, func(t *testing.T) { story.tell(t, &b) })
 	}
 }
 
@@ -71,14 +71,14 @@ func Run(t *testing.T, b Body) {
 type Task struct {
 	t  *testing.T
 	e  engine.Engine
-	b  Body
+	b  *Body
 	ID string
 }
 
 var taskNumber atomic.Int64
 
 // NewTask makes room for a task of containers of b's image.
-func NewTask(t *testing.T, b Body) *Task {
+func NewTask(t *testing.T, b *Body) *Task {
 	t.Helper()
 	task := &Task{t: t, e: b.Engine, b: b, ID: ids.Hex(16)}
 	t.Cleanup(task.remove)

@@ -15,7 +15,7 @@ import (
 	"slipway/engine"
 )
 
-func stopSignal(t *testing.T, b Body) {
+func stopSignal(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	c := task.Run("main", "wait")
 	c.Prints("waiting")
@@ -24,7 +24,7 @@ func stopSignal(t *testing.T, b Body) {
 	c.Prints("got SIGTERM")
 }
 
-func portsAnswer(t *testing.T, b Body) {
+func portsAnswer(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	network, err := b.Engine.Attach(task.ctx(), task.ID, []engine.Port{
 		{Container: 8080, Protocol: "tcp"}, {Container: 8081, Protocol: "udp"},
@@ -78,7 +78,7 @@ func datagram(t *testing.T, address string) string {
 	return string(buf[:must(conn.Read(buf))(t)])
 }
 
-func sharedNetwork(t *testing.T, b Body) {
+func sharedNetwork(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	task.Run("server", "serve", "8080", "next door")
 	client := task.Run("client", "get", "http://127.0.0.1:8080/")
@@ -86,7 +86,7 @@ func sharedNetwork(t *testing.T, b Body) {
 	want(t, "answer", client.Printed(), "next door\n")
 }
 
-func tasksReachEachOther(t *testing.T, b Body) {
+func tasksReachEachOther(t *testing.T, b *Body) {
 	server, client := NewTask(t, b), NewTask(t, b)
 	network, err := b.Engine.Attach(server.ctx(), server.ID, []engine.Port{{Container: 8080, Protocol: "tcp"}})
 	server.check(err)
@@ -106,7 +106,7 @@ func tasksReachEachOther(t *testing.T, b Body) {
 	want(t, "its own published port", self.Printed(), "over the bridge\n")
 }
 
-func contained(t *testing.T, b Body) {
+func contained(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	seen := task.Run("main", "show").Facts()
 	want(t, "pid", seen.Pid, 1)
@@ -136,7 +136,7 @@ func contained(t *testing.T, b Body) {
 	}
 }
 
-func overrides(t *testing.T, b Body) {
+func overrides(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	spec := task.Spec("main", "show")
 	spec.Env = []string{"COLOR=blue", "PATH=/bin"}
@@ -169,7 +169,7 @@ func overrides(t *testing.T, b Body) {
 	want(t, "output", entry.Printed(), "mine\n")
 }
 
-func filesGiven(t *testing.T, b Body) {
+func filesGiven(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	network, err := b.Engine.Attach(task.ctx(), task.ID, nil)
 	task.check(err)
@@ -187,7 +187,7 @@ func filesGiven(t *testing.T, b Body) {
 	}
 }
 
-func limits(t *testing.T, b Body) {
+func limits(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	spec := task.Spec("forks", "fork", "50")
 	spec.PidsLimit = 20 // the threads of a Go program count too

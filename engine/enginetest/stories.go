@@ -11,7 +11,7 @@ import (
 	"slipway/engine"
 )
 
-func runsToItsEnd(t *testing.T, b Body) {
+func runsToItsEnd(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	spec := task.Spec("main", "print", "hello", "then", "exit", "3")
 	task.check(b.Engine.Create(task.ctx(), spec))
@@ -32,7 +32,7 @@ func runsToItsEnd(t *testing.T, b Body) {
 	want(t, "output", c.Printed(), "hello\n")
 }
 
-func signals(t *testing.T, b Body) {
+func signals(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	polite := task.Run("polite", "wait", "7")
 	polite.Prints("waiting")
@@ -59,7 +59,7 @@ func signals(t *testing.T, b Body) {
 	own.Prints("got SIGUSR1")
 }
 
-func outOfMemory(t *testing.T, b Body) {
+func outOfMemory(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	spec := task.Spec("greedy", "eat", "200")
 	spec.MemoryLimit = 64 << 20
@@ -71,7 +71,7 @@ func outOfMemory(t *testing.T, b Body) {
 	want(t, "killed for memory", task.RunSpec(spec).Exit(0).OOMKilled, false)
 }
 
-func foundAgain(t *testing.T, b Body) {
+func foundAgain(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	network, err := b.Engine.Attach(task.ctx(), task.ID, []engine.Port{{Container: 80, Protocol: "tcp"}})
 	task.check(err)
@@ -97,7 +97,7 @@ func foundAgain(t *testing.T, b Body) {
 	going.Prints("got SIGTERM")
 }
 
-func repeated(t *testing.T, b Body) {
+func repeated(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	twice := func(call func() error) {
 		t.Helper()
@@ -128,7 +128,7 @@ func repeated(t *testing.T, b Body) {
 	wantError(t, e.Start(ctx, spec.ID), engine.ErrNotFound, spec.ID)
 }
 
-func leavesNothing(t *testing.T, b Body) {
+func leavesNothing(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	ctx, e := task.ctx(), b.Engine
 	_, err := e.Attach(ctx, task.ID, []engine.Port{{Container: 80, Protocol: "tcp"}})
@@ -163,7 +163,7 @@ func hasOutput(t *testing.T, task *Task, id string) bool {
 	return slices.Contains(outputs, id)
 }
 
-func outputComplete(t *testing.T, b Body) {
+func outputComplete(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	const size = 3 << 20
 	flood := task.Run("flood", "print", "begin", "then", "flood", strconv.Itoa(size), "then", "exit", "1")
@@ -174,7 +174,7 @@ func outputComplete(t *testing.T, b Body) {
 	}
 }
 
-func woken(t *testing.T, b Body) {
+func woken(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	c := task.Run("main", "wait")
 	c.Prints("waiting")
@@ -187,7 +187,7 @@ func woken(t *testing.T, b Body) {
 	}
 }
 
-func refusals(t *testing.T, b Body) {
+func refusals(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	spec := task.Spec("missing")
 	spec.Entrypoint = []string{"/missing/program"}
@@ -210,14 +210,14 @@ func refusals(t *testing.T, b Body) {
 	wantError(t, b.Engine.Create(task.ctx(), spec), engine.ErrCreate, "nosuchuser")
 }
 
-func unknownImage(t *testing.T, b Body) {
+func unknownImage(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	unknown := strings.TrimSuffix(b.Image, ":latest") + "-unknown:nope"
 	_, err := b.Engine.Pull(task.ctx(), unknown, b.Login)
 	wantError(t, err, engine.ErrPull, unknown)
 }
 
-func portsGivenOnce(t *testing.T, b Body) {
+func portsGivenOnce(t *testing.T, b *Body) {
 	any80 := engine.Port{Container: 80, Protocol: "tcp"}
 	first, second, third := NewTask(t, b), NewTask(t, b), NewTask(t, b)
 	one, err := b.Engine.Attach(first.ctx(), first.ID, []engine.Port{any80, {Container: 81, Protocol: "tcp"}})

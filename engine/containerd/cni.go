@@ -1,0 +1,109 @@
+package containerd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+
+	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/invoke"
+	types "github.com/containernetworking/cni/pkg/types/100"
+
+	"slipway/engine"
+)
+
+// cni runs the plugins bridge, host-local and, where there are ports, portmap. Loopback and
+// masquerading it leaves to us: each would be one more process for every task.
+type cni struct {
+	plugins  *libcni.CNIConfig
+	name     string
+	bridge   map[string]any
+	portmap  map[string]any
+	cacheDir string
+}
+
+func newCNI(o Options, subnet netip.Prefix, run string) cni {
+	cache := filepath.Join(run, "cni")
+	return cni{
+		plugins:  libcni.NewCNIConfigWithCacheDir(o.CNI, cache, pluginExec{&invoke.DefaultExec{RawExec: &invoke.RawExec{}}}),
+		cacheDir: cache,
+		name:     o.Bridge,
+		bridge: map[string]any{
+			"type": "bridge", "bridge": o.Bridge, "isGateway": true, "isDefaultGateway": true, "hairpinMode": true,
+			"ipam": map[string]any{
+				"type":    "host-local",
+				"ranges":  [][]map[string]string{{{"subnet": subnet.Masked().String()}}},
+				"dataDir": filepath.Join(run, "addresses"), // with the boot's end its leases end
+			},
+		},
+		portmap: map[string]any{"type": "portmap", "capabilities": map[string]bool{"portMappings": true}},
+	}
+}
+
+// pluginExec lets plugins find iptables where our own environment does not name its folder.
+type pluginExec struct{ *invoke.DefaultExec }
+
+func (p pluginExec) ExecPlugin(ctx context.Context, plugin string, stdin []byte, environ []string) ([]byte, error) {
+	return p.DefaultExec.ExecPlugin(ctx, plugin, stdin, append(environ, "PATH="+searchPath()))
+}
+
+func (c cni) list(ports []engine.Port) (*libcni.NetworkConfigList, error) {
+	plugins := []map[string]any{c.bridge}
+	if len(ports) > 0 {
+		plugins = append(plugins, c.portmap)
+	}
+	text, err := json.Marshal(map[string]any{"cniVersion": "1.0.0", "name": c.name, "plugins": plugins})
+	if err != nil {
+		return nil, err
+	}
+	return libcni.ConfListFromBytes(text)
+}
+
+func (c cni) call(task, namespace string, ports []engine.Port) (*libcni.NetworkConfigList, *libcni.RuntimeConf, error) {
+	list, err := c.list(ports)
+	mappings := make([]map[string]any, len(ports))
+	for i, p := range ports {
+		mappings[i] = map[string]any{"hostPort": p.Host, "containerPort": p.Container, "protocol": p.Protocol}
+	}
+	return list, &libcni.RuntimeConf{
+		ContainerID:    task,
+		NetNS:          namespace,
+		IfName:         "eth0",
+		CapabilityArgs: map[string]any{"portMappings": mappings},
+		CacheDir:       c.cacheDir,
+	}, err
+}
+
+// add plugs the namespace in and tells its address.
+func (c cni) add(ctx context.Context, task, namespace string, ports []engine.Port) (string, error) {
+	list, conf, err := c.call(task, namespace, ports)
+	if err != nil {
+		return "", err
+	}
+	answer, err := c.plugins.AddNetworkList(ctx, list, conf)
+	if err != nil {
+		return "", err
+	}
+	result, err := types.NewResultFromResult(answer)
+	if err != nil {
+		return "", err
+	}
+	for _, ip := range result.IPs {
+		return ip.Address.IP.String(), nil
+	}
+	return "", fmt.Errorf("the network plugins gave no address to %s", task)
+}
+
+// del takes out what add put in, as far as it is there.
+func (c cni) del(ctx context.Context, task, namespace string, ports []engine.Port) error {
+	if !isNamespace(namespace) {
+		namespace = "" // gone with all that was in it; leases and rules are not
+	}
+	list, conf, err := c.call(task, namespace, ports)
+	if err != nil {
+		return err
+	}
+	return c.plugins.DelNetworkList(ctx, list, conf)
+}

@@ -1,0 +1,317 @@
+package containerd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/containerd/containerd/api/services/tasks/v1"
+	runcoptions "github.com/containerd/containerd/api/types/runc/options"
+	"github.com/containerd/containerd/v2/core/containers"
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/containerd/typeurl/v2"
+	"github.com/moby/sys/signal"
+	"github.com/opencontainers/go-digest"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"slipway/engine"
+)
+
+var nothing = &emptypb.Empty{}
+
+// Labels that containers carry in containerd.
+const (
+	idLabel     = "slipway.id"
+	taskLabel   = "slipway.task"
+	nameLabel   = "slipway.name"
+	digestLabel = "slipway.digest"
+	stopLabel   = "slipway.stop-signal"
+)
+
+// Create makes the container's record first, which keeps its snapshot from being collected and
+// lets List find what a crash leaves, then its snapshot, and then a process that waits.
+func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
+	if err := checkTask(s.Task); err != nil {
+		return err
+	}
+	defer e.containers.lock(s.ID)()
+	ctx = e.context(ctx)
+	err := e.create(ctx, s)
+	if errdefs.IsAlreadyExists(err) {
+		c, seeErr := e.see(ctx, s.ID)
+		if seeErr != nil || c.State != engine.Creating {
+			return seeErr
+		}
+		if err = e.remove(ctx, s.ID); err == nil {
+			err = e.create(ctx, s)
+		}
+	}
+	if err != nil {
+		return createError(s, errors.Join(err, e.uncreate(context.WithoutCancel(ctx), s.ID)))
+	}
+	return nil
+}
+
+// uncreate takes away a container that never ran, with the output that nobody wrote.
+func (e *Engine) uncreate(ctx context.Context, id string) error {
+	output := e.Output(id)
+	if info, err := os.Stat(output); err == nil && info.Size() == 0 {
+		if err := os.Remove(output); err != nil {
+			return err
+		}
+	}
+	return e.remove(ctx, id)
+}
+
+func (e *Engine) create(ctx context.Context, s engine.Spec) error {
+	img, err := e.imageOf(ctx, s.Image)
+	if err != nil {
+		return err
+	}
+	record, err := e.record(ctx, s, img)
+	if err != nil {
+		return err
+	}
+	if _, err := e.client.ContainerService().Create(ctx, record); err != nil {
+		return err
+	}
+	rootfs, err := e.client.SnapshotService(snapshotter).Prepare(ctx, record.SnapshotKey, img.rootfs)
+	if err != nil {
+		return err
+	}
+	_, err = e.client.TaskService().Create(ctx, &tasks.CreateTaskRequest{
+		ContainerID: record.ID,
+		Rootfs:      mount.ToProto(rootfs),
+		Stdout:      "file://" + e.Output(s.ID),
+		Stderr:      "file://" + e.Output(s.ID),
+	})
+	return errgrpc.ToNative(err)
+}
+
+func (e *Engine) imageOf(ctx context.Context, i engine.Image) (*image, error) {
+	e.images.mu.Lock()
+	known := e.images.known[i.Digest]
+	e.images.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	img, err := e.present(ctx, digest.Digest(i.Digest))
+	if img == nil && err == nil {
+		err = fmt.Errorf("%s is not here; pull it first", i.Digest)
+	}
+	return img, err
+}
+
+// record is the container as containerd keeps it.
+func (e *Engine) record(ctx context.Context, s engine.Spec, img *image) (containers.Container, error) {
+	spec, err := e.ociSpec(ctx, s, img)
+	if err != nil {
+		return containers.Container{}, err
+	}
+	mounts, err := e.folder(s.ID).make(s)
+	if err != nil {
+		return containers.Container{}, err
+	}
+	spec.Mounts = append(spec.Mounts, mounts...)
+	specAny, err := typeurl.MarshalAny(spec)
+	if err != nil {
+		return containers.Container{}, err
+	}
+	runcAny, err := typeurl.MarshalAny(&runcoptions.Options{Root: filepath.Join(e.run, "runc")})
+	if err != nil {
+		return containers.Container{}, err
+	}
+	key := keyOf(s.ID)
+	return containers.Container{
+		ID:          key,
+		Image:       s.Image.Ref,
+		Runtime:     containers.RuntimeInfo{Name: "io.containerd.runc.v2", Options: runcAny},
+		Spec:        specAny,
+		Snapshotter: snapshotter,
+		SnapshotKey: key,
+		Labels: map[string]string{
+			idLabel: s.ID, taskLabel: s.Task, nameLabel: s.Name, digestLabel: s.Image.Digest,
+			stopLabel: firstOf(s.StopSignal, img.config.Config.StopSignal, "SIGTERM"),
+		},
+	}, nil
+}
+
+// createError names what went wrong; what the process itself is at fault for is ErrStart.
+func createError(s engine.Spec, err error) error {
+	text := err.Error()
+	switch {
+	case errdefs.IsUnavailable(err):
+		return fmt.Errorf("%w: create %s: %w", engine.ErrUnavailable, s.ID, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("create %s: %w", s.ID, err)
+	case isExecError(text):
+		return fmt.Errorf("%w %s of image %s: %s", engine.ErrStart, s.ID, s.Image.Ref, runcText(text))
+	default:
+		return fmt.Errorf("%w %s of image %s: %s", engine.ErrCreate, s.ID, s.Image.Ref, runcText(text))
+	}
+}
+
+// isExecError tells runc's words for a program that cannot be executed.
+func isExecError(text string) bool {
+	return strings.Contains(text, `exec: "`) || strings.Contains(text, "exec format error")
+}
+
+// runcText takes the layers of containerd off runc's own words.
+func runcText(text string) string {
+	const before = "runc create failed: "
+	if _, words, found := strings.Cut(text, before); found {
+		text = words
+	}
+	return strings.TrimSuffix(text, ": unknown")
+}
+
+// Start writes down that the container has been started before it is, so that a container without
+// a process is known to have run. That it never runs twice is runc's doing.
+func (e *Engine) Start(ctx context.Context, id string) error {
+	defer e.containers.lock(id)()
+	ctx = e.context(ctx)
+	ran, err := e.readyToStart(id)
+	if err != nil {
+		return err
+	}
+	_, err = e.client.TaskService().Start(ctx, &tasks.StartRequest{ContainerID: keyOf(id)})
+	if err = errgrpc.ToNative(err); err == nil {
+		return nil
+	}
+	c, seeErr := e.see(ctx, id)
+	switch {
+	case seeErr != nil:
+		return seeErr
+	case ran && c.State >= engine.Running:
+		return nil
+	case c.State == engine.Creating:
+		return fmt.Errorf("%w: %s is not created to its end", engine.ErrNotFound, id)
+	}
+	return fmt.Errorf("%w %s: %s", engine.ErrStart, id, runcText(err.Error()))
+}
+
+// readyToStart says whether the container has been started before.
+func (e *Engine) readyToStart(id string) (ran bool, err error) {
+	d := e.folder(id)
+	if _, ran = d.started(); ran {
+		return true, nil
+	}
+	self, err := d.about()
+	if err != nil {
+		return false, err
+	}
+	if _, err := os.Stat(d.path("files")); err != nil {
+		return false, fmt.Errorf("%w: %s", engine.ErrNotFound, id)
+	}
+	a, err := e.network.read(self.Task)
+	if err != nil {
+		return false, err
+	}
+	if err := d.nameAddress(self, a.Address); err != nil {
+		return false, err
+	}
+	return false, d.markStarted(time.Now())
+}
+
+// Signal sends a signal to the container's first process.
+func (e *Engine) Signal(ctx context.Context, id, name string) error {
+	ctx = e.context(ctx)
+	if name == "" {
+		record, err := e.client.ContainerService().Get(ctx, keyOf(id))
+		if errdefs.IsNotFound(err) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		name = record.Labels[stopLabel]
+	}
+	number, err := signal.ParseSignal(name)
+	if err != nil {
+		return fmt.Errorf("signal %s: %w", id, err)
+	}
+	err = e.kill(ctx, keyOf(id), number)
+	if err != nil {
+		return fmt.Errorf("signal %s: %w", id, err)
+	}
+	return nil
+}
+
+func (e *Engine) kill(ctx context.Context, key string, number syscall.Signal) error {
+	_, err := e.client.TaskService().Kill(ctx, &tasks.KillRequest{ContainerID: key, Signal: uint32(number)})
+	if err = errgrpc.ToNative(err); isGone(err) {
+		return nil
+	}
+	return err
+}
+
+// isGone says that there is no process any more, in the words of containerd and of its shims.
+func isGone(err error) bool {
+	return errdefs.IsNotFound(err) || err != nil && strings.Contains(err.Error(), "process already finished")
+}
+
+// Delete takes the container away, however far it had come.
+func (e *Engine) Delete(ctx context.Context, id string) error {
+	defer e.containers.lock(id)()
+	if err := e.remove(e.context(ctx), id); err != nil {
+		return fmt.Errorf("delete %s: %w", id, err)
+	}
+	return nil
+}
+
+func (e *Engine) remove(ctx context.Context, id string) error {
+	key := keyOf(id)
+	if err := e.endTask(ctx, key); err != nil {
+		return err
+	}
+	if err := e.client.SnapshotService(snapshotter).Remove(ctx, key); err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	d := e.folder(id)
+	self, err := d.about()
+	if err != nil {
+		return err
+	}
+	if self.Task != "" {
+		if err := e.cgroups.remove(self.Task, key); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(e.run, "runc", e.options.Namespace, key)); err != nil {
+		return err
+	}
+	// The record goes last: until then List finds what is left.
+	if err := e.client.ContainerService().Delete(ctx, key); err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	return d.forget()
+}
+
+// endTask kills the process, waits for its end and has its shim end, which completes the output.
+func (e *Engine) endTask(ctx context.Context, key string) error {
+	if err := e.deleteTask(ctx, key); err == nil { // it had exited
+		return nil
+	}
+	if err := e.kill(ctx, key, syscall.SIGKILL); err != nil {
+		return err
+	}
+	_, err := e.client.TaskService().Wait(ctx, &tasks.WaitRequest{ContainerID: key})
+	if err = errgrpc.ToNative(err); err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	return e.deleteTask(ctx, key)
+}
+
+func (e *Engine) deleteTask(ctx context.Context, key string) error {
+	_, err := e.client.TaskService().Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: key})
+	if err = errgrpc.ToNative(err); errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,254 @@
+// Package containerd is the engine over containerd and runc. It starts and keeps a
+// containerd of its own, or uses one that is there.
+//
+// Everything it must know after a crash is kept where a crash leaves it: containers and
+// images in containerd, with labels; network namespaces, addresses and ports in the run
+// folder, which does not outlive the machine's boot; output and the files given to
+// containers in the data folder. What is in memory is only ever a cache.
+//
+// It decides nothing: which containers should run, and what an exit means, is its caller's.
+package containerd
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/log"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+
+	"slipway/engine"
+)
+
+// Options of an engine. Only Data is needed. Engines on one machine differ in Data, Bridge and
+// Subnet, and in Namespace where they share a containerd.
+type Options struct {
+	Data string // folder of images, output and containerd's own state; made when missing
+
+	// Socket is that of a containerd to use. "": one of our own is started and kept.
+	Socket    string
+	Namespace string   // containerd's; default "slipway"
+	Bridge    string   // name of the bridge; default "slipway0"
+	Subnet    string   // of the tasks; default "10.87.0.0/16"
+	CNI       []string // folders of CNI plugins; default /usr/lib/cni, /opt/cni/bin, /usr/libexec/cni
+	Log       *slog.Logger
+}
+
+var pluginDirs = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Data == "" {
+		return o, fmt.Errorf("containerd: Options.Data names no folder")
+	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return o, err
+	}
+	data, err := filepath.Abs(o.Data)
+	if err != nil {
+		return o, err
+	}
+	if o.Data, err = filepath.EvalSymlinks(data); err != nil { // one folder has one name
+		return o, err
+	}
+	orDefault(&o.Namespace, "slipway")
+	orDefault(&o.Bridge, "slipway0")
+	orDefault(&o.Subnet, "10.87.0.0/16")
+	if o.CNI == nil {
+		o.CNI = pluginDirs
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o, nil
+}
+
+func orDefault(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+// Engine is an engine.Engine. Its calls may come before Run, and wait until containerd serves.
+type Engine struct {
+	options Options
+	name    string // tells this engine's folders and cgroups from those of others on the machine
+	run     string // folder of what ends with the boot of the machine; short, for sockets are in it
+	log     *slog.Logger
+	release func() // gives up the locks
+
+	client     *client.Client
+	daemon     *daemon // nil where containerd is not ours
+	images     images
+	network    *network
+	cgroups    cgroups
+	listeners  listeners
+	containers keyedLock
+}
+
+var (
+	_ engine.Engine = (*Engine)(nil)
+	_ engine.Loader = (*Engine)(nil)
+)
+
+// New takes hold of the data folder and returns at once; Run brings the engine to life. It fails
+// where another engine has the folder or the bridge.
+func New(o Options) (*Engine, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	name := nameOf(o.Data)
+	e := &Engine{options: o, name: name, run: filepath.Join("/run/slipway", name), log: o.Log}
+	if e.release, err = holdLocks(o, e.run); err != nil {
+		return nil, err
+	}
+	if err := e.open(); err != nil {
+		e.release()
+		return nil, err
+	}
+	return e, nil
+}
+
+// nameOf derives a short name from the data folder: socket paths must stay below 108 bytes.
+func nameOf(data string) string {
+	sum := sha256.Sum256([]byte(data))
+	return hex.EncodeToString(sum[:6])
+}
+
+func (e *Engine) open() (err error) {
+	if err := forgetFormerBoot(e.run); err != nil {
+		return err
+	}
+	for _, dir := range []string{e.run, e.tasksDir(), e.containersDir()} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return err
+		}
+	}
+	socket := e.options.Socket
+	if socket == "" {
+		e.daemon = newDaemon(e.options, e.run)
+		socket = e.daemon.socket
+	}
+	if e.client, err = connect(socket, e.options.Namespace); err != nil {
+		return err
+	}
+	e.cgroups = findCgroups(cgroupRoot, "slipway-"+e.name)
+	e.network, err = newNetwork(e.options, e.run, e.tasksDir(), e.cgroups)
+	return err
+}
+
+func (e *Engine) tasksDir() string      { return filepath.Join(e.run, "tasks") }
+func (e *Engine) containersDir() string { return filepath.Join(e.options.Data, "containers") }
+
+// connect makes a client that connects when it is first used, waits while containerd starts, and
+// connects again whenever it has gone.
+func connect(socket, namespace string) (*client.Client, error) {
+	patient := grpc.ConnectParams{
+		Backoff:           backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
+		MinConnectTimeout: 5 * time.Second,
+	}
+	return client.New(socket,
+		client.WithDefaultNamespace(namespace),
+		client.WithDefaultRuntime("io.containerd.runc.v2"),
+		client.WithExtraDialOpts([]grpc.DialOption{grpc.WithConnectParams(patient)}),
+		client.WithCallOpts([]grpc.CallOption{grpc.WaitForReady(true)}),
+	)
+}
+
+// Run keeps containerd and follows its events until ctx ends. It returns when all is still:
+// a containerd of our own has ended then, its containers go on. Where there are none, nothing
+// of ours is left on the machine but the data folder. Call it once.
+func (e *Engine) Run(ctx context.Context) error {
+	defer e.release()
+	defer e.client.Close()
+	live, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	background, live := errgroup.WithContext(live)
+	background.Go(func() error { e.followEvents(live); return nil })
+	background.Go(func() error { e.makeRules(live); return nil })
+	if e.daemon != nil {
+		background.Go(func() error { return e.daemon.run(live) })
+	}
+	<-ctx.Done()
+	unused := e.unused(live)
+	end()
+	err := background.Wait()
+	if unused && err == nil {
+		err = e.tidy(live)
+	}
+	return err
+}
+
+// unused says that there is no container and no task. When containerd does not tell, there may be.
+func (e *Engine) unused(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	tasks, err := e.Tasks(ctx)
+	return err == nil && len(tasks) == 0
+}
+
+// tidy takes away what tasks had in common.
+func (e *Engine) tidy(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(
+		e.network.rules.remove(ctx),
+		removeBridge(e.options.Bridge),
+		e.cgroups.remove(),
+		os.RemoveAll(e.run),
+	)
+}
+
+// makeRules is ahead of the first Attach, which would make them, and fail where they cannot be made.
+func (e *Engine) makeRules(ctx context.Context) {
+	if err := e.network.rules.ensure(ctx); err != nil && ctx.Err() == nil {
+		e.log.Warn("tasks cannot be given a network yet", "error", err)
+	}
+}
+
+// Info asks containerd for its version, and does not wait for it.
+func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
+	version, err := e.client.VersionService().Version(e.context(ctx), nothing, grpc.WaitForReady(false))
+	if err != nil {
+		if e.daemon != nil && e.daemon.trouble() != nil {
+			err = e.daemon.trouble()
+		}
+		return engine.Info{}, fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
+	}
+	return engine.Info{Name: "containerd", Version: version.Version}, nil
+}
+
+// context is ctx for calls of containerd's client: in our namespace, and without its chatter.
+func (e *Engine) context(ctx context.Context) context.Context {
+	return log.WithLogger(namespaces.WithNamespace(ctx, e.options.Namespace), quiet)
+}
+
+var quiet = func() *logrus.Entry {
+	l := logrus.New()
+	l.SetOutput(io.Discard)
+	return logrus.NewEntry(l)
+}()
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$`)
+
+// keyOf turns an id into a name that containerd, the kernel and file systems take.
+func keyOf(id string) string {
+	const most = 76 // containerd's own limit
+	if len(id) <= most && plainName.MatchString(id) {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return "h" + hex.EncodeToString(sum[:16])
+}

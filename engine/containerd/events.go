@@ -1,0 +1,75 @@
+package containerd
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// listeners are those who wait for exits.
+type listeners struct {
+	mu    sync.Mutex
+	wakes map[chan struct{}]bool
+}
+
+// Exits wakes at every event of any container, and when events may have been missed.
+func (e *Engine) Exits(ctx context.Context) <-chan struct{} {
+	return e.listeners.add(ctx)
+}
+
+func (l *listeners) add(ctx context.Context) <-chan struct{} {
+	wake := make(chan struct{}, 1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.wakes == nil {
+		l.wakes = map[chan struct{}]bool{}
+	}
+	l.wakes[wake] = true
+	context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.wakes, wake)
+		close(wake)
+	})
+	return wake
+}
+
+func (l *listeners) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for wake := range l.wakes {
+		select {
+		case wake <- struct{}{}:
+		default: // one is waiting there already
+		}
+	}
+}
+
+// followEvents passes containerd's events on until ctx ends, from one containerd to the next.
+func (e *Engine) followEvents(ctx context.Context) {
+	for ctx.Err() == nil {
+		e.followOne(ctx)
+		e.listeners.wake()
+		sleep(ctx, 50*time.Millisecond)
+	}
+}
+
+// followOne follows one subscription to its end. containerd does not say when a subscription
+// stands, so a young one wakes by itself, for the events that came just before.
+func (e *Engine) followOne(ctx context.Context) {
+	ctx, cancel := context.WithCancel(e.context(ctx))
+	defer cancel()
+	events, failed := e.client.EventService().Subscribe(ctx, fmt.Sprintf(`topic~="^/tasks/",namespace==%q`, e.options.Namespace))
+	young := time.NewTimer(time.Second)
+	defer young.Stop()
+	for {
+		select {
+		case <-events:
+		case <-young.C:
+		case <-failed:
+			return
+		}
+		e.listeners.wake()
+	}
+}

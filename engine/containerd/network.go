@@ -1,0 +1,239 @@
+package containerd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+
+	"slipway/engine"
+)
+
+// network keeps what tasks have of the machine beside containers. All of a task's is in one folder,
+// which exists from before the first piece is made until the last is gone:
+//
+//	<tasks>/<task>/ns            the network namespace, mounted
+//	<tasks>/<task>/network.json  ports and address, written before and after the plugins run
+type network struct {
+	tasks   string // folder
+	cni     cni
+	rules   rules
+	cgroups cgroups
+	locks   keyedLock // by task
+
+	mu   sync.Mutex
+	held map[string][]engine.Port // host ports, by task
+}
+
+// attachment is what network.json holds.
+type attachment struct {
+	Address string // "" until the plugins have succeeded
+	Ports   []engine.Port
+}
+
+func newNetwork(o Options, run, tasks string, c cgroups) (*network, error) {
+	subnet, err := netip.ParsePrefix(o.Subnet)
+	if err != nil || !subnet.Addr().Is4() {
+		return nil, fmt.Errorf("subnet %q is not an IPv4 prefix such as 10.87.0.0/16", o.Subnet)
+	}
+	n := &network{
+		tasks:   tasks,
+		cni:     newCNI(o, subnet, run),
+		rules:   newRules(o.Bridge, subnet.Masked().String()),
+		cgroups: c,
+		held:    map[string][]engine.Port{},
+	}
+	ids, err := n.list()
+	for _, id := range ids {
+		a, _ := n.read(id)
+		n.held[id] = a.Ports
+	}
+	return n, err
+}
+
+func (n *network) list() ([]string, error) {
+	entries, err := os.ReadDir(n.tasks)
+	var ids []string
+	for _, entry := range entries {
+		ids = append(ids, entry.Name())
+	}
+	return ids, err
+}
+
+func (n *network) namespace(task string) string { return filepath.Join(n.tasks, task, "ns") }
+func (n *network) file(task string) string      { return filepath.Join(n.tasks, task, "network.json") }
+
+// read gives the zero attachment where there is none.
+func (n *network) read(task string) (attachment, error) {
+	var a attachment
+	data, err := os.ReadFile(n.file(task))
+	if errors.Is(err, fs.ErrNotExist) {
+		return a, nil
+	} else if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(data, &a)
+}
+
+func (n *network) write(task string, a attachment) error {
+	data, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return replaceFile(n.file(task), data, 0o600)
+}
+
+var taskName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+func checkTask(task string) error {
+	if !taskName.MatchString(task) {
+		return fmt.Errorf("%w: task %q is not a name of up to 64 letters, digits, - and _", engine.ErrCreate, task)
+	}
+	return nil
+}
+
+// Prepare makes the task's namespace and cgroup.
+func (e *Engine) Prepare(_ context.Context, task string, limits engine.Limits) (string, error) {
+	if err := checkTask(task); err != nil {
+		return "", err
+	}
+	defer e.network.locks.lock(task)()
+	return e.network.prepare(task, limits)
+}
+
+func (n *network) prepare(task string, limits engine.Limits) (string, error) {
+	namespace := n.namespace(task)
+	if err := os.MkdirAll(filepath.Dir(namespace), 0o711); err != nil {
+		return "", err
+	}
+	if err := n.cgroups.limit(task, limits); err != nil {
+		return "", err
+	}
+	if isNamespace(namespace) {
+		return namespace, nil
+	}
+	return namespace, makeNamespace(namespace)
+}
+
+// Attach runs the CNI plugins for the task, once.
+func (e *Engine) Attach(ctx context.Context, task string, ports []engine.Port) (engine.Network, error) {
+	if err := checkTask(task); err != nil {
+		return engine.Network{}, err
+	}
+	defer e.network.locks.lock(task)()
+	namespace, err := e.network.prepare(task, engine.Limits{})
+	if err != nil {
+		return engine.Network{}, err
+	}
+	a, err := e.network.attach(ctx, task, ports)
+	if err != nil {
+		return engine.Network{}, fmt.Errorf("attach task %s: %w", task, err)
+	}
+	return engine.Network{Namespace: namespace, Address: a.Address, Ports: a.Ports}, nil
+}
+
+func (n *network) attach(ctx context.Context, task string, ports []engine.Port) (attachment, error) {
+	former, err := n.read(task)
+	if err != nil || former.Address != "" {
+		return former, err
+	}
+	if err := n.unplug(ctx, task); err != nil { // what an attempt that was cut off has left
+		return attachment{}, err
+	}
+	a, err := n.reserve(task, ports)
+	if err != nil {
+		return attachment{}, err
+	}
+	if err := n.rules.ensure(ctx); err != nil {
+		return attachment{}, err
+	}
+	if a.Address, err = n.cni.add(ctx, task, n.namespace(task), a.Ports); err != nil {
+		return attachment{}, errors.Join(err, n.unplug(context.WithoutCancel(ctx), task))
+	}
+	return a, n.write(task, a)
+}
+
+// reserve writes down the ports before anything is done with them.
+func (n *network) reserve(task string, wanted []engine.Port) (attachment, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	given, err := givePorts(wanted, n.held)
+	if err != nil {
+		return attachment{}, err
+	}
+	a := attachment{Ports: given}
+	if err := n.write(task, a); err != nil {
+		return attachment{}, err
+	}
+	n.held[task] = given
+	return a, nil
+}
+
+// unplug undoes what reserve and the plugins did, as far as they came.
+func (n *network) unplug(ctx context.Context, task string) error {
+	a, err := n.read(task)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(n.file(task)); err == nil {
+		if err := n.cni.del(ctx, task, n.namespace(task), a.Ports); err != nil {
+			return err
+		}
+	}
+	n.mu.Lock()
+	delete(n.held, task)
+	n.mu.Unlock()
+	if err := os.Remove(n.file(task)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Detach takes away the task's address, ports, namespace and cgroup.
+func (e *Engine) Detach(ctx context.Context, task string) error {
+	if err := checkTask(task); err != nil {
+		return err
+	}
+	defer e.network.locks.lock(task)()
+	if err := e.network.detach(ctx, task); err != nil {
+		return fmt.Errorf("detach task %s: %w", task, err)
+	}
+	return nil
+}
+
+func (n *network) detach(ctx context.Context, task string) error {
+	if _, err := os.Stat(filepath.Join(n.tasks, task)); errors.Is(err, fs.ErrNotExist) {
+		return n.cgroups.remove(task)
+	}
+	if err := n.unplug(ctx, task); err != nil {
+		return err
+	}
+	if err := unmount(n.namespace(task)); err != nil {
+		return err
+	}
+	if err := n.cgroups.remove(task); err != nil {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(n.tasks, task))
+}
+
+// Tasks names the tasks that have a folder here and those of containers.
+func (e *Engine) Tasks(ctx context.Context) ([]string, error) {
+	tasks, err := e.network.list()
+	if err != nil {
+		return nil, err
+	}
+	containers, err := e.List(ctx)
+	for _, c := range containers {
+		tasks = append(tasks, c.Task)
+	}
+	slices.Sort(tasks)
+	return slices.Compact(tasks), err
+}
