@@ -36,7 +36,10 @@ func (a *answer) send(w http.ResponseWriter, id string) {
 		h[name] = values
 	}
 	h.Set("X-Amzn-Requestid", id)
-	if a.status != http.StatusNoContent {
+	if a.status == http.StatusNoContent {
+		h.Del("Content-Type")
+		a.body = a.body[:0]
+	} else {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	w.WriteHeader(a.status)
@@ -48,7 +51,10 @@ var noneType = reflect.TypeFor[None]()
 
 // accept encodes the output of a call that was done.
 func (x *exchange) accept(b *Binding, out any) *answer {
-	a := x.newAnswer(b.status)
+	a := x.newAnswer(http.StatusOK)
+	if x.protocol == RestJSON {
+		a.status = b.status
+	}
 	v := reflect.ValueOf(out).Elem()
 	switch {
 	case x.protocol == Query:
@@ -104,10 +110,17 @@ func (x *exchange) refuse(f *Fault) *answer {
 		f.encode(w, true)
 		a.body = w.out
 	}
-	if x.protocol != Query && x.service != nil && x.service.speaks(Query) {
+	if x.queryToo() {
 		a.header.Set("X-Amzn-Query-Error", f.code()+";"+f.side())
 	}
 	return a
+}
+
+// queryToo reports whether the client may know the codes of Query from before its service spoke
+// this protocol.
+func (x *exchange) queryToo() bool {
+	rpc := x.protocol == JSON10 || x.protocol == JSON11 || x.protocol == CBOR
+	return rpc && x.service != nil && x.service.speaks(Query)
 }
 
 func (x *exchange) refuseXML(a *answer, f *Fault) {

@@ -37,8 +37,12 @@ func compileCheck(r Rule, t reflect.Type) check {
 
 var javaEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
-// fromJava rewrites the one escape that models use and RE2 spells otherwise.
-func fromJava(pattern string) string { return javaEscape.ReplaceAllString(pattern, `\x{$1}`) }
+// fromJava rewrites what models use and RE2 spells otherwise: characters by number, and all those
+// beyond 16 bits as a range of surrogate pairs.
+func fromJava(pattern string) string {
+	pattern = strings.ReplaceAll(pattern, `\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`)
+	return javaEscape.ReplaceAllString(pattern, `\x{$1}`)
+}
 
 // empty reports whether every value passes, so that the walk need not look.
 func (c *check) empty() bool {
@@ -180,10 +184,13 @@ func repeat(s *shape, v reflect.Value) string {
 	return "Value '" + text + "'"
 }
 
-// appendPlain writes text bare, lists as [a, b], structures and maps as {name=a, other=b}.
+// appendPlain writes text bare, secrets as ***, lists as [a, b], structures and maps as {name=a, other=b}.
 func appendPlain(b []byte, s *shape, v reflect.Value) []byte {
-	if len(b) > maxRepeated {
+	switch {
+	case len(b) > maxRepeated:
 		return b
+	case s.check.sensitive:
+		return append(b, "***"...)
 	}
 	switch s.kind {
 	case kindString:
@@ -240,11 +247,7 @@ func appendPlainStruct(b []byte, s *shape, v reflect.Value) []byte {
 			b = append(b, ", "...)
 		}
 		b = append(append(b, m.name...), '=')
-		if m.shape.check.sensitive {
-			b = append(b, "***"...)
-		} else {
-			b = appendPlain(b, m.shape, value)
-		}
+		b = appendPlain(b, m.shape, value)
 	}
 	return append(b, '}')
 }

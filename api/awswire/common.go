@@ -2,6 +2,7 @@ package awswire
 
 import (
 	"errors"
+	"log/slog"
 
 	"slipway/internal/sigv4"
 )
@@ -65,6 +66,10 @@ func (x *exchange) faultOf(err error) *Fault {
 }
 
 func (x *exchange) serverFault(shape string, err error) *Fault {
-	x.mux.config.Log.Error("request failed", "request", x.id, "operation", x.operation, "error", err)
+	level := slog.LevelError
+	if x.r.Context().Err() != nil { // the client went away, and took the request with it
+		level = slog.LevelInfo
+	}
+	x.mux.config.Log.Log(x.r.Context(), level, "request failed", "request", x.id, "operation", x.operation, "error", err)
 	return FaultType{Shape: shape, Status: 500}.Newf("The request could not be done because of a failure inside Slipway. Its log has the reason under request id %s.", x.id)
 }

@@ -35,6 +35,7 @@ type decoder struct {
 	in     reader
 	path   []step
 	broken []violation
+	http   bool // members may travel outside of the body: then they may not be in it
 }
 
 // json has a body read as JSON, to its end.
@@ -267,7 +268,7 @@ func (d *decoder) structure(s *shape, v reflect.Value) error {
 func (d *decoder) body(s *shape, v reflect.Value, got *seen) error {
 	return d.in.object(func(name string) error {
 		i, ok := s.index[name]
-		if !ok || s.members[i].place != inBody {
+		if !ok || d.http && s.members[i].place != inBody {
 			return d.unknown(name)
 		}
 		m := &s.members[i]

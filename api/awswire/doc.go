@@ -20,8 +20,7 @@
 //
 // and the server puts the doors behind one handler with [NewMux].
 //
-// A tag is `aws:"name,options"`. The options: required; rule=R, an entry of the
-// API's constraint table; time=iso8601, rfc822 or unixTimestamp where the protocol's own form is not
-// used; flat, a list without its wrapping element in XML; and for restJson1
-// uri=, header=, headers=, querystring=, status and payload.
+// A tag is `aws:"name,options"`. The options are required; rule=R, an entry of the API's
+// constraint table; time=iso8601, rfc822 or unixTimestamp where it is not the protocol's
+// own form; and, for restJson1, uri=, querystring=, header=, headers=, status and payload.
 package awswire

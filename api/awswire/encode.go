@@ -31,7 +31,7 @@ type writer interface {
 	document(json.RawMessage)
 }
 
-// encode writes v, whose members travel in the body.
+// encode writes v with all its members: only restJson1 sends some elsewhere than in the body.
 func encode(w writer, s *shape, v reflect.Value) {
 	switch s.kind {
 	case kindString:
@@ -62,9 +62,6 @@ func encode(w writer, s *shape, v reflect.Value) {
 func encodeMembers(w writer, s *shape, v reflect.Value) {
 	for i := range s.members {
 		m := &s.members[i]
-		if m.place != inBody {
-			continue
-		}
 		if value, ok := m.value(v); ok {
 			w.member(m)
 			encode(w, m.shape, value)

@@ -70,26 +70,35 @@ func (w *jsonWriter) blob(b []byte) {
 	w.out = append(base64.StdEncoding.AppendEncode(append(w.out, '"'), b), '"')
 }
 
+// plainASCII are the bytes that stand for themselves in a string.
+var plainASCII = func() (plain [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
+
 // text writes a quoted string. What is not UTF-8 becomes U+FFFD, since JSON cannot carry it.
 func (w *jsonWriter) text(s string) {
 	b := append(w.out, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c < utf8.RuneSelf {
-			if c < ' ' || c == '"' || c == '\\' {
-				b = appendEscape(append(b, s[start:i]...), c)
+		switch {
+		case plainASCII[c]:
+			i++
+		case c < utf8.RuneSelf:
+			b = appendEscape(append(b, s[start:i]...), c)
+			i++
+			start = i
+		default:
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				b = append(append(b, s[start:i]...), "\uFFFD"...)
 				start = i + 1
 			}
-			i++
-			continue
+			i += n
 		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 {
-			b = append(append(b, s[start:i]...), "\uFFFD"...)
-			start = i + 1
-		}
-		i += n
 	}
 	w.out = append(append(b, s[start:]...), '"')
 }

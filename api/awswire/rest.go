@@ -128,6 +128,7 @@ func (e *endpoint) fits(query url.Values) bool {
 
 // rest decodes an input whose members travel in path, query, headers and body.
 func (d *decoder) rest(s *shape, v reflect.Value, r *http.Request, c *call) error {
+	d.http = true
 	var got seen
 	query := r.URL.Query()
 	inBodyToo := false
@@ -235,28 +236,28 @@ func (d *decoder) payload(m *member, v reflect.Value, body string) error {
 
 // rest encodes an output whose members travel in status, headers and body.
 func (a *answer) rest(s *shape, v reflect.Value) {
+	body := &jsonWriter{a.body}
+	body.open()
 	payload := false
 	for i := range s.members {
 		m := &s.members[i]
-		value, ok := m.value(v)
 		payload = payload || m.place == inPayload
-		if ok {
-			a.place(m, value)
+		if value, ok := m.value(v); ok {
+			a.place(body, m, value)
 		}
 	}
-	if a.status == http.StatusNoContent {
-		a.body = a.body[:0]
-		a.header.Del("Content-Type")
-	} else if !payload {
-		w := &jsonWriter{a.body}
-		encode(w, s, v)
-		a.body = w.out
+	if !payload {
+		body.close()
+		a.body = body.out
 	}
 }
 
-// place puts a member where it travels, unless that is the body's JSON.
-func (a *answer) place(m *member, v reflect.Value) {
+// place puts a member where it travels.
+func (a *answer) place(body *jsonWriter, m *member, v reflect.Value) {
 	switch m.place {
+	case inBody:
+		body.member(m)
+		encode(body, m.shape, v)
 	case inStatus:
 		a.status = int(v.Int())
 	case inHeader:

@@ -3,6 +3,7 @@ package awswire
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -235,11 +236,10 @@ func appendTime(b []byte, t time.Time, f timeFormat) []byte {
 	case httpTime:
 		return t.AppendFormat(b, httpLayout)
 	}
-	b = strconv.AppendInt(b, t.Unix(), 10)
-	if ms := t.Nanosecond() / 1e6; ms != 0 && t.Unix() >= 0 {
-		b = append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+	if ms := t.UnixMilli(); ms%1000 != 0 {
+		return strconv.AppendFloat(b, float64(ms)/1000, 'f', 3, 64)
 	}
-	return b
+	return strconv.AppendInt(b, t.Unix(), 10)
 }
 
 func parseTime(text string, f timeFormat) (time.Time, error) {
@@ -261,5 +261,5 @@ func fromEpoch(seconds float64) (time.Time, error) {
 	if !(seconds > -1e11 && seconds < 1e12) {
 		return time.Time{}, fmt.Errorf("%v is not a number of seconds since 1970", seconds)
 	}
-	return time.UnixMilli(int64(seconds*1000 + 0.5)).UTC(), nil
+	return time.UnixMilli(int64(math.Round(seconds * 1000))).UTC(), nil
 }

@@ -126,14 +126,34 @@ func (r *renderer) structures() error {
 			return err
 		}
 	}
+	inside := r.inside()
 	for _, name := range slices.Sorted(maps.Keys(r.shapes)) {
-		if s := r.shapes[name]; s.Type == "structure" && !s.Document && !ends[name] {
+		s := r.shapes[name]
+		if s.Type == "structure" && !s.Document && (!ends[name] || inside[name] && r.taken[exported(name)] == "") {
 			if err := r.structure(exported(name), name, s); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// inside returns the shapes that others hold. An end may be one too, and then goes by both names.
+func (r *renderer) inside() map[string]bool {
+	held := map[string]bool{}
+	hold := func(use *ref) {
+		if use != nil {
+			held[use.Shape] = true
+		}
+	}
+	for _, s := range r.shapes {
+		hold(s.Member)
+		hold(s.Value)
+		for _, use := range s.Members {
+			hold(&use)
+		}
+	}
+	return held
 }
 
 // end writes the structure at one end of an operation: its input or its output.
@@ -153,6 +173,9 @@ func (r *renderer) structure(goName, name string, s *shape) error {
 	r.printf("type %s struct {\n", goName)
 	for _, member := range slices.Sorted(maps.Keys(s.Members)) {
 		use := s.Members[member]
+		if use.Flattened || r.shapes[use.Shape].Flattened {
+			return fmt.Errorf("%s.%s is a flattened list, which awswire does not write", name, member)
+		}
 		required := slices.Contains(s.Required, member)
 		r.printf("%s %s `aws:%q`\n", exported(member), r.memberType(use, required), r.tag(s, member, use, required))
 	}
@@ -214,9 +237,6 @@ func (r *renderer) tag(parent *shape, member string, use ref, required bool) str
 	}
 	if parent.Payload == member {
 		parts = append(parts, "payload")
-	}
-	if use.Flattened || s.Flattened {
-		parts = append(parts, "flat")
 	}
 	if f := cmp.Or(use.TimestampFormat, s.TimestampFormat); f != "" {
 		parts = append(parts, "time="+f)
