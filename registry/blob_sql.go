@@ -1,0 +1,98 @@
+package registry
+
+import (
+	"database/sql"
+	"errors"
+	"slices"
+
+	"slipway/store"
+)
+
+func linkedSize(tx *store.Tx, repo Repository, d Digest) (size int64, err error) {
+	err = tx.Row(`select b.size from registry_links l join registry_blobs b on b.digest = l.blob
+		where l.repository = $1 and l.blob = $2`, repo.id, string(d)).Scan(&size)
+	if errors.Is(err, store.ErrNoRows) {
+		return 0, &Error{Cause: ErrNoBlob, Account: repo.Account, Repository: repo.Name, Digest: d}
+	}
+	return size, err
+}
+
+// linkedSizes returns those of the wanted blobs that the repository has, with their sizes.
+func linkedSizes(tx *store.Tx, repository int64, wanted []Digest) (map[Digest]int64, error) {
+	return sizes(tx, `select b.digest, b.size from registry_links l join registry_blobs b on b.digest = l.blob
+		where l.repository = $1 and l.blob in `, repository, wanted)
+}
+
+// sizes runs a query of digests and sizes that ends in "in" over all of wanted.
+func sizes(tx *store.Tx, query string, repository int64, wanted []Digest) (map[Digest]int64, error) {
+	found := make(map[Digest]int64, len(wanted))
+	err := eachIn(tx, query, "", repository, wanted, func(rows *sql.Rows) error {
+		var d Digest
+		var size int64
+		err := rows.Scan(&d, &size)
+		found[d] = size
+		return err
+	})
+	return found, err
+}
+
+// inAtOnce keeps a statement's parameters far below what the databases take.
+const inAtOnce = 500
+
+// eachIn runs a query with the repository as its first argument and a list of digests between query and rest.
+func eachIn(tx *store.Tx, query, rest string, repository int64, wanted []Digest, scan func(*sql.Rows) error) error {
+	for some := range slices.Chunk(wanted, inAtOnce) {
+		args := []any{repository}
+		for _, d := range some {
+			args = append(args, string(d))
+		}
+		if err := tx.Each(query+store.In(2, len(some))+rest, args, scan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hasLink(tx *store.Tx, account, repository string, d Digest) (found bool, err error) {
+	err = tx.Row(`select exists (select 1 from registry_links l join registry_repositories r on r.id = l.repository
+		where r.account = $1 and r.name = $2 and l.blob = $3)`, account, repository, string(d)).Scan(&found)
+	return found, err
+}
+
+// recordBlob notes that the bytes of d are durable.
+func recordBlob(tx *store.Tx, d Digest, size int64) error {
+	_, err := tx.Exec(`insert into registry_blobs (digest, size, stored) values ($1, $2, $3) on conflict (digest) do nothing`,
+		string(d), size, store.Micros(tx.Now))
+	return err
+}
+
+func link(tx *store.Tx, repository int64, d Digest) error {
+	_, err := tx.Exec(`insert into registry_links (repository, blob, linked) values ($1, $2, $3) on conflict (repository, blob) do nothing`,
+		repository, string(d), store.Micros(tx.Now))
+	return err
+}
+
+func unlink(tx *store.Tx, repo Repository, d Digest) error {
+	gone, err := tx.Exec(`delete from registry_links where repository = $1 and blob = $2`, repo.id, string(d))
+	if err == nil && gone == 0 {
+		return &Error{Cause: ErrNoBlob, Account: repo.Account, Repository: repo.Name, Digest: d}
+	}
+	return err
+}
+
+// usersOf lists a few manifests of the repository that need the blob.
+func usersOf(tx *store.Tx, repository int64, d Digest) ([]Digest, error) {
+	return digests(tx, `select manifest from registry_manifest_blobs where blob = $2 and repository = $1 order by manifest limit 10`,
+		repository, string(d))
+}
+
+func digests(tx *store.Tx, query string, args ...any) ([]Digest, error) {
+	var found []Digest
+	err := tx.Each(query, args, func(rows *sql.Rows) error {
+		var d Digest
+		err := rows.Scan(&d)
+		found = append(found, d)
+		return err
+	})
+	return found, err
+}

@@ -1,0 +1,82 @@
+package registry
+
+import (
+	"fmt"
+	"strings"
+
+	"slipway/blob"
+	"slipway/internal/errs"
+)
+
+// What can go wrong. Where a repository is named, the error is an *Error that holds the names.
+var (
+	ErrName             = errs.New(errs.Invalid, "invalid repository name")
+	ErrNoRepository     = errs.New(errs.NotFound, "repository not found")
+	ErrRepositoryExists = errs.New(errs.Conflict, "repository exists already")
+	ErrNotEmpty         = errs.New(errs.Conflict, "repository still has images")
+	ErrPattern          = errs.New(errs.Invalid, "invalid tag pattern")
+	ErrLabel            = errs.New(errs.Invalid, "invalid label")
+	ErrTooManyLabels    = errs.New(errs.Invalid, "too many labels")
+
+	ErrDigest      = blob.ErrDigest
+	ErrMismatch    = blob.ErrMismatch
+	ErrNoBlob      = blob.ErrNoBlob
+	ErrNoUpload    = blob.ErrNoUpload
+	ErrOffset      = blob.ErrOffset
+	ErrEmptyUpload = errs.New(errs.Invalid, "the upload has no bytes")
+	ErrBlobInUse   = errs.New(errs.Conflict, "an image needs the blob")
+
+	ErrTag              = errs.New(errs.Invalid, "invalid tag")
+	ErrNoImage          = errs.New(errs.NotFound, "image not found")
+	ErrTagMismatch      = errs.New(errs.Conflict, "the tag is of another image")
+	ErrTagImmutable     = errs.New(errs.Conflict, "the tag is taken and immutable")
+	ErrImageInUse       = errs.New(errs.Conflict, "an index needs the image")
+	ErrManifest         = errs.New(errs.Invalid, "invalid manifest")
+	ErrManifestTooLarge = errs.New(errs.Invalid, "the manifest is larger than 4 MiB")
+	ErrMediaType        = errs.New(errs.Invalid, "not a manifest type that is kept")
+	ErrMissingBlobs     = errs.New(errs.NotFound, "the manifest names blobs that are not in the repository")
+	ErrMissingManifests = errs.New(errs.NotFound, "the index names manifests that are not in the repository")
+
+	ErrToken        = errs.New(errs.Denied, "not a login token of this registry")
+	ErrTokenExpired = errs.New(errs.Denied, "the login token has expired")
+)
+
+// Error is a failure with what it is about, so that a door can word it in its own way.
+// Fields that do not belong to the cause are empty.
+type Error struct {
+	Cause      error
+	Account    string
+	Repository string
+	Tag        string
+	Digest     Digest
+	Digests    []Digest // those that are missing, or that stand in the way
+	Upload     string
+	Size       int64 // bytes that the upload has
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Cause.Error())
+	sep := ": "
+	say := func(format string, value any) {
+		fmt.Fprintf(&b, sep+format, value)
+		sep = ", "
+	}
+	if e.Tag != "" {
+		say("tag %s", e.Tag)
+	}
+	if e.Digest != "" {
+		say("%s", e.Digest)
+	}
+	if len(e.Digests) > 0 {
+		say("%s", e.Digests)
+	}
+	if e.Upload != "" {
+		say("upload %s", e.Upload)
+	}
+	say("repository %s", e.Repository)
+	say("account %s", e.Account)
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Cause }

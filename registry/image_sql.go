@@ -1,0 +1,155 @@
+package registry
+
+import (
+	"database/sql"
+	"errors"
+
+	"slipway/store"
+)
+
+func hasManifest(tx *store.Tx, repository int64, d Digest) (found bool, err error) {
+	err = tx.Row(`select exists (select 1 from registry_manifests where repository = $1 and digest = $2)`,
+		repository, string(d)).Scan(&found)
+	return found, err
+}
+
+// manifestSizes returns those of the wanted manifests that the repository has, with their sizes.
+func manifestSizes(tx *store.Tx, repository int64, wanted []Digest) (map[Digest]int64, error) {
+	return sizes(tx, `select digest, size from registry_manifests where repository = $1 and digest in `, repository, wanted)
+}
+
+func insertManifest(tx *store.Tx, repository int64, p parsed, d Digest, raw []byte) error {
+	size, err := imageSize(tx, repository, p)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`insert into registry_manifests
+		(repository, digest, media_type, artifact_type, config_type, subject, image_size, pushed, size, raw)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		repository, string(d), p.MediaType, p.ArtifactType, p.configType(), string(p.subject()), size,
+		store.Micros(tx.Now), len(raw), raw)
+	return err
+}
+
+// imageSize is the bytes of all blobs, or of the largest child.
+func imageSize(tx *store.Tx, repository int64, p parsed) (total int64, err error) {
+	for _, d := range p.blobs {
+		total += d.Size
+	}
+	children, err := sizes(tx, `select digest, image_size from registry_manifests where repository = $1 and digest in `,
+		repository, digestsOf(p.children))
+	for _, size := range children {
+		total = max(total, size)
+	}
+	return total, err
+}
+
+func insertNeeds(tx *store.Tx, repository int64, d Digest, p parsed) error {
+	for _, b := range p.blobs {
+		_, err := tx.Exec(`insert into registry_manifest_blobs (repository, manifest, blob) values ($1, $2, $3)`,
+			repository, string(d), string(b.Digest))
+		if err != nil {
+			return err
+		}
+	}
+	for _, child := range p.children {
+		_, err := tx.Exec(`insert into registry_manifest_children (repository, parent, child) values ($1, $2, $3)`,
+			repository, string(d), string(child.Digest))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const imageColumns = `digest, media_type, artifact_type, config_type, subject, size, image_size, pushed`
+
+// scanImage scans imageColumns, and what comes after them into more.
+func scanImage(scan func(...any) error, more ...any) (i Image, err error) {
+	var pushed int64
+	err = scan(append([]any{&i.Digest, &i.MediaType, &i.ArtifactType, &i.ConfigType, &i.Subject, &i.Size, &i.ImageSize, &pushed}, more...)...)
+	i.Pushed = store.Time(pushed)
+	return i, err
+}
+
+func findImage(tx *store.Tx, repository int64, d Digest) (Image, error) {
+	return scanImage(tx.Row(`select `+imageColumns+` from registry_manifests where repository = $1 and digest = $2`,
+		repository, string(d)).Scan)
+}
+
+func findManifest(tx *store.Tx, repo Repository, id ImageID) (m Manifest, err error) {
+	d, err := findDigest(tx, repo, id)
+	if err != nil {
+		return Manifest{}, err
+	}
+	m.Image, err = scanImage(tx.Row(`select `+imageColumns+`, raw from registry_manifests where repository = $1 and digest = $2`,
+		repo.id, string(d)).Scan, &m.Raw)
+	return m, err
+}
+
+// findDigest finds out which image is meant, and that it is there.
+func findDigest(tx *store.Tx, repo Repository, id ImageID) (Digest, error) {
+	e := &Error{Cause: ErrNoImage, Account: repo.Account, Repository: repo.Name, Tag: id.Tag, Digest: id.Digest}
+	if id.Tag != "" {
+		d, err := tagged(tx, repo.id, id.Tag)
+		switch {
+		case err != nil:
+			return "", err
+		case d == "":
+			return "", e
+		case id.Digest != "" && id.Digest != d:
+			e.Cause = ErrTagMismatch
+			return "", e
+		}
+		return d, nil
+	}
+	found, err := hasManifest(tx, repo.id, id.Digest)
+	if err == nil && !found {
+		err = e
+	}
+	return id.Digest, err
+}
+
+// tagged is the manifest that a tag names, or "".
+func tagged(tx *store.Tx, repository int64, tag string) (d Digest, err error) {
+	err = tx.Row(`select manifest from registry_tags where repository = $1 and name = $2`, repository, tag).Scan(&d)
+	if errors.Is(err, store.ErrNoRows) {
+		return "", nil
+	}
+	return d, err
+}
+
+func upsertTag(tx *store.Tx, repository int64, tag string, d Digest) error {
+	_, err := tx.Exec(`insert into registry_tags (repository, name, manifest, tagged) values ($1, $2, $3, $4)
+		on conflict (repository, name) do update set manifest = excluded.manifest, tagged = excluded.tagged`,
+		repository, tag, string(d), store.Micros(tx.Now))
+	return err
+}
+
+func deleteTag(tx *store.Tx, repository int64, tag string) error {
+	_, err := tx.Exec(`delete from registry_tags where repository = $1 and name = $2`, repository, tag)
+	return err
+}
+
+func tagsOf(tx *store.Tx, repository int64, d Digest) (tags []string, err error) {
+	err = tx.Each(`select name from registry_tags where repository = $1 and manifest = $2 order by name`,
+		[]any{repository, string(d)}, func(rows *sql.Rows) error {
+			var tag string
+			err := rows.Scan(&tag)
+			tags = append(tags, tag)
+			return err
+		})
+	return tags, err
+}
+
+// parentsOf lists the indexes that need the manifest.
+func parentsOf(tx *store.Tx, repository int64, d Digest) ([]Digest, error) {
+	return digests(tx, `select parent from registry_manifest_children where repository = $1 and child = $2 order by parent`,
+		repository, string(d))
+}
+
+// deleteManifest takes its tags and what it needed with it.
+func deleteManifest(tx *store.Tx, repository int64, d Digest) error {
+	_, err := tx.Exec(`delete from registry_manifests where repository = $1 and digest = $2`, repository, string(d))
+	return err
+}

@@ -1,0 +1,83 @@
+package registry
+
+import (
+	"database/sql"
+
+	"slipway/store"
+)
+
+func listImages(tx *store.Tx, repository int64, f Filter, after string, limit int) ([]Image, error) {
+	const hasTag = `exists (select 1 from registry_tags t where t.repository = m.repository and t.manifest = m.digest)`
+	where := map[Filter]string{AnyImage: "", Tagged: " and " + hasTag, Untagged: " and not " + hasTag}[f]
+	var found []Image
+	err := tx.Each(`select `+imageColumns+` from registry_manifests m
+		where repository = $1 and digest > $2`+where+` order by digest limit $3`,
+		[]any{repository, after, limit}, func(rows *sql.Rows) error {
+			i, err := scanImage(rows.Scan)
+			found = append(found, i)
+			return err
+		})
+	return found, err
+}
+
+// addTags fills in the tags of images.
+func addTags(tx *store.Tx, repository int64, images []Image) error {
+	at := map[Digest][]int{}
+	var wanted []Digest
+	for i, image := range images {
+		if at[image.Digest] == nil {
+			wanted = append(wanted, image.Digest)
+		}
+		at[image.Digest] = append(at[image.Digest], i)
+	}
+	return eachIn(tx, `select manifest, name from registry_tags where repository = $1 and manifest in `, ` order by name`,
+		repository, wanted, func(rows *sql.Rows) error {
+			var d Digest
+			var tag string
+			err := rows.Scan(&d, &tag)
+			for _, i := range at[d] {
+				images[i].Tags = append(images[i].Tags, tag)
+			}
+			return err
+		})
+}
+
+func listImageIDs(tx *store.Tx, repository int64, f Filter, after ImageID, limit int) ([]ImageID, error) {
+	where := map[Filter]string{AnyImage: "", Tagged: " and t.name is not null", Untagged: " and t.name is null"}[f]
+	var found []ImageID
+	err := tx.Each(`select m.digest, coalesce(t.name, '') from registry_manifests m
+		left join registry_tags t on t.repository = m.repository and t.manifest = m.digest
+		where m.repository = $1 and m.digest >= $2 and (m.digest > $2 or coalesce(t.name, '') > $3)`+where+`
+		order by m.digest, t.name limit $4`,
+		[]any{repository, string(after.Digest), after.Tag, limit}, func(rows *sql.Rows) error {
+			var id ImageID
+			err := rows.Scan(&id.Digest, &id.Tag)
+			found = append(found, id)
+			return err
+		})
+	return found, err
+}
+
+func listTags(tx *store.Tx, repository int64, after string, limit int) (tags []string, err error) {
+	err = tx.Each(`select name from registry_tags where repository = $1 and name > $2 order by name limit $3`,
+		[]any{repository, after, limit}, func(rows *sql.Rows) error {
+			var tag string
+			err := rows.Scan(&tag)
+			tags = append(tags, tag)
+			return err
+		})
+	return tags, err
+}
+
+func listReferrers(tx *store.Tx, repository int64, subject, after Digest, limit int) ([]Manifest, error) {
+	var found []Manifest
+	err := tx.Each(`select `+imageColumns+`, raw from registry_manifests
+		where repository = $1 and subject = $2 and digest > $3 order by digest limit $4`,
+		[]any{repository, string(subject), string(after), limit}, func(rows *sql.Rows) (err error) {
+			var m Manifest
+			m.Image, err = scanImage(rows.Scan, &m.Raw)
+			found = append(found, m)
+			return err
+		})
+	return found, err
+}

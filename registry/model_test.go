@@ -1,0 +1,330 @@
+package registry_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"slipway/blob"
+	"slipway/internal/ids"
+	"slipway/registry"
+	"slipway/store"
+	"slipway/store/storetest"
+)
+
+// TestModel does random things to two repositories and compares the registry, after each, with a
+// few maps that say what should be there.
+func TestModel(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		k := newKit(t, db)
+		rapid.Check(t, func(rt *rapid.T) {
+			m := newModel(rt, k)
+			rt.Repeat(map[string]func(*rapid.T){
+				"upload":           m.upload,
+				"mount":            m.mount,
+				"delete blob":      m.deleteBlob,
+				"push image":       m.pushImage,
+				"push index":       m.pushIndex,
+				"untag":            m.untag,
+				"delete by tag":    m.deleteByTag,
+				"delete by digest": m.deleteByDigest,
+				"delete all":       m.deleteRepository,
+				"":                 m.compare,
+			})
+		})
+	})
+}
+
+type model struct {
+	kit
+	account string // one of its own for each run
+	repos   map[string]*modelRepo
+	stored  map[registry.Digest]bool
+}
+
+type modelRepo struct {
+	links     map[registry.Digest]bool
+	manifests map[registry.Digest]manifest
+	tags      map[string]registry.Digest
+}
+
+func newModelRepo() *modelRepo {
+	return &modelRepo{map[registry.Digest]bool{}, map[registry.Digest]manifest{}, map[string]registry.Digest{}}
+}
+
+func newModel(t *rapid.T, k kit) *model {
+	m := &model{kit: k, account: ids.Digits(12), repos: map[string]*modelRepo{}, stored: map[registry.Digest]bool{}}
+	for _, name := range []string{"web", "api"} {
+		m.repos[name] = newModelRepo()
+		_, err := m.CreateRepository(ctx, m.account, name, registry.Mutability{}, nil)
+		m.want(t, err, nil)
+	}
+	return m
+}
+
+var ctx = context.Background()
+
+func (m *model) want(t *rapid.T, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Fatalf("error %v, want %v", got, want)
+	}
+}
+
+func (m *model) repo(t *rapid.T) (string, *modelRepo) {
+	name := rapid.SampledFrom([]string{"web", "api"}).Draw(t, "repository")
+	return name, m.repos[name]
+}
+
+// word is the content of a blob: one of a few, so that things meet, but never one of another run.
+func (m *model) word(t *rapid.T) string {
+	return fmt.Sprint(m.account, rapid.IntRange(0, 3).Draw(t, "word"))
+}
+
+func (m *model) tag(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"v1", "v2", "latest"}).Draw(t, "tag")
+}
+
+func (m *model) upload(t *rapid.T) {
+	name, repo := m.repo(t)
+	data := []byte(m.word(t))
+	d := blob.DigestOf(data)
+	id, err := m.StartUpload(ctx, m.account, name)
+	m.want(t, err, nil)
+	_, err = m.Append(ctx, m.account, name, id, 0, bytes.NewReader(data))
+	m.want(t, err, nil)
+	_, err = m.FinishUpload(ctx, m.account, name, id, d)
+	m.want(t, err, nil)
+	repo.links[d], m.stored[d] = true, true
+}
+
+func (m *model) mount(t *rapid.T) {
+	to, repo := m.repo(t)
+	from, source := m.repo(t)
+	d := blob.DigestOf([]byte(m.word(t)))
+	mounted, err := m.MountBlob(ctx, m.account, to, from, d)
+	m.want(t, err, nil)
+	if mounted != source.links[d] {
+		t.Fatalf("mounted %v, the source has it: %v", mounted, source.links[d])
+	}
+	if mounted {
+		repo.links[d] = true
+	}
+}
+
+func (m *model) deleteBlob(t *rapid.T) {
+	name, repo := m.repo(t)
+	d := blob.DigestOf([]byte(m.word(t)))
+	err := m.DeleteBlob(ctx, m.account, name, d)
+	switch {
+	case repo.needs(d):
+		m.want(t, err, registry.ErrBlobInUse)
+	case !repo.links[d]:
+		m.want(t, err, registry.ErrNoBlob)
+	default:
+		m.want(t, err, nil)
+		delete(repo.links, d)
+	}
+}
+
+// needs reports whether a manifest of the repository needs the blob.
+func (r *modelRepo) needs(d registry.Digest) bool {
+	for _, m := range r.manifests {
+		for _, b := range m.blobs() {
+			if b == d {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m manifest) blobs() []registry.Digest {
+	var found []registry.Digest
+	if m.Config != nil {
+		found = append(found, m.Config.Digest)
+	}
+	for _, layer := range m.Layers {
+		found = append(found, layer.Digest)
+	}
+	return found
+}
+
+func (m *model) pushImage(t *rapid.T) {
+	name, repo := m.repo(t)
+	image := imageOf(m.word(t), m.word(t), m.word(t))
+	var want error
+	for _, d := range image.blobs() {
+		if !repo.links[d] {
+			want = registry.ErrMissingBlobs
+		}
+	}
+	m.push(t, name, image, want)
+}
+
+func (m *model) pushIndex(t *rapid.T) {
+	name, repo := m.repo(t)
+	if len(repo.manifests) == 0 {
+		t.Skip("no children")
+	}
+	known := slices.Sorted(maps.Keys(repo.manifests))
+	a, b := rapid.SampledFrom(known).Draw(t, "child"), rapid.SampledFrom(known).Draw(t, "child")
+	m.push(t, name, indexOf(repo.manifests[a], repo.manifests[b]), nil)
+}
+
+func (m *model) push(t *rapid.T, name string, what manifest, want error) {
+	repo := m.repos[name]
+	tag := rapid.SampledFrom([]string{"", "v1", "v2", "latest"}).Draw(t, "tag")
+	made, _, err := m.PutManifest(ctx, m.account, name, registry.Push{Raw: what.raw(), Tag: tag})
+	m.want(t, err, want)
+	if err != nil {
+		return
+	}
+	repo.manifests[made.Digest] = what
+	if tag != "" {
+		repo.tags[tag] = made.Digest
+	}
+}
+
+func (m *model) untag(t *rapid.T) {
+	name, repo := m.repo(t)
+	tag := m.tag(t)
+	err := m.Untag(ctx, m.account, name, tag)
+	if repo.tags[tag] == "" {
+		m.want(t, err, registry.ErrNoImage)
+		return
+	}
+	m.want(t, err, nil)
+	delete(repo.tags, tag)
+}
+
+func (m *model) deleteByTag(t *rapid.T) {
+	name, repo := m.repo(t)
+	tag := m.tag(t)
+	d := repo.tags[tag]
+	_, failed, err := m.DeleteImages(ctx, m.account, name, []registry.ImageID{{Tag: tag}})
+	m.want(t, err, nil)
+	switch {
+	case d == "":
+		m.wantFailed(t, failed, registry.ErrNoImage)
+	case repo.tagsOf(d) > 1:
+		delete(repo.tags, tag)
+	case repo.isChild(d):
+		m.wantFailed(t, failed, registry.ErrImageInUse)
+	default:
+		repo.drop(d)
+	}
+}
+
+func (m *model) deleteByDigest(t *rapid.T) {
+	name, repo := m.repo(t)
+	if len(repo.manifests) == 0 {
+		t.Skip("nothing to delete")
+	}
+	d := rapid.SampledFrom(slices.Sorted(maps.Keys(repo.manifests))).Draw(t, "image")
+	_, failed, err := m.DeleteImages(ctx, m.account, name, []registry.ImageID{{Digest: d}})
+	m.want(t, err, nil)
+	if repo.isChild(d) {
+		m.wantFailed(t, failed, registry.ErrImageInUse)
+		return
+	}
+	m.wantFailed(t, failed)
+	repo.drop(d)
+}
+
+func (m *model) wantFailed(t *rapid.T, failed []registry.Failure, want ...error) {
+	t.Helper()
+	if len(failed) != len(want) {
+		t.Fatalf("failed %v, want %v", failed, want)
+	}
+	for i := range want {
+		m.want(t, failed[i].Err, want[i])
+	}
+}
+
+func (r *modelRepo) tagsOf(d registry.Digest) (n int) {
+	for _, of := range r.tags {
+		if of == d {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *modelRepo) isChild(d registry.Digest) bool {
+	for _, m := range r.manifests {
+		for _, child := range m.Manifests {
+			if child.Digest == d {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *modelRepo) drop(d registry.Digest) {
+	delete(r.manifests, d)
+	maps.DeleteFunc(r.tags, func(_ string, of registry.Digest) bool { return of == d })
+}
+
+func (m *model) deleteRepository(t *rapid.T) {
+	name, _ := m.repo(t)
+	_, err := m.DeleteRepository(ctx, m.account, name, true)
+	m.want(t, err, nil)
+	_, err = m.CreateRepository(ctx, m.account, name, registry.Mutability{}, nil)
+	m.want(t, err, nil)
+	m.repos[name] = newModelRepo()
+}
+
+func (m *model) compare(t *rapid.T) {
+	for name, repo := range m.repos {
+		m.compareRepository(t, name, repo)
+	}
+	var want []registry.Digest
+	for d := range m.stored {
+		if !m.repos["web"].needs(d) && !m.repos["api"].needs(d) {
+			want = append(want, d)
+		}
+	}
+	slices.Sort(want)
+	got := slices.DeleteFunc(m.unreferenced(), func(d registry.Digest) bool { return !m.stored[d] })
+	if !slices.Equal(got, want) {
+		t.Fatalf("unreferenced blobs %v, want %v", got, want)
+	}
+}
+
+func (m *model) compareRepository(t *rapid.T, name string, repo *modelRepo) {
+	var want []registry.ImageID
+	for d := range repo.manifests {
+		if repo.tagsOf(d) == 0 {
+			want = append(want, registry.ImageID{Digest: d})
+		}
+	}
+	for tag, d := range repo.tags {
+		want = append(want, registry.ImageID{Digest: d, Tag: tag})
+	}
+	sortIDs(want)
+	got, err := m.ImageIDs(ctx, m.account, name, registry.AnyImage, registry.ImageID{}, 1000)
+	if err != nil || !slices.Equal(got, want) {
+		t.Fatalf("%s has %v, error %v, want %v", name, got, err, want)
+	}
+	for d := range m.stored {
+		_, err := m.BlobSize(ctx, m.account, name, d)
+		if (err == nil) != repo.links[d] {
+			t.Fatalf("%s answers for blob %s with %v, want it there: %v", name, d, err, repo.links[d])
+		}
+	}
+	for d, what := range repo.manifests {
+		for _, b := range what.blobs() {
+			if !repo.links[b] {
+				t.Fatalf("manifest %s needs %s, which is not linked", d, b)
+			}
+		}
+	}
+}

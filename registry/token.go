@@ -1,0 +1,150 @@
+package registry
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"slipway/internal/ids"
+	"slipway/store"
+)
+
+// TokenLife is how long a login token is good for.
+const TokenLife = 12 * time.Hour
+
+// Action is what a token may be used for.
+type Action string
+
+// The actions.
+const (
+	ActionPull   Action = "pull"
+	ActionPush   Action = "push"
+	ActionDelete Action = "delete"
+)
+
+// Scope narrows a token. Whatever it allows, its principal must be allowed as well.
+type Scope struct {
+	Repositories []string `json:"r,omitempty"` // none: all
+	Actions      []Action `json:"a,omitempty"` // none: all
+}
+
+// Allows reports whether the scope holds the action on the repository.
+func (s Scope) Allows(a Action, repository string) bool {
+	return (len(s.Repositories) == 0 || slices.Contains(s.Repositories, repository)) &&
+		(len(s.Actions) == 0 || slices.Contains(s.Actions, a))
+}
+
+// Login is what a token says, and its key proves.
+type Login struct {
+	Account   string    `json:"acc"`
+	Principal string    `json:"sub"` // an ARN
+	UserID    string    `json:"uid,omitempty"`
+	Region    string    `json:"reg"`
+	Scope     Scope     `json:"scp"`
+	Expires   time.Time `json:"exp"`
+}
+
+// Token makes a login token for whom the login names. Its region is the registry's; without an expiry it
+// is good for TokenLife, and never for longer.
+func (c *Control) Token(l Login) (token string, expires time.Time, err error) {
+	l.Region = c.region
+	last := time.Now().Add(TokenLife).UTC().Truncate(time.Second)
+	if l.Expires.IsZero() || l.Expires.After(last) {
+		l.Expires = last
+	}
+	said, err := json.Marshal(l)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return c.keys.sign(said), l.Expires, nil
+}
+
+// Verify returns what an authentic token says. It returns ErrToken, or ErrTokenExpired.
+func (c *Control) Verify(token string) (Login, error) {
+	said, err := c.keys.open(token)
+	if err != nil {
+		return Login{}, err
+	}
+	var l Login
+	if err := json.Unmarshal(said, &l); err != nil {
+		return Login{}, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	if l.Region != c.region {
+		return Login{}, fmt.Errorf("%w: it is for region %s, this is %s", ErrToken, l.Region, c.region)
+	}
+	if !time.Now().Before(l.Expires) {
+		return Login{}, fmt.Errorf("%w: at %s", ErrTokenExpired, l.Expires.Format(time.RFC3339))
+	}
+	return l, nil
+}
+
+// keyring holds the keys of login tokens: the newest signs, all verify.
+type keyring struct {
+	newest string
+	secret map[string][]byte
+}
+
+// A token is version.key.payload.mac, the last two in base64.
+const tokenVersion = "slipway1"
+
+func (k keyring) sign(said []byte) string {
+	body := tokenVersion + "." + k.newest + "." + base64.RawURLEncoding.EncodeToString(said)
+	return body + "." + base64.RawURLEncoding.EncodeToString(mac(k.secret[k.newest], body))
+}
+
+func (k keyring) open(token string) ([]byte, error) {
+	f := strings.Split(token, ".")
+	if len(f) != 4 || f[0] != tokenVersion {
+		return nil, fmt.Errorf("%w: not of its form", ErrToken)
+	}
+	secret, known := k.secret[f[1]]
+	if !known {
+		return nil, fmt.Errorf("%w: its key %q is not one of ours", ErrToken, f[1])
+	}
+	sum, err := base64.RawURLEncoding.Strict().DecodeString(f[3])
+	if err != nil || !hmac.Equal(sum, mac(secret, strings.Join(f[:3], "."))) {
+		return nil, fmt.Errorf("%w: it was altered", ErrToken)
+	}
+	return base64.RawURLEncoding.DecodeString(f[2])
+}
+
+func mac(secret []byte, body string) []byte {
+	h := hmac.New(sha256.New, secret)
+	h.Write([]byte(body))
+	return h.Sum(nil)
+}
+
+// loadKeys reads the keys, and makes the first.
+func loadKeys(ctx context.Context, db *store.DB) (k keyring, err error) {
+	first, secret := ids.Hex(4), make([]byte, sha256.Size)
+	rand.Read(secret)
+	err = db.Update(ctx, func(tx *store.Tx) error {
+		if k, err = readKeys(tx); err != nil || k.newest != "" {
+			return err
+		}
+		k.newest, k.secret[first] = first, secret
+		_, err := tx.Exec(`insert into registry_keys (id, secret, created) values ($1, $2, $3)`, first, secret, store.Micros(tx.Now))
+		return err
+	})
+	return k, err
+}
+
+func readKeys(tx *store.Tx) (keyring, error) {
+	k := keyring{secret: map[string][]byte{}}
+	err := tx.Each(`select id, secret from registry_keys order by created, id`, nil, func(rows *sql.Rows) error {
+		var id string
+		var secret []byte
+		err := rows.Scan(&id, &secret)
+		k.newest, k.secret[id] = id, secret
+		return err
+	})
+	return k, err
+}

@@ -1,0 +1,152 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"slipway/internal/ids"
+	"slipway/store"
+)
+
+// StartUpload begins to receive a blob for the repository and returns the upload's id, a UUID.
+// It returns ErrNoRepository, or an error of kind Unavailable when there is no room.
+func (c *Control) StartUpload(ctx context.Context, account, repository string) (string, error) {
+	id := ids.UUID()
+	err := c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
+		return insertUpload(tx, id, repo.id)
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, c.blobs.Begin(ctx, id)
+}
+
+// UploadSize is how many bytes an upload has. It returns ErrNoRepository or ErrNoUpload.
+func (c *Control) UploadSize(ctx context.Context, account, repository, id string) (int64, error) {
+	if err := c.checkUpload(ctx, account, repository, id); err != nil {
+		return 0, err
+	}
+	size, err := c.blobs.Size(ctx, id)
+	return size, about(err, Error{Account: account, Repository: repository, Upload: id})
+}
+
+// Append adds what r gives to an upload that has exactly offset bytes, or whatever it has if offset is
+// End, and returns its new size. When r fails, what came before is kept and the upload can go on.
+// It returns ErrNoRepository, ErrNoUpload, ErrOffset, an error of kind Unavailable when there is no room,
+// or that of r.
+func (c *Control) Append(ctx context.Context, account, repository, id string, offset int64, r io.Reader) (int64, error) {
+	if err := c.checkUpload(ctx, account, repository, id); err != nil {
+		return 0, err
+	}
+	size, err := c.blobs.Append(ctx, id, offset, r)
+	return size, about(err, Error{Account: account, Repository: repository, Upload: id, Size: size})
+}
+
+// FinishUpload makes the upload a blob of the repository, once its bytes have the digest, and returns its
+// size. It returns ErrNoRepository, ErrNoUpload, or ErrMismatch, after which the upload is gone.
+func (c *Control) FinishUpload(ctx context.Context, account, repository, id string, d Digest) (int64, error) {
+	if err := c.checkUpload(ctx, account, repository, id); err != nil {
+		return 0, err
+	}
+	size, err := c.blobs.Commit(ctx, id, d)
+	if errors.Is(err, ErrMismatch) {
+		c.dropUpload(context.WithoutCancel(ctx), id)
+	}
+	if err != nil {
+		return 0, about(err, Error{Account: account, Repository: repository, Upload: id, Digest: d})
+	}
+	// The bytes are a blob now, so it is written down even if the client went away.
+	return size, c.linkUploaded(context.WithoutCancel(ctx), account, repository, id, d, size)
+}
+
+// linkUploaded writes down what Commit made durable. The blob is recorded even when its repository
+// went meanwhile, so that no bytes are there that SQL does not know.
+func (c *Control) linkUploaded(ctx context.Context, account, repository, id string, d Digest, size int64) error {
+	var gone error
+	err := c.db.Update(ctx, func(tx *store.Tx) error {
+		if err := recordBlob(tx, d, size); err != nil {
+			return err
+		}
+		repo, err := findRepository(tx, account, repository)
+		if errors.Is(err, ErrNoRepository) {
+			gone = err
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := link(tx, repo.id, d); err != nil {
+			return err
+		}
+		return deleteUpload(tx, id)
+	})
+	if err != nil {
+		return err
+	}
+	return gone
+}
+
+// CancelUpload ends an upload and forgets its bytes. It returns ErrNoRepository or ErrNoUpload.
+func (c *Control) CancelUpload(ctx context.Context, account, repository, id string) error {
+	if err := c.checkUpload(ctx, account, repository, id); err != nil {
+		return err
+	}
+	return c.forgetUpload(ctx, id)
+}
+
+// ForgetUploads cancels uploads that were begun, and to which nothing was added, for the given time,
+// and returns how many there were.
+func (c *Control) ForgetUploads(ctx context.Context, idle time.Duration) (int, error) {
+	received, err := c.blobs.Uploads(ctx)
+	if err != nil {
+		return 0, err
+	}
+	fresh := map[string]bool{}
+	forgotten := 0
+	for _, u := range received {
+		if time.Since(u.Changed) < idle {
+			fresh[u.ID] = true
+			continue
+		}
+		if err := c.forgetUpload(ctx, u.ID); err != nil {
+			return forgotten, err
+		}
+		forgotten++
+	}
+	// What is left are rows without bytes, of a start or a finish that a crash cut in two.
+	return forgotten, c.db.Update(ctx, func(tx *store.Tx) error { return deleteUploadsBefore(tx, tx.Now.Add(-idle), fresh) })
+}
+
+// forgetUpload takes the bytes first: a row without bytes is found again, bytes without a row as well.
+func (c *Control) forgetUpload(ctx context.Context, id string) error {
+	if err := c.blobs.Cancel(ctx, id); err != nil {
+		return err
+	}
+	return c.db.Update(ctx, func(tx *store.Tx) error { return deleteUpload(tx, id) })
+}
+
+// dropUpload is forgetUpload where something else is being answered: what it fails to remove is stale one day.
+func (c *Control) dropUpload(ctx context.Context, id string) {
+	if err := c.forgetUpload(ctx, id); err != nil {
+		slog.Warn("an upload stays until it is stale", "upload", id, "error", err)
+	}
+}
+
+// checkUpload makes sure that the upload is one of the repository's.
+func (c *Control) checkUpload(ctx context.Context, account, repository, id string) error {
+	return c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
+		return findUpload(tx, repo, id)
+	})
+}
+
+// about says what a failure of the blob store is about.
+func about(err error, e Error) error {
+	if err == nil {
+		return nil
+	}
+	e.Cause = err
+	return &e
+}
