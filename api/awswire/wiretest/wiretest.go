@@ -5,6 +5,7 @@ package wiretest
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -48,12 +49,20 @@ func Serve(t testing.TB, config awswire.Config, doors ...*awswire.Service) aws.C
 	return aws.Config{
 		Region:       config.Region,
 		BaseEndpoint: aws.String(server.URL),
-		HTTPClient:   server.Client(),
+		HTTPClient:   patient(server.Client()),
 		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: AccessKey, SecretAccessKey: Secret}, nil
 		}),
 	}
+}
+
+// patient has the client send a request in one piece. The SDK closes the request's body as soon as
+// an answer comes, and when that is before net/http has seen the body's end, which a body longer
+// than the write buffer makes possible, net/http takes it for a failure and drops the connection.
+func patient(client *http.Client) *http.Client {
+	client.Transport.(*http.Transport).WriteBufferSize = 1 << 20
+	return client
 }
 
 // Root knows one key, that of the account's root, who may do everything.
