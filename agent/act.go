@@ -1,0 +1,201 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"slipway/engine"
+	"slipway/nodeapi"
+)
+
+// worker is a task with what is under way for it.
+type worker struct {
+	task
+	cancel map[action]context.CancelFunc // of what is under way
+	alarm  *time.Timer
+	told   nodeapi.TaskReport // as it was last
+	// Told counts its changes, and the control plane has heard of so many.
+	revision, heard int
+}
+
+// callLimit bounds the engine calls that are quick on a healthy machine, so that a sick one is noticed.
+const callLimit = 2 * time.Minute
+
+// job does an action, and returns how to note that it is done.
+type job func(ctx context.Context) (note func(now time.Time), err error)
+
+// perform has actions done that are not under way yet, and gives up those that are not asked for any more.
+func (a *Agent) perform(ctx context.Context, w *worker, actions []action, now time.Time) {
+	asked := map[action]bool{}
+	for _, act := range actions {
+		asked[act] = true
+		if !w.busy[act] {
+			a.start(ctx, w, act, now)
+		}
+	}
+	for act, cancel := range w.cancel {
+		if !asked[act] && act.kind.canBeGivenUp() {
+			cancel()
+		}
+	}
+}
+
+// canBeGivenUp tells of an action that it may take long and leaves nothing behind half done.
+func (k kind) canBeGivenUp() bool { return k == pull || k == openLog || k == drain }
+
+func (a *Agent) start(ctx context.Context, w *worker, act action, now time.Time) {
+	do := a.job(w, act)
+	w.begin(act, now)
+	while, cancel := context.WithCancel(ctx)
+	w.cancel[act] = cancel
+	a.work.Go(func() {
+		note, err := do(while)
+		gaveUp := while.Err() != nil
+		a.tell(ctx, func(now time.Time) {
+			a.ended(w, act)
+			switch {
+			case err == nil:
+				delete(w.tries, act)
+				note(now)
+			case !gaveUp:
+				slog.Warn("a step of a task failed", "task", w.id, "step", act, "error", err)
+				w.failed(act, err, now)
+			}
+		})
+	})
+}
+
+func (a *Agent) ended(w *worker, act action) {
+	w.cancel[act]()
+	delete(w.cancel, act)
+	delete(w.busy, act)
+	a.dirty[w] = true
+}
+
+// job binds an action to what is known now, for it runs beside the main loop.
+func (a *Agent) job(w *worker, act action) job {
+	c := w.containerOf(act)
+	switch act.kind {
+	case pull:
+		return a.pull(w, c)
+	case openLog, drain, finish:
+		return a.ship(w, c, act.kind)
+	case prepare, attach, detach:
+		return a.heavily(a.share(w, act.kind))
+	case create:
+		return a.heavily(a.create(w, c))
+	case start:
+		return a.heavily(a.run(w, c))
+	case remove:
+		return a.heavily(a.remove(w, c))
+	default:
+		return a.signal(c, act.kind)
+	}
+}
+
+// heavily bounds how many such jobs there are at a time, and how long each may take.
+func (a *Agent) heavily(do job) job {
+	return func(ctx context.Context) (func(time.Time), error) {
+		select {
+		case a.heavy <- struct{}{}:
+			defer func() { <-a.heavy }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		ctx, cancel := context.WithTimeout(ctx, callLimit)
+		defer cancel()
+		return do(ctx)
+	}
+}
+
+func (a *Agent) pull(w *worker, c *container) job {
+	ref, login := reference(c.want), engine.Login{}
+	if l := c.want.Login; l != nil {
+		login = engine.Login(*l)
+	}
+	return func(ctx context.Context) (func(time.Time), error) {
+		image, err := a.config.Engine.Pull(ctx, ref, login)
+		return func(now time.Time) { w.pulled(c, image, now) }, err
+	}
+}
+
+// reference names the image to pull: by its content where that is known.
+func reference(c *nodeapi.Container) string {
+	ref := cmp.Or(c.Ref, c.Image)
+	if c.Digest == "" || strings.Contains(ref, "@") {
+		return ref
+	}
+	return ref + "@" + c.Digest
+}
+
+func (a *Agent) ship(w *worker, c *container, k kind) job {
+	from := source{id: c.id, task: w.id, container: c.name, path: a.config.Engine.Output(c.id)}
+	if c.want != nil {
+		from.log = c.want.Log
+		from.discard = c.want.Log == nil
+	}
+	return func(ctx context.Context) (func(time.Time), error) {
+		switch k {
+		case openLog:
+			return func(time.Time) { c.logOpen = true }, a.output.open(ctx, from)
+		case drain:
+			return func(time.Time) { c.drained = true }, a.output.drain(ctx, from, settleTime)
+		default:
+			if err := a.output.drain(ctx, from, 0); err != nil {
+				return nil, err
+			}
+			return func(time.Time) { c.finished = true }, a.config.Engine.RemoveOutput(from.id)
+		}
+	}
+}
+
+// share does what is done for the task as a whole.
+func (a *Agent) share(w *worker, k kind) job {
+	id, limits, ports := w.id, limitsOf(w.want), portsWanted(w.want)
+	return func(ctx context.Context) (func(time.Time), error) {
+		switch k {
+		case prepare:
+			namespace, err := a.config.Engine.Prepare(ctx, id, limits)
+			return func(time.Time) { w.namespace = namespace }, err
+		case attach:
+			network, err := a.config.Engine.Attach(ctx, id, ports)
+			return func(time.Time) { w.network = &network }, err
+		default:
+			return func(time.Time) { w.detached = true }, a.config.Engine.Detach(ctx, id)
+		}
+	}
+}
+
+func (a *Agent) create(w *worker, c *container) job {
+	spec := specOf(&w.task, c)
+	return func(ctx context.Context) (func(time.Time), error) {
+		return func(time.Time) { w.made(c, a.deeds.Add(1)) }, a.config.Engine.Create(ctx, spec)
+	}
+}
+
+func (a *Agent) run(w *worker, c *container) job {
+	id := c.id
+	return func(ctx context.Context) (func(time.Time), error) {
+		return func(now time.Time) { w.ran(c, now) }, a.config.Engine.Start(ctx, id)
+	}
+}
+
+func (a *Agent) remove(w *worker, c *container) job {
+	id := c.id
+	return func(ctx context.Context) (func(time.Time), error) {
+		return func(time.Time) { w.removed(c) }, a.config.Engine.Delete(ctx, id)
+	}
+}
+
+func (a *Agent) signal(c *container, k kind) job {
+	id := c.id
+	return func(ctx context.Context) (func(time.Time), error) {
+		if k == kill {
+			return func(now time.Time) { c.killSent = now }, a.config.Engine.Signal(ctx, id, "SIGKILL")
+		}
+		return func(now time.Time) { c.stopSent = now }, a.config.Engine.Signal(ctx, id, "")
+	}
+}

@@ -1,0 +1,197 @@
+// Package agent keeps one machine doing what the control plane wants of it: it
+// brings tasks up as groups of containers, ends them, ships what they print and
+// reports every step.
+//
+// It decides by looking: what is wanted (the session's frames) beside what is
+// there (the engine), so every instruction may come twice, late or out of order,
+// and an agent that was killed goes on where it finds things. It writes nothing
+// down but its own name.
+//
+// It places no tasks, keeps no logs and knows no container runtime: those are the
+// control plane's and the engine's.
+package agent
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"slipway/engine"
+	"slipway/nodeapi"
+)
+
+// Config says what to run an agent with.
+type Config struct {
+	Engine       engine.Engine
+	ControlPlane nodeapi.ControlPlane // a nodeapi.Client, or the control plane itself when it is in this process
+	Dir          string               // a folder of the agent's own, where the node's id is kept; made if it is not there
+	Cluster      string               // that the node serves; "": every cluster of its account
+	Version      string               // of the agent
+	CPU          int                  // units of 1/1024 of a core to offer; 0: all that the machine has
+	Memory       int                  // MiB to offer; 0: what the machine has, less MemoryReserve
+	Ports        []int                // host ports that tasks must not be given
+	Attributes   map[string]string
+}
+
+// Agent is the agent of one machine. Only one may run on a machine's engine at a time.
+type Agent struct {
+	config Config
+	hello  nodeapi.Hello
+
+	mail   chan func(now time.Time) // what has happened; the main loop alone touches what is below
+	tasks  map[string]*worker
+	done   map[string]time.Time // tasks that are over and gone, which late news must not bring back
+	dirty  map[*worker]bool
+	looked bool // the engine has been looked at
+	whole  bool // a control plane has told all that it wants
+
+	reports reporter
+	output  *shipper
+	deeds   atomic.Uint64  // numbers the agent's own deeds, to tell an older look from a newer
+	heavy   chan struct{}  // bounds the engine calls that load the machine
+	work    sync.WaitGroup // of everything the main loop has started
+}
+
+// doneKept is how long late news of a task that is gone may be on its way: far longer than a dead line lives.
+const doneKept = time.Hour
+
+// New makes an agent, and the node's id at its first start. It fails when the id
+// cannot be read or written, or when the machine's size cannot be told.
+func New(c Config) (*Agent, error) {
+	hello, err := introduce(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Agent{
+		config:  c,
+		hello:   hello,
+		mail:    make(chan func(time.Time), 64),
+		tasks:   map[string]*worker{},
+		done:    map[string]time.Time{},
+		dirty:   map[*worker]bool{},
+		reports: reporter{limit: reportBatch},
+		output:  newShipper(c.ControlPlane, hello.Node),
+		heavy:   make(chan struct{}, max(8, 4*runtime.NumCPU())),
+	}, nil
+}
+
+// Node is the node's id: 32 hexadecimal digits.
+func (a *Agent) Node() string { return a.hello.Node }
+
+// Run works until ctx ends and returns when all is still. The containers go on.
+func (a *Agent) Run(ctx context.Context) {
+	var parts sync.WaitGroup
+	parts.Go(func() { a.watchEngine(ctx) })
+	parts.Go(func() { a.keepSession(ctx) })
+	parts.Go(func() { a.output.run(ctx) })
+	a.loop(ctx)
+	parts.Wait()
+	a.work.Wait()
+}
+
+// tell hands news to the main loop.
+func (a *Agent) tell(ctx context.Context, news func(now time.Time)) {
+	select {
+	case a.mail <- news:
+	case <-ctx.Done():
+	}
+}
+
+// loop is the only one that touches tasks: it takes news as it comes, and decides for
+// every task that the news is about.
+func (a *Agent) loop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case news := <-a.mail:
+			news(time.Now())
+		}
+		a.takeRest()
+		a.settle(ctx)
+	}
+}
+
+// takeRest takes the news that is here already, so that many make one decision.
+func (a *Agent) takeRest() {
+	for {
+		select {
+		case news := <-a.mail:
+			news(time.Now())
+		default:
+			return
+		}
+	}
+}
+
+func (a *Agent) settle(ctx context.Context) {
+	now := time.Now()
+	if a.looked { // before that, what is there already would be made again
+		for w := range a.dirty {
+			a.decide(ctx, w, now)
+		}
+		clear(a.dirty)
+	}
+	a.sendReports(ctx, now)
+}
+
+// decide brings a task to rest: nothing more is to be noted, and all that is to be done is under way.
+func (a *Agent) decide(ctx context.Context, w *worker, now time.Time) {
+	if a.tasks[w.id] != w {
+		return // late news of what is over and gone
+	}
+	d := step(&w.task, now)
+	for d.become != nil {
+		w.become(*d.become, now)
+		d = step(&w.task, now)
+	}
+	a.perform(ctx, w, d.do, now)
+	a.wakeAt(ctx, w, d.again, now)
+	if d.forget {
+		a.forget(w, now)
+		return
+	}
+	a.note(w)
+}
+
+// wakeAt decides for the task again at a time, and not at the one asked for before.
+func (a *Agent) wakeAt(ctx context.Context, w *worker, again, now time.Time) {
+	if w.alarm != nil {
+		w.alarm.Stop()
+		w.alarm = nil
+	}
+	if !again.IsZero() {
+		w.alarm = time.AfterFunc(again.Sub(now), func() {
+			a.tell(ctx, func(time.Time) { a.dirty[w] = true })
+		})
+	}
+}
+
+// task finds a task, or takes it up. It gives nil for one that is over and gone.
+func (a *Agent) task(id string) *worker {
+	if w := a.tasks[id]; w != nil {
+		return w
+	}
+	if _, gone := a.done[id]; gone {
+		return nil
+	}
+	w := &worker{task: *newTask(id), cancel: map[action]context.CancelFunc{}}
+	w.orphan = a.whole
+	a.tasks[id] = w
+	return w
+}
+
+func (a *Agent) forget(w *worker, now time.Time) {
+	for _, c := range w.containers {
+		a.output.forget(c.id)
+	}
+	delete(a.tasks, w.id)
+	a.done[w.id] = now
+	for id, since := range a.done {
+		if now.Sub(since) > doneKept {
+			delete(a.done, id)
+		}
+	}
+}

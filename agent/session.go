@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"slipway/nodeapi"
+)
+
+// How soon a session that ended is opened again, so that a thousand nodes do not knock as one.
+const (
+	firstJoin = 100 * time.Millisecond
+	lastJoin  = 15 * time.Second
+)
+
+// keepSession keeps a session open until ctx ends.
+func (a *Agent) keepSession(ctx context.Context) {
+	for wait := firstJoin; ctx.Err() == nil; wait = min(2*wait, lastJoin) {
+		welcome := false
+		err := a.join(ctx, func() { welcome = true })
+		if ctx.Err() != nil {
+			return
+		}
+		if welcome {
+			wait = firstJoin
+		}
+		slog.Warn("no session with the control plane; what runs goes on", "node", a.hello.Node, "error", err)
+		pause(ctx, wait/2+rand.N(wait))
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// join opens one session and takes its frames until it ends.
+func (a *Agent) join(ctx context.Context, welcome func()) error {
+	info, err := a.config.Engine.Info(ctx)
+	if err != nil {
+		return err
+	}
+	hello := a.hello
+	hello.Engine = info.Name + " " + info.Version
+	return a.config.ControlPlane.Session(ctx, hello, func(f nodeapi.Frame) error {
+		welcome()
+		a.tell(ctx, func(now time.Time) { a.take(f, now) })
+		return ctx.Err()
+	})
+}
+
+// take takes a frame: what is wanted anew or otherwise and, if the frame is complete, of what nothing is said.
+func (a *Agent) take(f nodeapi.Frame, now time.Time) {
+	named := map[string]bool{}
+	for _, wanted := range f.Tasks {
+		named[wanted.ID] = true
+		if w := a.task(wanted.ID); w != nil {
+			w.wanted(wanted)
+			a.dirty[w] = true
+		}
+	}
+	if !f.Complete {
+		return
+	}
+	a.whole = true
+	a.reports.again = now // it is there again
+	for id, w := range a.tasks {
+		w.orphan = !named[id]
+		w.revision++ // it may be another control plane, or one that has lost something
+		a.dirty[w] = true
+	}
+}
