@@ -26,7 +26,7 @@ func giveBack(p *[]byte, b []byte) {
 // encoding. The string is a copy of its own, so that decoded values may alias it.
 func (x *exchange) readBody(verify func(sent []byte) error) (string, error) {
 	p := buffers.Get().(*[]byte)
-	sent, err := readAll((*p)[:0], x.r.Body, x.mux.config.MaxBody)
+	sent, err := readAll((*p)[:0], x.r.Body, x.mux.config.MaxBody, x.r.ContentLength)
 	defer func() { giveBack(p, sent) }()
 	if err != nil {
 		return "", err
@@ -45,8 +45,12 @@ func (x *exchange) readBody(verify func(sent []byte) error) (string, error) {
 	}
 }
 
-func readAll(into []byte, body io.Reader, limit int64) ([]byte, error) {
+// readAll reads a body of at most limit bytes, which says that it has length, or -1.
+func readAll(into []byte, body io.Reader, limit, length int64) ([]byte, error) {
 	b := bytes.NewBuffer(into)
+	if length > 0 && length <= limit {
+		b.Grow(int(length) + bytes.MinRead)
+	}
 	if _, err := b.ReadFrom(io.LimitReader(body, limit+1)); err != nil {
 		return b.Bytes(), incomplete.Newf("The body could not be read to its end: %v", err)
 	}
@@ -61,7 +65,7 @@ func (x *exchange) unzip(sent []byte) (string, error) {
 	if err != nil {
 		return "", &unreadable{text: "the body is not gzip, as Content-Encoding says: " + err.Error()}
 	}
-	plain, err := readAll(nil, z, x.mux.config.MaxBody)
+	plain, err := readAll(nil, z, x.mux.config.MaxBody, -1)
 	if f, ok := errors.AsType[*Fault](err); ok && f.Shape == incomplete.Shape {
 		return "", &unreadable{text: f.Message}
 	}

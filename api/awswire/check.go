@@ -194,7 +194,8 @@ func appendPlain(b []byte, s *shape, v reflect.Value) []byte {
 	}
 	switch s.kind {
 	case kindString:
-		return append(b, v.String()...)
+		text := v.String()
+		return append(b, text[:min(len(text), maxRepeated+1)]...)
 	case kindInt:
 		return strconv.AppendInt(b, v.Int(), 10)
 	case kindFloat:

@@ -70,6 +70,6 @@ func (x *exchange) serverFault(shape string, err error) *Fault {
 	if x.r.Context().Err() != nil { // the client went away, and took the request with it
 		level = slog.LevelInfo
 	}
-	x.mux.config.Log.Log(x.r.Context(), level, "request failed", "request", x.id, "operation", x.operation, "error", err)
+	x.mux.config.Log.Log(x.r.Context(), level, "request failed", "request", x.id, "service", x.service.name(), "operation", x.operation, "error", err)
 	return FaultType{Shape: shape, Status: 500}.Newf("The request could not be done because of a failure inside Slipway. Its log has the reason under request id %s.", x.id)
 }

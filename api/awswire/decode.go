@@ -2,6 +2,7 @@ package awswire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -32,11 +33,19 @@ type reader interface {
 
 // decoder fills a Go value from a reader and notes every constraint that the values break.
 type decoder struct {
-	in     reader
-	path   []step
-	broken []violation
-	http   bool // members may travel outside of the body: then they may not be in it
+	in       reader
+	path     []step
+	broken   []violation
+	elements int  // of lists and maps so far
+	http     bool // members may travel outside of the body: then they may not be in it
 }
+
+// maxElements bounds what a small body can swell to: an element may take three bytes on the wire and
+// a thousand in memory. The longest AWS input, PutLogEvents, has ten thousand.
+const maxElements = 100_000
+
+// maxBroken is how many broken constraints are told of at most.
+const maxBroken = 20
 
 // json has a body read as JSON, to its end.
 func (d *decoder) json(body string, decode func() error) error {
@@ -71,10 +80,11 @@ func (d *decoder) form(parameters url.Values, decode func() error) error {
 	return decode()
 }
 
-// step is one part of the way to a value: a member's name or a position in a list.
+// step is one part of the way to a value: a member, or an element by its key or its position,
+// which is counted from 1.
 type step struct {
-	name     string
-	position int // counted from 1; 0 for a name
+	member, key string
+	position    int
 }
 
 // unreadable is a body that is not what the operation takes, and where.
@@ -98,22 +108,21 @@ func (d *decoder) locate(err error) error {
 	return &unreadable{d.where(), err.Error()}
 }
 
+// where writes the path as AWS does: lowerCamel members, elements as 1.member or key.member.
 func (d *decoder) where() string {
-	var b strings.Builder
+	var parts []string
 	for _, s := range d.path {
-		if b.Len() > 0 {
-			b.WriteByte('.')
+		switch {
+		case s.position > 0:
+			parts = append(parts, strconv.Itoa(s.position), "member")
+		case s.member == "":
+			parts = append(parts, s.key, "member")
+		default:
+			first, n := utf8.DecodeRuneInString(s.member)
+			parts = append(parts, string(unicode.ToLower(first))+s.member[n:])
 		}
-		if s.position > 0 {
-			b.WriteString(strconv.Itoa(s.position))
-			b.WriteString(".member")
-			continue
-		}
-		first, n := utf8.DecodeRuneInString(s.name)
-		b.WriteRune(unicode.ToLower(first))
-		b.WriteString(s.name[n:])
 	}
-	return b.String()
+	return strings.Join(parts, ".")
 }
 
 func (d *decoder) enter(s step) { d.path = append(d.path, s) }
@@ -135,7 +144,9 @@ func (d *decoder) check(s *shape, v reflect.Value) {
 }
 
 func (d *decoder) violate(value string, r rule) {
-	d.broken = append(d.broken, violation{d.where(), value, r})
+	if len(d.broken) < maxBroken {
+		d.broken = append(d.broken, violation{d.where(), value, r})
+	}
 }
 
 func (d *decoder) fill(s *shape, v reflect.Value) error {
@@ -212,7 +223,7 @@ func (d *decoder) mapping(s *shape, v reflect.Value) error {
 	elem := reflect.New(s.elem.typ).Elem()
 	key := reflect.New(s.key.typ).Elem()
 	err := d.in.entries(func(name string) error {
-		d.enter(step{name: name})
+		d.enter(step{key: name})
 		defer d.leave()
 		key.SetString(name)
 		elem.SetZero()
@@ -233,12 +244,15 @@ func (d *decoder) mapping(s *shape, v reflect.Value) error {
 
 // element decodes what a list or map holds. A scalar that breaks a rule is reported by its holder.
 func (d *decoder) element(s *shape, v reflect.Value) (ok bool, err error) {
+	if d.elements++; d.elements > maxElements {
+		return true, d.locate(fmt.Errorf("the request has more than %d elements of lists and maps", maxElements))
+	}
 	null, err := d.in.null()
+	if null {
+		err = errors.New("null is not allowed")
+	}
 	if err != nil {
 		return true, d.locate(err)
-	}
-	if null {
-		return true, d.locate(fmt.Errorf("null is not allowed"))
 	}
 	if err := d.fill(s, v); err != nil {
 		return true, d.locate(err)
@@ -272,7 +286,7 @@ func (d *decoder) body(s *shape, v reflect.Value, got *seen) error {
 			return d.unknown(name)
 		}
 		m := &s.members[i]
-		d.enter(step{name: name})
+		d.enter(step{member: name})
 		defer d.leave()
 		null, err := d.in.null()
 		if null || err != nil {
@@ -295,7 +309,7 @@ func (d *decoder) unknown(name string) error {
 func (d *decoder) missing(s *shape, got *seen) {
 	for i := range s.members {
 		if m := &s.members[i]; m.required && !got.has(i) {
-			d.enter(step{name: m.name})
+			d.enter(step{member: m.name})
 			d.violate("Value null", notNull)
 			d.leave()
 		}

@@ -73,11 +73,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{mux: m, r: r, id: ids.UUID(), protocol: protocolOf(r)}
 	a := x.answer()
 	a.send(w, x.id)
-	call := Call{Operation: x.operation, Status: a.status, Duration: time.Since(start)}
-	if x.service != nil {
-		call.Service = x.service.api.Name
-	}
-	m.config.Observe(call)
+	m.config.Observe(Call{Service: x.service.name(), Operation: x.operation, Status: a.status, Duration: time.Since(start)})
 }
 
 // exchange is one request on its way to an answer.

@@ -70,6 +70,24 @@ func TestGzipIsUndoneAfterTheSignature(t *testing.T) {
 	}
 }
 
+// A small body must not swell in memory, and an answer must not swell with what is wrong.
+func TestSwellingIsBounded(t *testing.T) {
+	door := awswire.NewService(ecs.API, nil,
+		ecs.RunTask.Handle(runTask, awswire.Any))
+	mux := awswire.NewMux(awswire.Config{Region: wiretest.Region, Keys: keyring{}, Access: keyring{}}, door)
+
+	many := `{"taskDefinition": "web", "placementConstraints": [` + strings.Repeat("{},", 100_000) + `{}]}`
+	w := serve(mux, signedRunTask([]byte(many)))
+	if w.Code != 400 || !strings.Contains(w.Body.String(), "more than 100000 elements") {
+		t.Errorf("%d %.200s", w.Code, w.Body)
+	}
+	wrong := `{"taskDefinition": "web", "tags": [` + strings.Repeat(`{"key": ""},`, 1000) + `{}]}`
+	w = serve(mux, signedRunTask([]byte(wrong)))
+	if w.Code != 400 || !strings.Contains(w.Body.String(), "20 validation errors detected") {
+		t.Errorf("%d %.200s", w.Code, w.Body)
+	}
+}
+
 func TestContentLength(t *testing.T) {
 	w := serve(newTestMux(), signedRunTask([]byte(`{"taskDefinition": "web"}`)))
 	if got := w.Header().Get("Content-Length"); got != strconv.Itoa(w.Body.Len()) {

@@ -108,6 +108,14 @@ func (s *Service) Unbound() []string {
 	return names
 }
 
+// name is "" for no service, which is where requests begin.
+func (s *Service) name() string {
+	if s == nil {
+		return ""
+	}
+	return s.api.Name
+}
+
 func (s *Service) speaks(p Protocol) bool { return slices.Contains(s.api.Protocols, p) }
 
 // has reports whether the service has the operation at all, served or not.

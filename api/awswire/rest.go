@@ -176,7 +176,7 @@ func (d *decoder) bound(m *member, v reflect.Value, r *http.Request, c *call, qu
 	if len(values) == 0 {
 		return false, nil
 	}
-	d.enter(step{name: m.name})
+	d.enter(step{member: m.name})
 	defer d.leave()
 	d.in = &formReader{formOf(m.shape.kind, values)}
 	return true, d.value(m.shape, m.settable(v))
@@ -229,7 +229,7 @@ func (d *decoder) payload(m *member, v reflect.Value, body string) error {
 		m.settable(v).SetString(body)
 		return nil
 	}
-	d.enter(step{name: m.name})
+	d.enter(step{member: m.name})
 	defer d.leave()
 	return d.json(body, func() error { return d.value(m.shape, m.settable(v)) })
 }
