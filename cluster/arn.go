@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"strconv"
 
 	"slipway/internal/arn"
@@ -31,3 +33,10 @@ func ecsARN(region, account, resource string) string {
 }
 
 func (c *Control) taskARN(t Task) string { return TaskARN(c.config.Region, t.Account, t.Cluster, t.ID) }
+
+// ContainerARN names a container of a task. It is made from the names of both, so it needs no keeping.
+func ContainerARN(region string, t Task, name string) string {
+	sum := sha256.Sum256([]byte(t.ID + "/" + name))
+	id := fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+	return ecsARN(region, t.Account, "container/"+t.Cluster+"/"+t.ID+"/"+id)
+}

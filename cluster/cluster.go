@@ -28,6 +28,8 @@ type Cluster struct {
 	Running   int // tasks
 	Pending   int // tasks on their way to running
 	Tags      []Tag
+
+	RunningExternal, PendingExternal int // those of the tasks whose launch type is EXTERNAL
 }
 
 // CreateCluster makes a cluster. One that is there already is returned as it is.

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"slipway/nodeapi"
 	"slipway/store"
 )
 
@@ -39,17 +40,37 @@ func readCluster(tx *store.Tx, account, name string) (Cluster, error) {
 	cluster := Cluster{Account: account, Name: name}
 	var created int64
 	err := tx.Row(`
-		select status, created,
-			(select count(*) from instances i where i.account = c.account and i.cluster in (c.name, '') and i.status = 'ACTIVE' and c.status = 'ACTIVE'),
-			(select count(*) from tasks t where t.account = c.account and t.cluster = c.name and t.status < 8 and t.status = 4),
-			(select count(*) from tasks t where t.account = c.account and t.cluster = c.name and t.status < 8 and t.status < 4)
-		from clusters c where account = $1 and name = $2`, account, name).
-		Scan(&cluster.Status, &created, &cluster.Instances, &cluster.Running, &cluster.Pending)
+		select status, created, (select count(*) from instances i where i.account = c.account and i.cluster in (c.name, '') and i.status = 'ACTIVE' and c.status = 'ACTIVE')
+		from clusters c where account = $1 and name = $2`, account, name).Scan(&cluster.Status, &created, &cluster.Instances)
 	if errors.Is(err, store.ErrNoRows) {
 		return Cluster{}, ErrNoCluster
 	}
+	if err != nil {
+		return cluster, err
+	}
 	cluster.Created = store.Time(created)
-	return cluster, err
+	return cluster, countTasks(tx, &cluster)
+}
+
+func countTasks(tx *store.Tx, c *Cluster) error {
+	const count = `select status, launch, count(*) from tasks where account = $1 and cluster = $2 and status < 8 and status <= 4 group by status, launch`
+	return tx.Each(count, []any{c.Account, c.Name}, func(rows *sql.Rows) error {
+		var status nodeapi.Status
+		var launch string
+		var n int
+		if err := rows.Scan(&status, &launch, &n); err != nil {
+			return err
+		}
+		all, external := &c.Pending, &c.PendingExternal
+		if status == nodeapi.Running {
+			all, external = &c.Running, &c.RunningExternal
+		}
+		*all += n
+		if launch == "EXTERNAL" {
+			*external += n
+		}
+		return nil
+	})
 }
 
 func clusterNames(tx *store.Tx, account, after string, limit int) (names []string, err error) {

@@ -41,15 +41,21 @@ type Held struct {
 	Memory  int
 }
 
+// Offered is all of the node, with the ports it keeps for itself taken.
+func (i Instance) Offered() placement.Node {
+	n := placement.Node{ID: i.ID, Ready: i.Connected && i.Status == Active, CPU: i.CPU, Memory: i.Memory}
+	for _, port := range i.Ports {
+		n.Taken = append(n.Taken, placement.Port{Number: port, Protocol: "tcp"}, placement.Port{Number: port, Protocol: "udp"})
+	}
+	return n
+}
+
 // Remaining is what is left of the node: what it offers without what is held.
 func (i Instance) Remaining() placement.Node {
-	n := placement.Node{ID: i.ID, Ready: i.Connected && i.Status == Active, CPU: i.CPU, Memory: i.Memory, Taken: i.Taken}
+	n := i.Offered().Take(placement.Need{Ports: i.Taken})
 	for _, h := range i.Held {
 		n.CPU -= h.CPU
 		n.Memory -= h.Memory
-	}
-	for _, port := range i.Ports {
-		n = n.Take(placement.Need{Ports: []placement.Port{{Number: port, Protocol: "tcp"}, {Number: port, Protocol: "udp"}}})
 	}
 	return n
 }

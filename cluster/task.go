@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"regexp"
 	"strings"
@@ -71,13 +70,6 @@ func (t Task) Container(i int) nodeapi.ContainerReport {
 		status = nodeapi.Stopped // it never came to be, and will not
 	}
 	return nodeapi.ContainerReport{Name: t.Spec.Containers[i].Name, Status: status}
-}
-
-// ContainerID is the id of a container of the task in its ARN, in the form of a UUID. It is
-// made from the task's id and the container's name, so it needs no keeping.
-func (t Task) ContainerID(name string) string {
-	sum := sha256.Sum256([]byte(t.ID + "/" + name))
-	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
 // Tasks describes tasks of a cluster, in the order of their ids as given, and tells which are not there.

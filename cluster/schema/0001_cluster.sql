@@ -80,6 +80,7 @@ create index tasks_of_cluster on tasks (account, cluster, id);
 create index tasks_held on tasks (account, node, cluster, status, cpu, memory) where status < 8;
 create index tasks_wanted on tasks (account, node, desired, id, status) where status < 8;
 create index tasks_ports on tasks (account, node) where status < 8 and (ports <> '' or bound <> '');
+create index tasks_counted on tasks (account, cluster, status, launch) where status < 8;
 create index tasks_over on tasks (settled) where status = 8;
 
 create table run_tokens (

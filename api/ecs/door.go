@@ -1,0 +1,46 @@
+// Package ecs is the door of cluster: it speaks the Amazon ECS API and holds no state.
+//
+// What Slipway does not do yet is refused by its name, whatever operation it is asked
+// of: every member that is set and not on the operation's list of honoured ones. So a
+// member that the API gains is refused until somebody puts it on a list.
+package ecs
+
+import (
+	"slipway/api/awswire"
+	"slipway/cluster"
+)
+
+type door struct {
+	control *cluster.Control
+	region  string
+}
+
+// New returns the door of a control plane in region.
+func New(c *cluster.Control, region string) *awswire.Service {
+	d := &door{c, region}
+	return awswire.NewService(API, faults,
+		CreateCluster.Handle(d.createCluster, awswire.Any),
+		DescribeClusters.Handle(d.describeClusters, d.onClusters),
+		ListClusters.Handle(d.listClusters, awswire.Any),
+		DeleteCluster.Handle(d.deleteCluster, d.onDeleteCluster),
+
+		RegisterTaskDefinition.Handle(d.registerTaskDefinition, awswire.Any),
+		DescribeTaskDefinition.Handle(d.describeTaskDefinition, awswire.Any),
+		DeregisterTaskDefinition.Handle(d.deregisterTaskDefinition, awswire.Any),
+		ListTaskDefinitions.Handle(d.listTaskDefinitions, awswire.Any),
+		ListTaskDefinitionFamilies.Handle(d.listTaskDefinitionFamilies, awswire.Any),
+
+		RunTask.Handle(d.runTask, d.onRunTask),
+		StartTask.Handle(d.startTask, d.onStartTask),
+		StopTask.Handle(d.stopTask, d.onStopTask),
+		DescribeTasks.Handle(d.describeTasks, d.onDescribeTasks),
+		ListTasks.Handle(d.listTasks, d.onListTasks),
+
+		ListContainerInstances.Handle(d.listContainerInstances, d.onListInstances),
+		DescribeContainerInstances.Handle(d.describeContainerInstances, d.onDescribeInstances),
+
+		TagResource.Handle(d.tagResource, func(_ ctx, in *TagResourceInput) []string { return []string{in.ResourceArn} }),
+		UntagResource.Handle(d.untagResource, func(_ ctx, in *UntagResourceInput) []string { return []string{in.ResourceArn} }),
+		ListTagsForResource.Handle(d.listTagsForResource, func(_ ctx, in *ListTagsForResourceInput) []string { return []string{in.ResourceArn} }),
+	)
+}

@@ -1,0 +1,22 @@
+package ecs
+
+import (
+	"slipway/api/awswire"
+	"slipway/cluster"
+)
+
+// faults names the room's causes. The texts are those of Amazon ECS, where it has one.
+var faults = awswire.Faults{
+	{Cause: cluster.ErrNoCluster, Fault: ClusterNotFoundException, Text: "Cluster not found."},
+	{Cause: cluster.ErrInactiveCluster, Fault: ClusterNotFoundException, Text: "The referenced cluster was inactive."},
+	{Cause: cluster.ErrClusterInUse, Fault: ClusterContainsTasksException, Text: "The Cluster cannot be deleted while Tasks are active."},
+	{Cause: cluster.ErrClusterHasNodes, Fault: ClusterContainsContainerInstancesException, Text: "The Cluster cannot be deleted while Container Instances are active or draining."},
+	{Cause: cluster.ErrNoInstances, Fault: InvalidParameterException, Text: "No Container Instances were found in your cluster."},
+	{Cause: cluster.ErrNoDefinition, Fault: ClientException, Text: "TaskDefinition not found."},
+	{Cause: cluster.ErrNoRevision, Fault: ClientException, Text: "Revision is missing."},
+	{Cause: cluster.ErrInactiveRevision, Fault: InvalidParameterException, Text: "TaskDefinition is inactive"},
+	{Cause: cluster.ErrNoTask, Fault: InvalidParameterException, Text: "The referenced task was not found."},
+	{Cause: cluster.ErrNoResource, Fault: ResourceNotFoundException, Text: "The specified resource was not found."},
+	{Cause: cluster.ErrDefinition, Fault: ClientException},
+	{Cause: cluster.ErrInvalid, Fault: InvalidParameterException},
+}
