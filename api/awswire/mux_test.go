@@ -95,7 +95,7 @@ func TestContentLength(t *testing.T) {
 	}
 }
 
-// unreadable fails the test if anybody reads it.
+// unread fails the test if anybody reads it.
 type unread struct{ t *testing.T }
 
 func (u unread) Read([]byte) (int, error) {
