@@ -190,7 +190,7 @@ func (s *session) beat(ctx context.Context) error {
 func (s *session) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err := s.c.db.Update(ctx, func(tx *store.Tx) error { return s.c.drop(tx, s.node, s.id) })
+	err := s.c.db.Update(ctx, func(tx *store.Tx) error { return s.c.drop(tx, map[string]string{s.node: s.id}) })
 	if err != nil {
 		slog.Warn("a node left and could not be marked as disconnected; it will be when its session is stale", "node", s.node, "error", err)
 	}

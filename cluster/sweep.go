@@ -17,24 +17,29 @@ func (c *Control) dropStale(ctx context.Context) error {
 	if err != nil || len(stale) == 0 {
 		return err
 	}
-	return c.db.Update(ctx, func(tx *store.Tx) error {
-		for node, session := range stale {
-			if err := c.drop(tx, node, session); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return c.db.Update(ctx, func(tx *store.Tx) error { return c.drop(tx, stale) })
 }
 
-// drop ends a session in the record, and tells whoever holds it. It does nothing if the node has another by now.
-func (c *Control) drop(tx *store.Tx, node, session string) error {
-	cluster, left, err := disconnect(tx, node, session)
-	if err != nil || !left {
-		return err
+// drop ends sessions, named by their nodes, in the record, and tells whoever holds them. A node
+// that has another session by now is left alone.
+func (c *Control) drop(tx *store.Tx, sessions map[string]string) error {
+	left := map[string]string{} // clusters by node
+	for node, session := range sessions {
+		cluster, ended, err := disconnect(tx, node, session)
+		if err != nil {
+			return err
+		}
+		if ended {
+			left[node] = cluster
+			tx.Touch(nodeTopic(node))
+		}
 	}
-	tx.Touch(nodeTopic(node))
-	return c.tellInstance(tx, "instance.disconnected", node, cluster)
+	for node, cluster := range left { // events last: from there on no other transaction can write any
+		if err := c.tellInstance(tx, "instance.disconnected", node, cluster); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const pruneBatch = 1000

@@ -35,6 +35,7 @@ type Task struct {
 
 	Wanted    Wanted
 	Seen      nodeapi.TaskReport // all reports of its node, merged
+	Settled   time.Time          // when it was seen stopped
 	Connected bool               // whether its node is
 	Changed   time.Time          // since when
 }

@@ -30,20 +30,20 @@ func insertTask(tx *store.Tx, t Task, ports []placement.Port) error {
 }
 
 const taskColumns = `t.id, t.account, t.cluster, t.family, t.revision, t.node, t.created, t.task_group, t.started_by, t.launch, t.overrides, t.spec, t.images, t.cpu, t.memory,
-	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.seen, i.session, i.changed
+	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.seen, t.settled, i.session, i.changed
 	from tasks t join instances i on i.id = t.node`
 
 func scanTask(row interface{ Scan(...any) error }) (t Task, err error) {
-	var created, asked, changed int64
+	var created, asked, settled, changed int64
 	var desired nodeapi.Status
 	var overrides, spec, images, seen, session string
 	err = row.Scan(&t.ID, &t.Account, &t.Cluster, &t.Family, &t.Revision, &t.Node, &created, &t.Group, &t.StartedBy, &t.Launch, &overrides, &spec, &images, &t.CPU, &t.Memory,
-		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &seen, &session, &changed)
+		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &seen, &settled, &session, &changed)
 	if err != nil {
 		return t, err
 	}
 	t.Created, t.Changed, t.Connected = store.Time(created), store.Time(changed), session != ""
-	t.Wanted.Stop, t.Wanted.Asked = desired == nodeapi.Stopped, store.Time(asked)
+	t.Wanted.Stop, t.Wanted.Asked, t.Settled = desired == nodeapi.Stopped, store.Time(asked), store.Time(settled)
 	err = errors.Join(json.Unmarshal([]byte(overrides), &t.Overrides), json.Unmarshal([]byte(spec), &t.Spec),
 		json.Unmarshal([]byte(images), &t.Images), json.Unmarshal([]byte(seen), &t.Seen))
 	if err != nil {

@@ -64,14 +64,18 @@ func TestTheSDKWaitsForTasks(t *testing.T) {
 	task := run(t, client, register(t, client, "web"), "sleep", "1000")
 	one := &awsecs.DescribeTasksInput{Cluster: task.ClusterArn, Tasks: []string{*task.TaskArn}}
 
-	running := awsecs.NewTasksRunningWaiter(client, func(o *awsecs.TasksRunningWaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, 50*time.Millisecond })
+	running := awsecs.NewTasksRunningWaiter(client, func(o *awsecs.TasksRunningWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, 50*time.Millisecond
+	})
 	if err := running.Wait(t.Context(), one, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := client.StopTask(t.Context(), &awsecs.StopTaskInput{Task: task.TaskArn, Cluster: task.ClusterArn, Reason: aws.String("enough")}); err != nil {
 		t.Fatal(err)
 	}
-	stopped := awsecs.NewTasksStoppedWaiter(client, func(o *awsecs.TasksStoppedWaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, 50*time.Millisecond })
+	stopped := awsecs.NewTasksStoppedWaiter(client, func(o *awsecs.TasksStoppedWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, 50*time.Millisecond
+	})
 	out, err := stopped.WaitForOutput(t.Context(), one, time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +89,9 @@ func TestTheSDKWaitsForTasks(t *testing.T) {
 func TestTheSDKSeesTrueExitCodes(t *testing.T) {
 	client, _ := sdk(t)
 	task := run(t, client, register(t, client, "job"), "exit", "42")
-	stopped := awsecs.NewTasksStoppedWaiter(client, func(o *awsecs.TasksStoppedWaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, 50*time.Millisecond })
+	stopped := awsecs.NewTasksStoppedWaiter(client, func(o *awsecs.TasksStoppedWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, 50*time.Millisecond
+	})
 	out, err := stopped.WaitForOutput(t.Context(), &awsecs.DescribeTasksInput{Tasks: []string{*task.TaskArn}}, time.Minute)
 	if err != nil {
 		t.Fatal(err)

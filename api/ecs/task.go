@@ -103,7 +103,7 @@ func (d *door) wireTask(from cluster.Task, tags bool) Task {
 		Cpu: new(strconv.Itoa(from.CPU)), Memory: new(strconv.Itoa(from.Memory)),
 		Group: &from.Group, StartedBy: filled(from.StartedBy), LaunchType: new(LaunchType(from.Launch)),
 		CreatedAt: &from.Created, PullStartedAt: moment(seen.PullStartedAt), PullStoppedAt: moment(seen.PullStoppedAt), StartedAt: moment(seen.StartedAt),
-		ExecutionStoppedAt: moment(seen.ExecStoppedAt), StoppedAt: moment(seen.StoppedAt),
+		ExecutionStoppedAt: moment(seen.ExecStoppedAt), StoppedAt: moment(first(seen.StoppedAt, from.Settled)),
 		HealthStatus: new(HealthStatusUnknown), EnableExecuteCommand: new(false), Version: new(int64(version(from))),
 		Attachments: []Attachment{}, Attributes: []Attribute{}, InferenceAccelerators: []InferenceAccelerator{}, Tags: []Tag{},
 		Overrides: wireOverrides(from), Containers: []Container{},
