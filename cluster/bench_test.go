@@ -14,7 +14,8 @@ import (
 	"slipway/store/storetest"
 )
 
-// BenchmarkRunTask prints RunTask calls/s: of one task, durable, over so many nodes, by so many callers at once.
+// BenchmarkRunTask prints RunTask calls/s: of one task, durable, over so many nodes, by so many
+// callers at once. No task ends, so a longer run is over fuller nodes.
 func BenchmarkRunTask(b *testing.B) {
 	for _, db := range []struct {
 		name string

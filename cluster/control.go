@@ -65,7 +65,7 @@ type Control struct {
 var schema embed.FS
 
 // New brings the tables up to date and makes the root account's default cluster, unless it has
-// been there before.
+// been there before. The tables of events must be there.
 func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 	if config.KeepAlive == 0 {
 		config.KeepAlive = 10 * time.Second

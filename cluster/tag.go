@@ -94,7 +94,11 @@ func taggable(tx *store.Tx, account, resource string) (string, error) {
 	kind, name := a.ResourceID()
 	switch kind {
 	case "cluster":
-		return "cluster/" + name, present(clusterStatus(tx, account, name))
+		status, err := clusterStatus(tx, account, name)
+		if status == Inactive {
+			return "", explain(ErrInvalid, "The specified cluster is inactive. Specify an active cluster and try again.")
+		}
+		return "cluster/" + name, present(status, err)
 	case "task-definition":
 		ref, err := ParseRef(name)
 		if err != nil || ref.Revision == 0 {

@@ -143,7 +143,12 @@ func TestTags(t *testing.T) {
 		if got := w.instance(node.ID).Tags; !slices.Equal(got, []cluster.Tag{{Key: "b"}}) {
 			w.Errorf("the instance has %v", got)
 		}
+		w.create("over")
+		if _, err := w.DeleteCluster(w.Context(), account, "over"); err != nil {
+			w.Fatal(err)
+		}
 		for resource, want := range map[string]error{
+			cluster.ClusterARN(region, account, "over"):                          cluster.ErrInvalid,
 			cluster.ClusterARN(region, account, "nope"):                          cluster.ErrNoResource,
 			cluster.ClusterARN(region, "210987654321", "default"):                cluster.ErrNoResource,
 			cluster.TaskARN(region, account, "default", strings.Repeat("0", 32)): cluster.ErrNoResource,
