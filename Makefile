@@ -1,0 +1,49 @@
+# "make help" lists what there is.
+.DEFAULT_GOAL := help
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Debian's packages, as PROGRAM:PACKAGE; only those whose program is missing are installed.
+RUN_NEEDS  := containerd:containerd runc:runc /usr/lib/cni/bridge:containernetworking-plugins iptables:iptables
+DEMO_NEEDS := $(RUN_NEEDS) skopeo:skopeo /usr/bin/aws:awscli curl:curl jq:jq
+TEST_NEEDS := $(DEMO_NEEDS) /usr/lib/postgresql/*/bin/initdb:postgresql docker-registry:docker-registry ip:iproute2 gcc:gcc
+
+.PHONY: build demo test race crash bench lint generate clean help
+
+build: ## Build bin/slipway
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
+
+demo: ## Build, start Slipway, push an image and run it; Ctrl-C ends it (as root)
+	@scripts/need $(DEMO_NEEDS)
+	@$(MAKE) -s build
+	@scripts/demo
+
+test: lint ## Install what the tests need and run all of them (as root)
+	@scripts/need $(TEST_NEEDS)
+	SLIPWAY_TEST_ALL=1 go test -timeout 20m ./...
+
+race: ## Run the tests under the race detector
+	@scripts/need $(TEST_NEEDS)
+	SLIPWAY_TEST_ALL=1 go test -race -timeout 60m ./...
+
+crash: ## 100 rounds of kill -9 while images are pushed and tasks run (as root)
+	@scripts/need $(TEST_NEEDS)
+	SLIPWAY_TEST_ALL=1 go test -count=1 -timeout 60m -v -run TestCrash ./cmd/slipway -crash.rounds 100
+
+bench: ## Print task starts, pushes and pulls beside their peers (as root)
+	@scripts/need $(TEST_NEEDS) runc:runc
+	go run ./bench
+
+lint: ## Check formatting and run go vet
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+
+generate: ## Write the generated files anew from api/gen/models
+	go generate ./...
+
+clean: ## Remove what was built
+	rm -rf bin
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

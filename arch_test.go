@@ -1,0 +1,171 @@
+// Package slipway_test holds the floor plan of the house.
+package slipway_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "slipway"
+
+// plan says which packages of ours each part of the house may import. A part is a folder
+// and all below it; the longest name that fits decides. Everybody may import internal/*
+// and what is inside the part itself.
+var plan = []struct {
+	part   string
+	may    string // folders, each with all below it
+	reason string
+}{
+	{"cmd", "server agent engine nodeapi", "starts them; everything else it does through the public APIs"},
+	{"server", "agent api oci accounts registry cluster logs nodeapi store events blob", "wires every door, room and floor; the only place that sees every room"},
+
+	{"api/awswire", "", "one codec for every service: knows none of them"},
+	{"api/gen", "", "runs at build time"},
+	{"api/sts", "api/awswire", "answers from the caller alone"},
+	{"api/ecr", "api/awswire registry", "a door and its room"},
+	{"api/ecs", "api/awswire cluster", "a door and its room"},
+	{"api/logs", "api/awswire logs", "a door and its room"},
+	{"oci", "registry", "a door and its room"},
+
+	{"accounts", "store events", "a room: never another room"},
+	{"registry", "store events blob", "a room whose bytes are its own: never another room"},
+	{"cluster", "store events nodeapi", "a room whose nodes are its own: never another room"},
+	{"cluster/placement", "", "a pure core"},
+	{"logs", "store events", "a room: never another room"},
+
+	{"agent", "nodeapi engine", "knows the control plane only by its wire"},
+	{"engine", "", "runs containers for whoever asks"},
+	{"nodeapi", "", "the wire itself"},
+
+	{"store", "", "floor"},
+	{"events", "store", "written in the transaction that makes them true"},
+	{"blob", "", "floor"},
+	{"demo", "", "runs in a container"},
+	{"bench", "server agent engine", "measures whole parts"},
+}
+
+// onlyStandard are parts that import nothing but the standard library and internal/*.
+var onlyStandard = []string{"internal", "cluster/placement", "api/awswire"}
+
+// testsMay is what tests may import beyond the plan: the suites and helpers, and what they
+// put on the other side of a wire.
+const testsMay = "store/storetest blob/blobtest blob/disk engine/enginetest engine/fake api/awswire/wiretest api accounts store events nodeapi server"
+
+func TestFloorPlan(t *testing.T) {
+	for file, imports := range goFiles(t) {
+		folder := path.Dir(file)
+		for _, name := range imports {
+			if name == module || strings.HasPrefix(name, module+"/") {
+				checkOwn(t, file, folder, strings.TrimPrefix(name, module+"/"))
+				continue
+			}
+			checkForeign(t, file, folder, name)
+		}
+	}
+}
+
+func checkOwn(t *testing.T, file, folder, imported string) {
+	t.Helper()
+	part, may, known := mayImport(folder)
+	switch {
+	case within(imported, "internal"), !known && within(folder, "internal"):
+		return
+	case !known:
+		t.Errorf("%s: the floor plan has no row for folder %s", file, folder)
+	case within(imported, part), allowed(imported, may):
+	case (strings.HasSuffix(file, "_test.go") || isTestHelper(folder)) && allowed(imported, testsMay):
+	default:
+		t.Errorf("%s imports %s, which the floor plan does not allow: %s may import only %q", file, imported, folder, may)
+	}
+}
+
+func checkForeign(t *testing.T, file, folder, imported string) {
+	t.Helper()
+	if strings.HasSuffix(file, "_test.go") || isTestHelper(folder) || !strings.Contains(strings.Split(imported, "/")[0], ".") {
+		return
+	}
+	for _, part := range onlyStandard {
+		if within(folder, part) {
+			t.Errorf("%s imports %s, but %s is to stand on the standard library alone", file, imported, part)
+		}
+	}
+}
+
+// mayImport finds the row of the plan that decides for a folder.
+func mayImport(folder string) (part, may string, known bool) {
+	for _, row := range plan {
+		if within(folder, row.part) && len(row.part) > len(part) {
+			part, may, known = row.part, row.may, true
+		}
+	}
+	return part, may, known
+}
+
+// isTestHelper knows suites and helpers by their name: storetest, enginetest, ...
+func isTestHelper(folder string) bool { return strings.HasSuffix(path.Base(folder), "test") }
+
+func allowed(imported, list string) bool {
+	for _, part := range strings.Fields(list) {
+		if within(imported, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func within(folder, part string) bool {
+	return folder == part || strings.HasPrefix(folder, part+"/")
+}
+
+// goFiles tells what every Go file of the project imports.
+func goFiles(t *testing.T) map[string][]string {
+	t.Helper()
+	files := map[string][]string{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go") || path.Dir(name) == ".":
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		files[name] = nil
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			files[name] = append(files[name], imported)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatal("found no Go files: the test looks in the wrong place")
+	}
+	return files
+}
+
+func TestPlanHasAReasonPerRow(t *testing.T) {
+	for _, row := range plan {
+		if row.reason == "" {
+			t.Errorf("the row of %s has no reason", row.part)
+		}
+		if _, err := os.Stat(row.part); err != nil {
+			t.Errorf("the floor plan names %s, which is not there", row.part)
+		}
+	}
+}

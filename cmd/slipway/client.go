@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/smithy-go"
+	"github.com/spf13/cobra"
+
+	"slipway/server"
+)
+
+// client speaks the public APIs as any other client does.
+type client struct {
+	endpoint string
+	ecs      *ecs.Client
+	ecr      *ecr.Client
+	logs     *cloudwatchlogs.Client
+}
+
+// dataFlag gives cmd its --data flag.
+func dataFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("data", server.DefaultDataDir(), "data folder of Slipway")
+}
+
+// newClient finds Slipway by AWS_ENDPOINT_URL or the profile in use, and otherwise by
+// the credentials in the data folder. It never falls back to AWS itself.
+func newClient(ctx context.Context, data string) (*client, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the AWS settings: %w", err)
+	}
+	if cfg.BaseEndpoint == nil {
+		if cfg, err = configOf(data); err != nil {
+			return nil, err
+		}
+	}
+	return &client{
+		endpoint: *cfg.BaseEndpoint,
+		ecs:      ecs.NewFromConfig(cfg),
+		ecr:      ecr.NewFromConfig(cfg),
+		logs:     cloudwatchlogs.NewFromConfig(cfg),
+	}, nil
+}
+
+func configOf(data string) (aws.Config, error) {
+	c, err := server.ReadCredentials(data)
+	if err != nil {
+		return aws.Config{}, withHint(fmt.Errorf("no Slipway to speak to: AWS_ENDPOINT_URL is not set, and %w", err),
+			`start one with "slipway up", or point to one with eval "$(slipway env --data DIR)"`)
+	}
+	return aws.Config{
+		BaseEndpoint: aws.String(c.Endpoint),
+		Region:       c.Region,
+		Credentials:  credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, ""),
+	}, nil
+}
+
+// explain makes an error of the SDK one that a person can read.
+func explain(err error, c *client) error {
+	var api smithy.APIError
+	var network *net.OpError
+	switch {
+	case err == nil || errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &api):
+		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+	case errors.As(err, &network):
+		return withHint(fmt.Errorf("cannot reach Slipway at %s: %w", c.endpoint, network.Err), `is "slipway up" running?`)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("Slipway at %s does not answer", c.endpoint)
+	}
+	return err
+}
+
+func isAPIError(err error, code string) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == code
+}

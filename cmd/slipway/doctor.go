@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"slipway/engine/containerd"
+)
+
+func doctorCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check what this machine needs to run containers",
+		Long:  "Check what this machine needs to run containers, and say how to get what is missing.",
+		Args:  cobra.NoArgs,
+	}
+	output := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		checks := containerd.Check()
+		missing := 0
+		err := printRows(cmd.OutOrStdout(), output, checks, "CHECK STATE DETAIL", func(c containerd.Requirement) []string {
+			if c.OK {
+				return []string{c.Name, "ok", c.Detail}
+			}
+			missing++
+			return []string{c.Name, "MISSING", c.Detail + "; " + c.Hint}
+		})
+		if err == nil && missing > 0 {
+			return fmt.Errorf("%d of %d checks failed", missing, len(checks))
+		}
+		return err
+	}
+	return cmd
+}

@@ -1,0 +1,94 @@
+// Command slipway is a container cloud for one's own machines: the control plane, the
+// node agent and the short everyday commands in one binary.
+//
+// Each subcommand has a file of its own. The commands that start something drive
+// package server or agent; all others speak the public AWS APIs, as any client does.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run()) }
+
+// run is main as the tests call it: it returns the exit code.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	err := rootCommand().ExecuteContext(ctx)
+	var exit exitCode
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return int(exit)
+	}
+	fmt.Fprintln(os.Stderr, "slipway:", err)
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintln(os.Stderr, "hint:", hint)
+	}
+	return 1
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "slipway",
+		Short: "A container cloud for your own machines that speaks the AWS APIs",
+		Long: `Slipway is an image registry, a container service and a log store in one binary.
+It speaks the wire APIs of ECR, ECS, CloudWatch Logs and STS and the OCI Distribution
+protocol, so aws, the AWS SDKs, docker, skopeo and containerd work against it unchanged.`,
+		Example: `  sudo slipway up                     start everything on this machine
+  eval "$(sudo slipway env)"          point aws and this command at it
+  slipway push ./hello                make an image of a folder and push it
+  slipway run hello                   run it and watch what it prints`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddGroup(
+		&cobra.Group{ID: "start", Title: "Start Slipway:"},
+		&cobra.Group{ID: "use", Title: "Use it:"},
+	)
+	for _, c := range []*cobra.Command{upCommand(), serverCommand(), agentCommand(), doctorCommand()} {
+		c.GroupID = "start"
+		root.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{envCommand(), pushCommand(), runCommand(), psCommand(), logsCommand(), stopCommand()} {
+		c.GroupID = "use"
+		root.AddCommand(c)
+	}
+	root.AddCommand(versionCommand())
+	return root
+}
+
+// exitCode ends the program with a code and says nothing more.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// hinted is an error with a word on what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+func withHint(err error, format string, args ...any) error {
+	return hinted{err, fmt.Sprintf(format, args...)}
+}
+
+func hintOf(err error) string {
+	var h hinted
+	if errors.As(err, &h) {
+		return h.hint
+	}
+	return ""
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/spf13/cobra"
+)
+
+func psCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "ps",
+		Short:   "List tasks",
+		Long:    "List the tasks of all clusters: those that are wanted running, and with -a the stopped ones too.",
+		Example: "  slipway ps\n  slipway ps -a -o json",
+		Args:    cobra.NoArgs,
+	}
+	data := dataFlag(cmd)
+	all := cmd.Flags().BoolP("all", "a", false, "stopped tasks too")
+	output := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := newClient(cmd.Context(), *data)
+		if err != nil {
+			return err
+		}
+		tasks, err := c.tasks(cmd.Context(), *all)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		return printRows(cmd.OutOrStdout(), output, tasks, "TASK CLUSTER IMAGE STATUS AGE PORTS", func(t types.Task) []string {
+			return []string{shortID(t), clusterName(t.ClusterArn), imagesOf(t), statusOf(t), ageOf(t, now), portsOf(t)}
+		})
+	}
+	return cmd
+}
+
+func imagesOf(t types.Task) string {
+	var images []string
+	for _, c := range t.Containers {
+		images = append(images, aws.ToString(c.Image))
+	}
+	return strings.Join(images, ",")
+}
+
+// statusOf adds the exit code of the container that ended the task.
+func statusOf(t types.Task) string {
+	status := aws.ToString(t.LastStatus)
+	if status != "STOPPED" {
+		return status
+	}
+	for _, c := range t.Containers {
+		if c.ExitCode != nil {
+			return fmt.Sprintf("%s(%d)", status, *c.ExitCode)
+		}
+	}
+	return status
+}
+
+func ageOf(t types.Task, now time.Time) string {
+	if t.CreatedAt == nil {
+		return ""
+	}
+	age := now.Sub(*t.CreatedAt)
+	switch {
+	case age < time.Minute:
+		return fmt.Sprintf("%ds", int(age.Seconds()))
+	case age < time.Hour:
+		return fmt.Sprintf("%dm", int(age.Minutes()))
+	case age < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(age.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(age.Hours()/24))
+}
+
+func portsOf(t types.Task) string {
+	var ports []string
+	for _, c := range t.Containers {
+		for _, b := range c.NetworkBindings {
+			ports = append(ports, fmt.Sprintf("%d->%d/%s", aws.ToInt32(b.HostPort), aws.ToInt32(b.ContainerPort), b.Protocol))
+		}
+	}
+	return strings.Join(ports, ",")
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"slipway/nodeapi"
+	"slipway/server"
+)
+
+func upCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start everything on this machine: control plane and node",
+		Long: `Start the control plane and a node in one process, with all state in a data folder.
+The node serves every cluster of the account. Containers outlive this process: stop it, or
+kill it, and the next "slipway up" on the same data folder finds them again.`,
+		Example: `  sudo slipway up
+  sudo slipway up --data ./data --listen 127.0.0.1:4700 --region eu-west-1`,
+		Args: cobra.NoArgs,
+	}
+	config := serverFlags(cmd)
+	node := nodeFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		setLog(cmd)
+		srv, err := openServer(cmd.Context(), *config)
+		if err != nil {
+			return err
+		}
+		node.data = filepath.Join(config.Data, "agent")
+		err = together(cmd.Context(), srv.Run, func(ctx context.Context) error { return node.run(ctx, srv.Node()) })
+		return errors.Join(err, srv.Close())
+	}
+	return cmd
+}
+
+func serverCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "server",
+		Short:   "Start the control plane alone",
+		Long:    `Start the control plane without a node. Nodes join it with "slipway agent".`,
+		Example: `  slipway server --listen 0.0.0.0:4600 --advertise 192.0.2.7:4600 --store postgres://slipway@db/slipway`,
+		Args:    cobra.NoArgs,
+	}
+	config := serverFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		setLog(cmd)
+		srv, err := openServer(cmd.Context(), *config)
+		if err != nil {
+			return err
+		}
+		return errors.Join(srv.Run(cmd.Context()), srv.Close())
+	}
+	return cmd
+}
+
+func agentCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "agent --join URL --token-file FILE",
+		Short: "Start a node that joins a control plane",
+		Long: `Start a node that runs tasks for a control plane elsewhere. The token is in the control
+plane's data folder, in node.token.`,
+		Example: `  sudo slipway agent --join http://192.0.2.7:4600 --token-file node.token --cluster web`,
+		Args:    cobra.NoArgs,
+	}
+	node := nodeFlags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&node.data, "data", filepath.Join(server.DefaultDataDir(), "agent"), "data folder of the node")
+	f.StringVar(&node.cluster, "cluster", "default", "cluster that the node serves")
+	url := f.String("join", "", "address of the control plane")
+	tokenFile := f.String("token-file", "", "file that holds the token by which nodes are admitted")
+	cmd.MarkFlagRequired("join")
+	cmd.MarkFlagRequired("token-file")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		setLog(cmd)
+		token, err := os.ReadFile(*tokenFile)
+		if err != nil {
+			return fmt.Errorf("token: %w", err)
+		}
+		return node.run(cmd.Context(), nodeapi.NewClient(*url, strings.TrimSpace(string(token)), nil))
+	}
+	return cmd
+}
+
+func serverFlags(cmd *cobra.Command) *server.Config {
+	var c server.Config
+	f := cmd.Flags()
+	f.StringVar(&c.Data, "data", server.DefaultDataDir(), "data folder; made when it is not there")
+	f.StringVar(&c.Listen, "listen", "127.0.0.1:4600", "address of the APIs")
+	f.StringVar(&c.Advertise, "advertise", "", "address by which clients and nodes reach the APIs (default: --listen)")
+	f.StringVar(&c.Admin, "admin", "", `address of metrics and profiles, or "off" (default: loopback, the port after the APIs')`)
+	f.StringVar(&c.Region, "region", "us-east-1", "region that signatures must name")
+	f.StringVar(&c.AccountID, "account-id", "", "twelve digits of the root account (default: chosen at the first start)")
+	f.StringVar(&c.Store, "store", "", "postgres://... (default: SQLite in the data folder)")
+	f.String("log-level", "info", "debug, info, warn or error")
+	return &c
+}
+
+// setLog makes the log what --log-level says.
+func setLog(cmd *cobra.Command) {
+	var level slog.Level
+	name, err := cmd.Flags().GetString("log-level")
+	if err == nil {
+		err = level.UnmarshalText([]byte(name))
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level})))
+	if err != nil {
+		slog.Warn("the log level is not understood; info it is", "level", name)
+	}
+}
+
+func openServer(ctx context.Context, config server.Config) (*server.Server, error) {
+	srv, err := server.Open(ctx, config)
+	switch {
+	case errors.Is(err, server.ErrDataInUse):
+		return nil, withHint(err, "stop the other one, or give this one a folder of its own with --data DIR")
+	case errors.Is(err, os.ErrPermission):
+		return nil, withHint(err, "run it as root, or give it a folder of your own with --data DIR")
+	case err != nil && strings.Contains(err.Error(), "address already in use"):
+		return nil, withHint(err, "choose another address with --listen HOST:PORT")
+	}
+	return srv, err
+}
+
+// together runs all until ctx ends or one of them does, and returns when all have returned.
+func together(ctx context.Context, all ...func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make([]error, len(all))
+	var running sync.WaitGroup
+	for i, run := range all {
+		running.Go(func() {
+			failed[i] = run(ctx)
+			stop()
+		})
+	}
+	running.Wait()
+	return errors.Join(failed...)
+}

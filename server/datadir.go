@@ -1,0 +1,108 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"slipway/internal/errs"
+)
+
+// ErrDataInUse says that another process works on the data folder.
+var ErrDataInUse = errs.New(errs.Conflict, "the data folder is in use by another slipway")
+
+// DefaultDataDir is /var/lib/slipway for root and a folder of the user's own otherwise.
+func DefaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/slipway"
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "slipway")
+	}
+	return filepath.Join(os.Getenv("HOME"), ".local/share/slipway")
+}
+
+// openDataDir makes the folder, for its owner alone, and locks it until the returned file is closed
+// or the process ends.
+func openDataDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w: %s", ErrDataInUse, dir)
+		}
+		return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
+	}
+	return lock, nil
+}
+
+// Credentials is what a client needs to reach this Slipway as the root of its first account.
+type Credentials struct {
+	Endpoint        string `json:"endpoint"` // "http://127.0.0.1:4600"
+	Region          string `json:"region"`
+	AccountID       string `json:"accountId"`
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+}
+
+const credentialsFile = "credentials.json"
+
+// ReadCredentials reads the credentials that a server keeps in its data folder, readable by its owner alone.
+func ReadCredentials(dir string) (Credentials, error) {
+	var c Credentials
+	path := filepath.Join(dir, credentialsFile)
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return c, fmt.Errorf("the data folder %s holds no credentials", dir)
+	case err != nil:
+		return c, fmt.Errorf("read credentials: %w", err)
+	}
+	if err := json.Unmarshal(text, &c); err != nil {
+		return c, fmt.Errorf("read credentials %s: %w", path, err)
+	}
+	return c, nil
+}
+
+func writeCredentials(dir string, c Credentials) error {
+	text, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writePrivate(filepath.Join(dir, credentialsFile), append(text, '\n'))
+}
+
+// writePrivate replaces a file as a whole: a reader or a crash sees the old bytes or the new ones.
+func writePrivate(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // after the rename it is not there
+	_, err = tmp.Write(data)
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+// secretFile reads a secret that the data folder keeps, and makes it at the first start.
+func secretFile(dir, name string, make func() []byte) ([]byte, error) {
+	path := filepath.Join(dir, name)
+	secret, err := os.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secret, err
+	}
+	secret = make()
+	return secret, writePrivate(path, secret)
+}

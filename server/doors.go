@@ -1,0 +1,39 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+
+	"slipway/api/awswire"
+	"slipway/api/ecr"
+	"slipway/api/ecs"
+	"slipway/api/logs"
+	"slipway/api/sts"
+	"slipway/nodeapi"
+	"slipway/oci"
+)
+
+// handler is everything on the API listener: what no other path claims is an AWS call.
+func (s *Server) handler() http.Handler {
+	who := access{s.accounts}
+	calls := awswire.NewMux(awswire.Config{
+		Region: s.config.Region,
+		Keys:   who,
+		Access: who,
+		Observe: func(c awswire.Call) {
+			s.meters.observe(c.Service, c.Operation, strconv.Itoa(c.Status), c.Duration)
+		},
+	},
+		sts.New(),
+		ecr.New(s.registry, s.config.Advertise),
+		ecs.New(s.cluster, s.config.Region),
+		logs.New(s.logs, s.config.Region),
+	)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("/node/v1/", nodeapi.NewHandler(s.Node(), s.token))
+	mux.Handle("/v2/", oci.New(s.registry, registryAccess{s.accounts}))
+	mux.Handle("/", calls)
+	return mux
+}

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"slipway/accounts"
+	"slipway/cluster"
+	"slipway/internal/errs"
+	"slipway/logs"
+	"slipway/nodeapi"
+	"slipway/registry"
+)
+
+// images tells the cluster about the images of our own registry.
+type images struct {
+	registry *registry.Control
+	host     string // host:port of the registry
+	region   string
+}
+
+// Find satisfies cluster.Images. Ours are named by our own address, or as on AWS by
+// ACCOUNT.dkr.ecr.REGION.amazonaws.com when account and region are right.
+func (i images) Find(ctx context.Context, account, name string) (cluster.Image, error) {
+	rest, ours := i.ours(account, name)
+	if !ours {
+		return cluster.Image{}, nil
+	}
+	found := cluster.Image{Ref: i.host + "/" + rest}
+	repository, reference := splitReference(rest)
+	digest, _, err := i.registry.Resolve(ctx, account, repository, reference)
+	switch errs.KindOf(err) {
+	case errs.NotFound, errs.Invalid:
+		return found, nil // the pull will say so
+	}
+	if err != nil {
+		return cluster.Image{}, err
+	}
+	found.Digest = string(digest)
+	return found, nil
+}
+
+var awsHost = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com$`)
+
+// ours takes the registry's name off an image of ours.
+func (i images) ours(account, name string) (rest string, ok bool) {
+	host, rest, _ := strings.Cut(name, "/")
+	if host == i.host {
+		return rest, rest != ""
+	}
+	m := awsHost.FindStringSubmatch(host)
+	return rest, m != nil && rest != "" && m[1] == account && m[2] == i.region
+}
+
+// splitReference parts "web/app:v1" or "web/app@sha256:..." at its tag or digest.
+func splitReference(name string) (repository, reference string) {
+	if repository, digest, ok := strings.Cut(name, "@"); ok {
+		repository, _, _ = strings.Cut(repository, ":")
+		return repository, digest
+	}
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		return name[:i], name[i+1:]
+	}
+	return name, "latest"
+}
+
+// loginLife bounds how long a node may take to start a pull.
+const loginLife = 15 * time.Minute
+
+// Login satisfies cluster.Images: a token that pulls from the image's repository and nothing else, for a short time.
+func (i images) Login(_ context.Context, account, ref string) (nodeapi.Login, error) {
+	repository, _ := splitReference(strings.TrimPrefix(ref, i.host+"/"))
+	token, _, err := i.registry.Token(registry.Login{
+		Account:   account,
+		Principal: accounts.Root(account).ARN,
+		UserID:    account,
+		Scope:     registry.Scope{Repositories: []string{repository}, Actions: []registry.Action{registry.ActionPull}},
+		Expires:   time.Now().Add(loginLife),
+	})
+	if err != nil {
+		return nodeapi.Login{}, fmt.Errorf("login of a node to pull %s: %w", ref, err)
+	}
+	return nodeapi.Login{Username: "AWS", Password: token, PlainHTTP: true}, nil
+}
+
+// output hands what containers print to the log store.
+type output struct{ logs *logs.Control }
+
+// Write satisfies cluster.Logs.
+func (o output) Write(ctx context.Context, account string, piece nodeapi.Output) (int64, error) {
+	events := make([]logs.Event, len(piece.Events))
+	for i, e := range piece.Events {
+		events[i] = logs.Event{Time: e.Time, Message: e.Message}
+	}
+	return o.logs.Append(ctx, account, piece.Log.Group, piece.Log.Stream, piece.Offset, piece.Next, events, piece.Log.CreateGroup)
+}

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// headerTimeout bounds how long a stranger may take to send a request's header. Bodies are
+// bounded by the doors, which know how long theirs may take.
+const headerTimeout = 20 * time.Second
+
+func newHTTPServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+	}
+}
+
+// listenAdmin opens the admin listener: at addr when one is asked for, otherwise at the port
+// after the API's, where a port in use costs only a warning.
+func listenAdmin(ctx context.Context, addr string, api net.Addr) (net.Listener, error) {
+	var lc net.ListenConfig
+	switch addr {
+	case "off":
+		return nil, nil
+	case "":
+		port := api.(*net.TCPAddr).Port + 1
+		l, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			slog.Warn("no admin listener: give its address with --admin", "error", err)
+			return nil, nil
+		}
+		return l, nil
+	}
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("admin listener: %w", err)
+	}
+	return l, nil
+}
+
+// serve answers on l until ctx ends and then lets the requests in flight end, for at most drain.
+func serve(ctx context.Context, srv *http.Server, l net.Listener, drain time.Duration) error {
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	err := srv.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = srv.Close()
+	}
+	<-failed
+	return err
+}

@@ -1,0 +1,215 @@
+// Package server is the control plane as a whole: it opens the data folder and the
+// database, wires every room to its door, answers on the listeners and stops all of
+// it in order. It is the only place that sees every room, and it decides nothing that
+// a room could decide.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"slipway/accounts"
+	"slipway/blob/disk"
+	"slipway/cluster"
+	"slipway/events"
+	"slipway/logs"
+	"slipway/nodeapi"
+	"slipway/registry"
+	"slipway/store"
+)
+
+// Config is what an operator chooses.
+type Config struct {
+	Data      string // data folder
+	Listen    string // host:port of the public APIs
+	Advertise string // host:port by which clients and nodes reach it; "": Listen
+	Admin     string // host:port of the admin listener; "": the port after Listen's, on loopback; "off": none
+	Region    string // the region that signatures must name
+	AccountID string // twelve digits of the root account; "": as the data folder has it, or chosen at random
+	Store     string // "postgres://..."; "": SQLite in the data folder
+}
+
+// drain is how long requests in flight may take to end when the server stops.
+const drain = 5 * time.Second
+
+// Server is an open control plane.
+type Server struct {
+	config Config
+	lock   *os.File
+	db     *store.DB
+	meters *meters
+
+	accounts *accounts.Control
+	registry *registry.Control
+	cluster  *cluster.Control
+	logs     *logs.Control
+
+	root  accounts.Key
+	token string // admits nodes
+	api   net.Listener
+	admin net.Listener
+}
+
+// Open makes everything ready and binds the listeners, but answers nothing before Run.
+func Open(ctx context.Context, config Config) (*Server, error) {
+	s := &Server{config: config, meters: newMeters()}
+	steps := []func(context.Context) error{s.openData, s.listen, s.openRooms, s.tellClients}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) openData(ctx context.Context) (err error) {
+	if s.lock, err = openDataDir(s.config.Data); err != nil {
+		return err
+	}
+	url := s.config.Store
+	if url == "" {
+		url = filepath.Join(s.config.Data, "slipway.db")
+	}
+	if s.db, err = store.Open(ctx, url); err != nil {
+		return err
+	}
+	return events.Migrate(ctx, s.db)
+}
+
+func (s *Server) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if s.api, err = lc.Listen(ctx, "tcp", s.config.Listen); err != nil {
+		return fmt.Errorf("API listener: %w", err)
+	}
+	if s.config.Advertise == "" {
+		s.config.Advertise = reachable(s.api.Addr().(*net.TCPAddr))
+	}
+	s.admin, err = listenAdmin(ctx, s.config.Admin, s.api.Addr())
+	return err
+}
+
+// reachable is where clients on this machine reach a listener: one on all addresses is on loopback too.
+func reachable(a *net.TCPAddr) string {
+	if a.IP.IsUnspecified() {
+		return fmt.Sprintf("127.0.0.1:%d", a.Port)
+	}
+	return a.String()
+}
+
+func (s *Server) openRooms(ctx context.Context) (err error) {
+	master, err := secretFile(s.config.Data, "master.key", func() []byte { return random(32) })
+	if err != nil {
+		return fmt.Errorf("master key: %w", err)
+	}
+	token, err := secretFile(s.config.Data, "node.token", func() []byte { return []byte(hex.EncodeToString(random(32))) })
+	if err != nil {
+		return fmt.Errorf("node token: %w", err)
+	}
+	s.token = strings.TrimSpace(string(token))
+	blobs, err := disk.Open(filepath.Join(s.config.Data, "blobs"))
+	if err != nil {
+		return err
+	}
+	if s.accounts, err = accounts.New(ctx, s.db, master); err != nil {
+		return err
+	}
+	if s.root, err = s.accounts.Bootstrap(ctx, s.config.AccountID); err != nil {
+		return err
+	}
+	if s.logs, err = logs.New(ctx, s.db); err != nil {
+		return err
+	}
+	if s.registry, err = registry.New(ctx, s.db, blobs, s.config.Region); err != nil {
+		return err
+	}
+	s.cluster, err = cluster.New(ctx, s.db, cluster.Config{
+		Account:  s.root.Owner.Account,
+		Region:   s.config.Region,
+		Registry: s.config.Advertise,
+		Images:   images{s.registry, s.config.Advertise, s.config.Region},
+		Logs:     output{s.logs},
+	})
+	return err
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}
+
+// tellClients writes the file that "slipway env" reads. It comes last: what it says is true.
+func (s *Server) tellClients(context.Context) error {
+	return writeCredentials(s.config.Data, Credentials{
+		Endpoint:        "http://" + s.config.Advertise,
+		Region:          s.config.Region,
+		AccountID:       s.root.Owner.Account,
+		AccessKeyID:     s.root.ID,
+		SecretAccessKey: s.root.Secret,
+	})
+}
+
+// Run answers until ctx ends, and returns when all is still: first the doors drain, then the
+// loops end. Call Close after it.
+func (s *Server) Run(ctx context.Context) error {
+	slog.Info("ready", "endpoint", "http://"+s.config.Advertise, "account", s.root.Owner.Account, "region", s.config.Region, "store", s.db.Dialect())
+	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { s.cluster.Run(loops) })
+	running.Go(func() { s.logs.Run(loops) })
+	running.Go(func() { s.registry.Run(loops) })
+	if s.admin != nil {
+		running.Go(func() { serve(loops, newHTTPServer(s.adminHandler()), s.admin, 0) })
+	}
+	err := serve(ctx, newHTTPServer(s.handler()), s.api, drain)
+	stopLoops()
+	running.Wait()
+	return err
+}
+
+// Close gives everything back. It may be called on a server that is half open.
+func (s *Server) Close() error {
+	var all []error
+	for _, l := range []net.Listener{s.api, s.admin} {
+		if l != nil {
+			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+				all = append(all, err)
+			}
+		}
+	}
+	if s.db != nil {
+		all = append(all, s.db.Close())
+	}
+	if s.lock != nil {
+		all = append(all, s.lock.Close())
+	}
+	return errors.Join(all...)
+}
+
+// Node is the control plane as the node in the same process reaches it, without a wire between them.
+func (s *Server) Node() nodeapi.ControlPlane { return s.cluster }
+
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
+
+// readyz says whether calls can be answered now: whether the database can be reached.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := s.db.Ping(ctx); err != nil {
+		slog.Warn("not ready", "error", err)
+		http.Error(w, "the database cannot be reached", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
