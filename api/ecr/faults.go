@@ -1,0 +1,116 @@
+package ecr
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"slipway/api/awswire"
+	"slipway/internal/errs"
+	"slipway/internal/page"
+	"slipway/registry"
+)
+
+// faults names each cause, in ECR's sentences where those are known. The first that errors.Is
+// finds decides.
+var faults = []struct {
+	cause error
+	fault awswire.FaultType
+	text  func(about *registry.Error, err error) string
+}{
+	{registry.ErrNoRepository, RepositoryNotFoundException, say("The repository with name '{repository}' does not exist in the registry with id '{account}'")},
+	{registry.ErrRepositoryExists, RepositoryAlreadyExistsException, say("The repository with name '{repository}' already exists in the registry with id '{account}'")},
+	{registry.ErrNotEmpty, RepositoryNotEmptyException, say("The repository with name '{repository}' in registry with id '{account}' cannot be deleted because it still contains images")},
+	{registry.ErrName, InvalidParameterException, parameter("repositoryName", registry.ErrName)},
+	{registry.ErrPattern, InvalidParameterException, parameter("imageTagMutabilityExclusionFilters", registry.ErrPattern)},
+	{registry.ErrLabel, InvalidTagParameterException, parameter("tags", registry.ErrLabel)},
+	{registry.ErrTooManyLabels, TooManyTagsException, parameter("tags", registry.ErrTooManyLabels)},
+
+	{registry.ErrNoUpload, UploadNotFoundException, say("The upload with id '{upload}' does not exist within the repository with name '{repository}' in the registry with id '{account}'")},
+	{registry.ErrEmptyUpload, EmptyUploadException, say("The upload with id '{upload}' to the repository with name '{repository}' in the registry with id '{account}' has no layer parts")},
+	{registry.ErrNoBlob, LayersNotFoundException, say("The layer with digest '{digest}' does not exist within the repository with name '{repository}' in the registry with id '{account}'")},
+	{registry.ErrDigest, InvalidParameterException, parameter("digest", registry.ErrDigest)},
+
+	{registry.ErrNoImage, ImageNotFoundException, noImage},
+	{registry.ErrTagMismatch, ImageNotFoundException, noImage},
+	{registry.ErrMismatch, ImageDigestDoesNotMatchException, say("The specified image digest '{digest}' does not match the digest that was calculated for the image")},
+	{registry.ErrTagImmutable, ImageTagAlreadyExistsException, say("The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten because the tag is immutable.")},
+	{registry.ErrTag, InvalidParameterException, parameter("imageTag", registry.ErrTag)},
+	{registry.ErrMissingBlobs, LayersNotFoundException, say("Layers with digests '{digests}' required for pushing image into repository with name '{repository}' in the registry with id '{account}' do not exist")},
+	{registry.ErrMissingManifests, ReferencedImagesNotFoundException, say("Images with digests '{digests}' required for pushing image into repository with name '{repository}' in the registry with id '{account}' do not exist")},
+	{registry.ErrManifestTooLarge, InvalidParameterException, parameter("imageManifest", nil)},
+	{registry.ErrManifest, InvalidParameterException, parameter("imageManifest", registry.ErrManifest)},
+	{registry.ErrMediaType, InvalidParameterException, parameter("imageManifestMediaType", nil)},
+
+	{page.ErrToken, InvalidParameterException, parameter("nextToken", nil)},
+}
+
+// faultOf is the fault that err is called, or err itself if it has no name.
+func faultOf(err error) error {
+	about := &registry.Error{}
+	errors.As(err, &about)
+	for _, row := range faults {
+		if errors.Is(err, row.cause) {
+			return row.fault.New(row.text(about, err))
+		}
+	}
+	if errs.KindOf(err) == errs.Unavailable {
+		slog.Error("the registry has no room", "error", err) // a fault that has a name is logged nowhere else
+		return ServerException.New("The registry has no room left for this. Try again when there is more.")
+	}
+	return err
+}
+
+// say is a text with the names of what went wrong in it.
+func say(text string) func(*registry.Error, error) string {
+	return func(about *registry.Error, _ error) string {
+		return strings.NewReplacer(
+			"{account}", about.Account,
+			"{repository}", about.Repository,
+			"{tag}", about.Tag,
+			"{digest}", string(about.Digest),
+			"{digests}", list(about.Digests),
+			"{upload}", about.Upload,
+		).Replace(text)
+	}
+}
+
+// list writes digests as ECR does: [a, b].
+func list(digests []registry.Digest) string {
+	texts := make([]string, len(digests))
+	for i, d := range digests {
+		texts[i] = string(d)
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
+}
+
+func noImage(about *registry.Error, _ error) string {
+	return fmt.Sprintf("The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository with name '%s' in the registry with id '%s'",
+		cmp.Or(string(about.Digest), "null"), cmp.Or(about.Tag, "null"), about.Repository, about.Account)
+}
+
+// parameter is the text of a member that is not as it must be: what the room says of it, but for the
+// words that name the cause, which the member's name makes needless.
+func parameter(name string, cause error) func(*registry.Error, error) string {
+	return func(about *registry.Error, err error) string {
+		if about.Cause != nil {
+			err = about.Cause
+		}
+		text := err.Error()
+		if cause != nil {
+			text = strings.TrimPrefix(text, cause.Error()+": ")
+		}
+		return constraint(name, text)
+	}
+}
+
+// invalid refuses a member, and says what it must be.
+func invalid(name, format string, args ...any) error {
+	return InvalidParameterException.New(constraint(name, fmt.Sprintf(format, args...)))
+}
+
+func constraint(name, text string) string {
+	return fmt.Sprintf("Invalid parameter at '%s' failed to satisfy constraint: '%s'", name, text)
+}

@@ -1,0 +1,185 @@
+package ecr
+
+import (
+	"context"
+
+	"slipway/api/awswire"
+	"slipway/internal/page"
+	"slipway/registry"
+)
+
+func (d *door) createRepository(ctx context.Context, t target, in *CreateRepositoryInput) (*CreateRepositoryOutput, error) {
+	if err := checkHonoured(in); err != nil {
+		return nil, err
+	}
+	mutability, err := mutabilityOf(awswire.Or(in.ImageTagMutability, ImageTagMutabilityMutable), in.ImageTagMutabilityExclusionFilters)
+	if err != nil {
+		return nil, err
+	}
+	labels, err := labelsOf(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	made, err := d.registry.CreateRepository(ctx, t.account, t.repository, mutability, labels)
+	if err != nil {
+		return nil, err
+	}
+	return &CreateRepositoryOutput{Repository: new(d.wireRepository(made))}, nil
+}
+
+// checkHonoured refuses what Slipway would otherwise silently not do.
+func checkHonoured(in *CreateRepositoryInput) error {
+	if scan := in.ImageScanningConfiguration; scan != nil && awswire.Or(scan.ScanOnPush, false) {
+		return invalid("imageScanningConfiguration.scanOnPush", "must be false: scans are not supported by Slipway")
+	}
+	e := in.EncryptionConfiguration
+	if e == nil {
+		return nil
+	}
+	if e.EncryptionType != EncryptionTypeAes256 {
+		return invalid("encryptionConfiguration.encryptionType", "must be AES256: %s is not supported by Slipway", e.EncryptionType)
+	}
+	if e.KmsKey != nil {
+		return invalid("encryptionConfiguration.kmsKey", "must be left out with AES256: %s would not be used", *e.KmsKey)
+	}
+	return nil
+}
+
+// mutabilityOf reads the mode, and the filters that only two of the four modes have.
+func mutabilityOf(mode ImageTagMutability, filters []ImageTagMutabilityExclusionFilter) (registry.Mutability, error) {
+	excluding := mode == ImageTagMutabilityImmutableWithExclusion || mode == ImageTagMutabilityMutableWithExclusion
+	switch {
+	case excluding && len(filters) == 0:
+		return registry.Mutability{}, invalid("imageTagMutabilityExclusionFilters", "must be given with %s", mode)
+	case !excluding && len(filters) > 0:
+		return registry.Mutability{}, invalid("imageTagMutabilityExclusionFilters", "must be left out with %s", mode)
+	}
+	m := registry.Mutability{Immutable: mode == ImageTagMutabilityImmutable || mode == ImageTagMutabilityImmutableWithExclusion}
+	for _, f := range filters {
+		m.Except = append(m.Except, f.Filter)
+	}
+	return m, nil
+}
+
+func wireMutability(m registry.Mutability) (mode ImageTagMutability, filters []ImageTagMutabilityExclusionFilter) {
+	for _, pattern := range m.Except {
+		filters = append(filters, ImageTagMutabilityExclusionFilter{pattern, ImageTagMutabilityExclusionFilterTypeWildcard})
+	}
+	switch {
+	case m.Immutable && filters != nil:
+		return ImageTagMutabilityImmutableWithExclusion, filters
+	case m.Immutable:
+		return ImageTagMutabilityImmutable, nil
+	case filters != nil:
+		return ImageTagMutabilityMutableWithExclusion, filters
+	}
+	return ImageTagMutabilityMutable, nil
+}
+
+func (d *door) wireRepository(r registry.Repository) Repository {
+	mode, filters := wireMutability(r.Mutability)
+	return Repository{
+		CreatedAt:                          &r.Created,
+		EncryptionConfiguration:            &EncryptionConfiguration{EncryptionType: EncryptionTypeAes256},
+		ImageScanningConfiguration:         &ImageScanningConfiguration{ScanOnPush: new(false)},
+		ImageTagMutability:                 &mode,
+		ImageTagMutabilityExclusionFilters: filters,
+		RegistryId:                         &r.Account,
+		RepositoryArn:                      new(d.registry.ARN(r.Account, r.Name)),
+		RepositoryName:                     &r.Name,
+		RepositoryUri:                      new(d.host + "/" + r.Name),
+	}
+}
+
+func (d *door) putImageTagMutability(ctx context.Context, t target, in *PutImageTagMutabilityInput) (*PutImageTagMutabilityOutput, error) {
+	mutability, err := mutabilityOf(in.ImageTagMutability, in.ImageTagMutabilityExclusionFilters)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.registry.SetMutability(ctx, t.account, t.repository, mutability); err != nil {
+		return nil, err
+	}
+	mode, filters := wireMutability(mutability)
+	return &PutImageTagMutabilityOutput{
+		ImageTagMutability: &mode, ImageTagMutabilityExclusionFilters: filters,
+		RegistryId: &t.account, RepositoryName: &t.repository,
+	}, nil
+}
+
+func (d *door) deleteRepository(ctx context.Context, t target, in *DeleteRepositoryInput) (*DeleteRepositoryOutput, error) {
+	gone, err := d.registry.DeleteRepository(ctx, t.account, t.repository, awswire.Or(in.Force, false))
+	if err != nil {
+		return nil, err
+	}
+	return &DeleteRepositoryOutput{Repository: new(d.wireRepository(gone))}, nil
+}
+
+func (d *door) describeRepositories(ctx context.Context, in *DescribeRepositoriesInput) (*DescribeRepositoriesOutput, error) {
+	account := awswire.CallerOf(ctx).Account
+	if id := awswire.Or(in.RegistryId, account); id != account && len(in.RepositoryNames) == 0 {
+		return nil, RepositoryNotFoundException.Newf("The registry with id '%s' does not exist", id)
+	} else if id != account {
+		return nil, &registry.Error{Cause: registry.ErrNoRepository, Account: id, Repository: in.RepositoryNames[0]}
+	}
+	if len(in.RepositoryNames) > 0 {
+		return d.namedRepositories(ctx, account, in)
+	}
+	listing := "repositories of " + account
+	after, err := page.Key(listing, awswire.Or(in.NextToken, ""))
+	if err != nil {
+		return nil, err
+	}
+	limit := pageSize(in.MaxResults)
+	found, err := d.registry.Repositories(ctx, account, after, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	found, next := page.Cut(found, limit, func(r registry.Repository) string { return r.Name })
+	return &DescribeRepositoriesOutput{Repositories: d.wireRepositories(found), NextToken: token(listing, next)}, nil
+}
+
+// namedRepositories answers with all that are asked for, or with the first that is not there.
+func (d *door) namedRepositories(ctx context.Context, account string, in *DescribeRepositoriesInput) (*DescribeRepositoriesOutput, error) {
+	if err := unpaged(in.MaxResults, in.NextToken, "repositoryNames"); err != nil {
+		return nil, err
+	}
+	found := make([]registry.Repository, len(in.RepositoryNames))
+	for i, name := range in.RepositoryNames {
+		var err error
+		if found[i], err = d.registry.Repository(ctx, account, name); err != nil {
+			return nil, err
+		}
+	}
+	return &DescribeRepositoriesOutput{Repositories: d.wireRepositories(found)}, nil
+}
+
+func (d *door) wireRepositories(found []registry.Repository) []Repository {
+	wire := make([]Repository, len(found))
+	for i, r := range found {
+		wire[i] = d.wireRepository(r)
+	}
+	return wire
+}
+
+const defaultPage = 100
+
+func pageSize(asked *int32) int { return int(awswire.Or(asked, defaultPage)) }
+
+// token is nextToken: absent at the end of the listing.
+func token(listing, next string) *string {
+	if next == "" {
+		return nil
+	}
+	return new(page.Token(listing, next))
+}
+
+// unpaged refuses paging of what is asked for by name.
+func unpaged(maxResults *int32, nextToken *string, named string) error {
+	switch {
+	case maxResults != nil:
+		return invalid("maxResults", "must be left out with %s", named)
+	case nextToken != nil:
+		return invalid("nextToken", "must be left out with %s", named)
+	}
+	return nil
+}
