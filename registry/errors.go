@@ -23,6 +23,7 @@ var (
 	ErrNoBlob      = blob.ErrNoBlob
 	ErrNoUpload    = blob.ErrNoUpload
 	ErrOffset      = blob.ErrOffset
+	ErrFull        = blob.ErrFull
 	ErrEmptyUpload = errs.New(errs.Invalid, "the upload has no bytes")
 	ErrBlobInUse   = errs.New(errs.Conflict, "an image needs the blob")
 

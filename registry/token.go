@@ -36,12 +36,6 @@ type Scope struct {
 	Actions      []Action `json:"a,omitempty"` // none: all
 }
 
-// Allows reports whether the scope holds the action on the repository.
-func (s Scope) Allows(a Action, repository string) bool {
-	return (len(s.Repositories) == 0 || slices.Contains(s.Repositories, repository)) &&
-		(len(s.Actions) == 0 || slices.Contains(s.Actions, a))
-}
-
 // Login is what a token says, and its key proves.
 type Login struct {
 	Account   string    `json:"acc"`
@@ -50,6 +44,14 @@ type Login struct {
 	Region    string    `json:"reg"`
 	Scope     Scope     `json:"scp"`
 	Expires   time.Time `json:"exp"`
+}
+
+// Allows reports whether the login's scope holds the action on a repository of the given account. Repositories
+// that a scope names are the login's own.
+func (l Login) Allows(a Action, account, repository string) bool {
+	s := l.Scope
+	return (len(s.Repositories) == 0 || account == l.Account && slices.Contains(s.Repositories, repository)) &&
+		(len(s.Actions) == 0 || slices.Contains(s.Actions, a))
 }
 
 // Token makes a login token for whom the login names. Its region is the registry's; without an expiry it

@@ -28,11 +28,11 @@ func TestTokenTellsWhoMayWhat(t *testing.T) {
 			t.Errorf("good for %v", life)
 		}
 		for a, want := range map[registry.Action]bool{registry.ActionPull: true, registry.ActionPush: false} {
-			if l.Scope.Allows(a, "web") != want || l.Scope.Allows(a, "api") {
+			if l.Allows(a, account, "web") != want || l.Allows(a, account, "api") || l.Allows(a, "999999999999", "web") {
 				t.Errorf("scope %+v and %s", l.Scope, a)
 			}
 		}
-		if !(registry.Scope{}).Allows(registry.ActionDelete, "any") {
+		if !(registry.Login{}).Allows(registry.ActionDelete, account, "any") {
 			t.Error("no scope is every scope")
 		}
 	})

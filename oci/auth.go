@@ -1,0 +1,80 @@
+package oci
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"slipway/internal/errs"
+)
+
+// TokenParameter is the query parameter that carries a login token where a client follows a link to a blob.
+const TokenParameter = "token"
+
+// authenticate settles who calls, and whose registry is meant.
+func (d *door) authenticate(c *call) (err error) {
+	token, found := tokenOf(c.r)
+	if !found {
+		return problemf(http.StatusUnauthorized, "UNAUTHORIZED", "log in first: aws ecr get-login-password | docker login --username AWS --password-stdin %s", c.r.Host)
+	}
+	if c.login, err = d.registry.Verify(token); err != nil {
+		return err
+	}
+	c.account = c.login.Account
+	if account, ok := hostAccount(c.r.Host); ok {
+		c.account = account
+	}
+	return nil
+}
+
+// tokenOf finds the login token: a password, a bearer token, or in the link to a blob that the registry gave out.
+func tokenOf(r *http.Request) (string, bool) {
+	if _, password, ok := r.BasicAuth(); ok {
+		return password, true
+	}
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return token, true
+	}
+	token := r.URL.Query().Get(TokenParameter)
+	return token, token != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+}
+
+// hostAccount reads the account of a host name such as 123456789012.dkr.ecr.us-east-1.example.com.
+func hostAccount(host string) (string, bool) {
+	account, rest, _ := strings.Cut(host, ".")
+	if len(account) != 12 || strings.Trim(account, "0123456789") != "" || !strings.HasPrefix(rest, "dkr.ecr.") {
+		return "", false
+	}
+	return account, true
+}
+
+// challenge is how a client learns that it has to log in.
+func challenge(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return "Basic realm=" + strconv.Quote(scheme+"://"+r.Host+"/") + `,service="ecr.amazonaws.com"`
+}
+
+// authorize makes sure that both the token and its principal may do it to the repository.
+func (d *door) authorize(c *call, p permission, repository string) error {
+	arn := d.registry.ARN(c.account, repository)
+	if !c.login.Allows(p.scope, c.account, repository) {
+		return fmt.Errorf("%w: the login token does not hold %s on %s", errOutOfScope, p.scope, arn)
+	}
+	who := Caller{Account: c.login.Account, ARN: c.login.Principal, UserID: c.login.UserID}
+	return d.access.Authorize(c.r.Context(), who, p.action, arn)
+}
+
+var errOutOfScope = errs.New(errs.Denied, "not authorized")
+
+// mayRead reports whether the caller may pull from the repository, which need not be there.
+func (d *door) mayRead(c *call, repository string) (bool, error) {
+	err := d.authorize(c, readBlob, repository)
+	if errs.KindOf(err) == errs.Denied {
+		return false, nil
+	}
+	return err == nil, err
+}
