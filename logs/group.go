@@ -103,14 +103,14 @@ func (q GroupQuery) fits(g groupRow) bool {
 	return strings.Contains(g.Name, q.Contains) && (q.Names == nil || slices.Contains(q.Names, g.Name))
 }
 
-// retentionDays are the days that events can be kept.
+// RetentionDays are the days that events can be kept.
 // Source: Amazon CloudWatch Logs API Reference, PutRetentionPolicy.
-var retentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+var RetentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-// SetRetention says for how many days events of a group are kept: one of 1, 3, 5, 7, 14, 30, 60,
-// 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653; 0 is for ever.
+// SetRetention says for how many days events of a group are kept: one of RetentionDays, or 0 for
+// ever. It returns ErrNoGroup or ErrRetention.
 func (c *Control) SetRetention(ctx context.Context, account, group string, days int) error {
-	if days != 0 && !slices.Contains(retentionDays, days) {
+	if days != 0 && !slices.Contains(RetentionDays, days) {
 		return fmt.Errorf("%w: %d", ErrRetention, days)
 	}
 	return c.db.Update(ctx, func(tx *store.Tx) error {

@@ -175,7 +175,7 @@ func TestStreamTellsItsTimes(t *testing.T) {
 		streams, _, err := c.Streams(t.Context(), us, StreamQuery{Group: "/app"})
 		must(t, err)
 		s := streams[0]
-		if s.FirstTime != start-90 || s.LastTime != start-40 || s.Ingested.UnixMilli() < start || s.Created.IsZero() || s.Sequence != 3 {
+		if s.FirstTime != start-90 || s.LastTime != start-40 || s.Ingested.UnixMilli() < start || s.Created.IsZero() {
 			t.Errorf("stream is %+v", s)
 		}
 	})

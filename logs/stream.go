@@ -19,7 +19,6 @@ type Stream struct {
 	FirstTime int64     // of the earliest event, milliseconds since 1970; 0: there is none
 	LastTime  int64     // of the latest event, likewise
 	Ingested  time.Time // when the last piece of events came; zero: never
-	Sequence  int64     // number of the next event
 }
 
 // checkStreamName: Source: Amazon CloudWatch Logs API Reference, CreateLogStream.

@@ -113,7 +113,7 @@ func listStreams(tx *store.Tx, group int64, q StreamQuery, after Stream) (found 
 		where += " and name " + beyond + " $5"
 		args = append(args, []byte(after.Name))
 	}
-	err = tx.Each(`select name, created, first_time, last_time, ingested, seq from log_streams where `+where+` order by `+order+` limit $4`,
+	err = tx.Each(`select name, created, first_time, last_time, ingested from log_streams where `+where+` order by `+order+` limit $4`,
 		args, scanStreams(&found))
 	return found, err
 }
@@ -122,7 +122,7 @@ func scanStreams(into *[]Stream) func(*sql.Rows) error {
 	return func(rows *sql.Rows) error {
 		var s Stream
 		var created, ingested int64
-		err := rows.Scan(&s.Name, &created, &s.FirstTime, &s.LastTime, &ingested, &s.Sequence)
+		err := rows.Scan(&s.Name, &created, &s.FirstTime, &s.LastTime, &ingested)
 		s.Created, s.Ingested = store.Time(created), store.Time(ingested)
 		*into = append(*into, s)
 		return err
