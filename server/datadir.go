@@ -7,9 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"slipway/internal/errs"
+	"slipway/internal/lockfile"
 )
 
 // ErrDataInUse says that another process works on the data folder.
@@ -32,16 +32,13 @@ func openDataDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := lockfile.Hold(filepath.Join(dir, "lock"), fmt.Sprintf("process %d", os.Getpid()))
+	var held *lockfile.HeldError
+	if errors.As(err, &held) {
+		return nil, fmt.Errorf("%w: %s is held by %s", ErrDataInUse, dir, held.Holder)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s", ErrDataInUse, dir)
-		}
-		return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
 	}
 	return lock, nil
 }
