@@ -63,6 +63,7 @@ func (a *Agent) start(ctx context.Context, w *worker, act action, now time.Time)
 			case !gaveUp:
 				slog.Warn("a step of a task failed", "task", w.id, "step", act, "error", err)
 				w.failed(act, err, now)
+				a.doubt(w, act)
 			}
 		})
 	})
@@ -73,6 +74,14 @@ func (a *Agent) ended(w *worker, act action) {
 	delete(w.cancel, act)
 	delete(w.busy, act)
 	a.dirty[w] = true
+}
+
+// doubt has the engine looked at again after a failure that may have left something running.
+func (a *Agent) doubt(w *worker, act action) {
+	if act.kind == create || act.kind == start {
+		w.doubt = a.deeds.Add(1)
+		a.lookAgain()
+	}
 }
 
 // job binds an action to what is known now, for it runs beside the main loop.

@@ -49,6 +49,7 @@ type Agent struct {
 
 	reports reporter
 	output  *shipper
+	wake    chan struct{}  // has the engine looked at
 	deeds   atomic.Uint64  // numbers the agent's own deeds, to tell an older look from a newer
 	heavy   chan struct{}  // bounds the engine calls that load the machine
 	work    sync.WaitGroup // of everything the main loop has started
@@ -72,6 +73,7 @@ func New(c Config) (*Agent, error) {
 		done:    map[string]time.Time{},
 		dirty:   map[*worker]bool{},
 		reports: reporter{limit: reportBatch},
+		wake:    make(chan struct{}, 1),
 		output:  newShipper(c.ControlPlane, hello.Node),
 		heavy:   make(chan struct{}, max(8, 4*runtime.NumCPU())),
 	}, nil

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"slipway/engine"
 	"slipway/engine/fake"
 	"slipway/nodeapi"
 )
@@ -29,6 +30,7 @@ type machine struct {
 	plane   *plane
 	control nodeapi.ControlPlane // what the agent is given: the plane, or something before it
 	engine  *fake.Engine
+	under   engine.Engine // what the agent is given: the engine, or something before it
 	dir     string
 
 	mu     sync.Mutex
@@ -47,6 +49,7 @@ func story(t *testing.T, tell func(m *machine)) {
 		m := &machine{t: t, plane: newPlane(t), dir: dir}
 		m.control = m.plane
 		m.engine = fake.New(fake.Options{Dir: outputs, Before: m.call})
+		m.under = m.engine
 		defer m.engine.Close()
 		m.start()
 		defer func() { m.kill() }()
@@ -74,7 +77,7 @@ func (m *machine) intercept(f func(ctx context.Context, call, about string) erro
 
 func (m *machine) start() {
 	m.t.Helper()
-	agent, err := New(Config{Engine: m.engine, ControlPlane: m.control, Dir: m.dir, Cluster: "default", Version: "test", CPU: 2048, Memory: 1024})
+	agent, err := New(Config{Engine: m.under, ControlPlane: m.control, Dir: m.dir, Cluster: "default", Version: "test", CPU: 2048, Memory: 1024})
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"slipway/engine"
@@ -22,8 +23,15 @@ type view struct {
 
 // watchEngine looks at the engine at once, and whenever a container may have changed.
 func (a *Agent) watchEngine(ctx context.Context) {
+	var hints sync.WaitGroup
+	defer hints.Wait()
+	hints.Go(func() {
+		for range a.config.Engine.Exits(ctx) {
+			a.lookAgain()
+		}
+	})
 	first := true
-	loop.Run(ctx, "look at the engine", lookPeriod, a.config.Engine.Exits(ctx), func(ctx context.Context) error {
+	loop.Run(ctx, "look at the engine", lookPeriod, a.wake, func(ctx context.Context) error {
 		v, err := a.look(ctx, first)
 		if err != nil {
 			return err
@@ -32,6 +40,14 @@ func (a *Agent) watchEngine(ctx context.Context) {
 		a.tell(ctx, func(time.Time) { a.sees(v) })
 		return nil
 	})
+}
+
+// lookAgain has the engine looked at soon.
+func (a *Agent) lookAgain() {
+	select {
+	case a.wake <- struct{}{}:
+	default: // it will be
+	}
 }
 
 // look lists what there is; the first time also what earlier agents left without a container.
@@ -70,6 +86,9 @@ func (a *Agent) sees(v view) {
 			if !there[c.id] && c.changed <= v.deeds {
 				c.missing()
 			}
+		}
+		if w.doubt <= v.deeds {
+			w.doubt = 0
 		}
 		a.dirty[w] = true
 	}

@@ -84,6 +84,7 @@ func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.
 		p.mu.Lock()
 		changed := p.changed
 		frame := nodeapi.Frame{Complete: first}
+		maps.DeleteFunc(said, func(id string, _ bool) bool { _, wanted := p.wanted[id]; return !wanted })
 		for _, id := range slices.Sorted(maps.Keys(p.wanted)) {
 			w := p.wanted[id]
 			if stop, told := said[id]; p.seen[id].Status < nodeapi.Stopped && (!told || stop != w.Stop) {
@@ -121,8 +122,8 @@ func (p *plane) Report(_ context.Context, r nodeapi.Report) (ack nodeapi.ReportA
 		}
 		if old := p.seen[t.ID]; t.Status > old.Status {
 			p.steps[t.ID] = append(p.steps[t.ID], t.Status)
-		} else if t.Status < old.Status {
-			continue
+		} else if t.Status < old.Status || old.Status == nodeapi.Stopped {
+			continue // the first that tells of an end tells it whole
 		}
 		p.seen[t.ID] = t
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +140,66 @@ func TestLateNewsOfATaskThatIsOverDoesNotRunItAgain(t *testing.T) {
 			m.t.Errorf("created %d times, want once", n)
 		}
 	})
+}
+
+func TestAnOldLookAtTheEngineChangesNothing(t *testing.T) {
+	story(t, func(m *machine) {
+		m.kill()
+		old := &oldLooks{Engine: m.engine}
+		m.under = old
+		m.start()
+		time.Sleep(time.Second)
+		old.hold()
+		m.plane.run(taskOf("wait", "wait")) // comes up while a look from before it is on its way
+		m.plane.untilStatus(taskID, nodeapi.Running)
+		old.letGo()
+		time.Sleep(time.Minute)
+		if r := m.plane.report(taskID); r.Status != nodeapi.Running {
+			m.t.Errorf("the task is %s: %s, want it running", r.Status, r.StopReason)
+		}
+		old.hold()
+		m.plane.stop(taskID)
+		time.Sleep(time.Minute)
+		old.letGo()
+		m.plane.untilStatus(taskID, nodeapi.Stopped)
+		if n := m.called("Create"); n != 2 {
+			m.t.Errorf("created %d times, want each container once", n)
+		}
+		m.empty()
+	})
+}
+
+// oldLooks is an engine that may hold a look up on its way to the agent.
+type oldLooks struct {
+	engine.Engine
+	mu  sync.Mutex
+	way chan struct{} // nil: the way is free
+}
+
+func (o *oldLooks) List(ctx context.Context) ([]engine.Container, error) {
+	list, err := o.Engine.List(ctx)
+	o.mu.Lock()
+	way := o.way
+	o.mu.Unlock()
+	if way != nil {
+		<-way
+	}
+	return list, err
+}
+
+// hold holds up the next look, and waits until it is on its way.
+func (o *oldLooks) hold() {
+	o.mu.Lock()
+	o.way = make(chan struct{})
+	o.mu.Unlock()
+	time.Sleep(2 * lookPeriod)
+}
+
+func (o *oldLooks) letGo() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.way)
+	o.way = nil
 }
 
 func TestATaskWhoseContainersAreGoneIsNotRunAgain(t *testing.T) {

@@ -161,7 +161,7 @@ func (t *task) bringDown(now time.Time) decision {
 	for _, c := range t.which((*container).running) {
 		d.end(c)
 	}
-	if t.any((*container).running) || t.working(prepare, attach, create, start) {
+	if t.any((*container).running) || t.working(prepare, attach, create, start) || t.doubt > 0 {
 		return d.decision // and what is being made is awaited, so as not to be left behind
 	}
 	if t.status < nodeapi.Deprovisioning {

@@ -29,6 +29,7 @@ type task struct {
 	network    *engine.Network // nil: not attached
 	detached   bool
 	failure    string // why it can not start, as people read it
+	doubt      uint64 // the deed of the agent that failed and may have had an effect all the same, until the engine is looked at; 0: none
 
 	busy  map[action]bool
 	tries map[action]try
@@ -172,8 +173,11 @@ func (t *task) become(c change, now time.Time) {
 // begin notes that an action is under way.
 func (t *task) begin(a action, now time.Time) {
 	t.busy[a] = true
-	if a.kind == pull && t.pullStarted.IsZero() {
+	switch {
+	case a.kind == pull && t.pullStarted.IsZero():
 		t.pullStarted = now
+	case a.kind == create:
+		t.containerOf(a).printed = true // the file may be made even where the container can not be
 	}
 }
 
