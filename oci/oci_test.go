@@ -2,6 +2,7 @@ package oci_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/blob"
 	"slipway/blob/disk"
 	"slipway/events"
 	"slipway/internal/errs"
@@ -158,10 +158,14 @@ func (a answer) fails(status int, code string, words ...string) {
 	}
 }
 
+func digestOf(data string) registry.Digest {
+	return registry.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(data))))
+}
+
 // push uploads a blob with one request and returns its digest.
 func (d *door) push(repository, data string) registry.Digest {
 	d.t.Helper()
-	digest := blob.DigestOf([]byte(data))
+	digest := digestOf(string(data))
 	d.do("POST", "/v2/"+repository+"/blobs/uploads/?digest="+string(digest), data).want(201)
 	return digest
 }
@@ -169,7 +173,7 @@ func (d *door) push(repository, data string) registry.Digest {
 // manifestOf is an image of a config and one layer.
 func manifestOf(config, layer string, more string) string {
 	return fmt.Sprintf(`{"schemaVersion":2,"mediaType":"%s","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"%s","size":%d},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"%s","size":%d}]%s}`,
-		registry.MediaTypeOCIManifest, blob.DigestOf([]byte(config)), len(config), blob.DigestOf([]byte(layer)), len(layer), more)
+		registry.MediaTypeOCIManifest, digestOf(config), len(config), digestOf(layer), len(layer), more)
 }
 
 // image pushes an image of a config and one layer and returns its manifest and digest.
@@ -178,7 +182,7 @@ func (d *door) image(repository, reference, layer string) (string, registry.Dige
 	d.push(repository, "{}")
 	d.push(repository, layer)
 	m := manifestOf("{}", layer, "")
-	digest := blob.DigestOf([]byte(m))
+	digest := digestOf(m)
 	if reference == "" {
 		reference = string(digest)
 	}

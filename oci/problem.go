@@ -48,7 +48,7 @@ var problems = []struct {
 	{registry.ErrOffset, 416, "BLOB_UPLOAD_INVALID", ""},
 	{registry.ErrFull, 503, "UNAVAILABLE", "There is no room left where blobs are kept."},
 	{registry.ErrTag, 400, "TAG_INVALID", ""},
-	{registry.ErrTagImmutable, 400, "TAG_INVALID", "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten because the repository is immutable."},
+	{registry.ErrTagImmutable, 400, "TAG_INVALID", "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten because the tag is immutable."},
 	{registry.ErrNoImage, 404, "MANIFEST_UNKNOWN", ""},
 	{registry.ErrImageInUse, 405, "UNSUPPORTED", "Requested image referenced by manifest list: {digests}"},
 	{registry.ErrManifestTooLarge, 413, "SIZE_INVALID", ""},
