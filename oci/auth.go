@@ -7,10 +7,8 @@ import (
 	"strings"
 
 	"slipway/internal/errs"
+	"slipway/registry"
 )
-
-// TokenParameter is the query parameter that carries a login token where a client follows a link to a blob.
-const TokenParameter = "token"
 
 // authenticate settles who calls, and whose registry is meant.
 func (d *door) authenticate(c *call) (err error) {
@@ -36,7 +34,7 @@ func tokenOf(r *http.Request) (string, bool) {
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return token, true
 	}
-	token := r.URL.Query().Get(TokenParameter)
+	token := r.URL.Query().Get(registry.LinkParameter)
 	return token, token != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
 }
 

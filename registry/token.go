@@ -20,6 +20,10 @@ import (
 // TokenLife is how long a login token is good for.
 const TokenLife = 12 * time.Hour
 
+// LinkParameter is the query parameter that carries the token in a link to a blob: one door gives such
+// links out, another is where they lead.
+const LinkParameter = "token"
+
 // Action is what a token may be used for.
 type Action string
 

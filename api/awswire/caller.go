@@ -32,6 +32,7 @@ type identityKey struct{}
 type identity struct {
 	who       Caller
 	requestID string
+	host      string
 }
 
 func identityOf(ctx context.Context) *identity {
@@ -46,3 +47,6 @@ func CallerOf(ctx context.Context) Caller { return identityOf(ctx).who }
 
 // RequestID returns the id under which the answer goes out and faults are logged.
 func RequestID(ctx context.Context) string { return identityOf(ctx).requestID }
+
+// Host returns the host, with its port, that the client called; "" outside of requests. Signatures cover it.
+func Host(ctx context.Context) string { return identityOf(ctx).host }

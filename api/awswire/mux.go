@@ -149,7 +149,7 @@ func (x *exchange) claim() (*sigv4.Claim, error) {
 
 // do authorizes the call and makes it. A panic is a fault of this call only.
 func (x *exchange) do(b *Binding, in any) (out any, err error) {
-	ctx := context.WithValue(x.r.Context(), identityKey{}, &identity{x.who, x.id})
+	ctx := context.WithValue(x.r.Context(), identityKey{}, &identity{x.who, x.id, x.r.Host})
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -260,7 +260,7 @@ func wireFailures(failed []registry.Failure) []ImageFailure {
 func failureOf(err error) (ImageFailureCode, string) {
 	switch {
 	case errors.Is(err, registry.ErrTagMismatch):
-		return ImageFailureCodeImageTagDoesNotMatchDigest, "Requested image tag does not match the requested image digest"
+		return ImageFailureCodeImageTagDoesNotMatchDigest, "Invalid request parameters: given tag does not map to the given digest"
 	case errors.Is(err, registry.ErrImageInUse):
 		about := &registry.Error{}
 		errors.As(err, &about)

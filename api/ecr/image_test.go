@@ -124,7 +124,7 @@ func TestImagesThatCannotBeGot(t *testing.T) {
 			" a b: InvalidImageTag, Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9_][a-zA-Z0-9-_.]{0,127}'",
 			" v2: ImageNotFound, Requested image not found",
 			missing(1) + " : ImageNotFound, Requested image not found",
-			missing(1) + " v1: ImageTagDoesNotMatchDigest, Requested image tag does not match the requested image digest",
+			missing(1) + " v1: ImageTagDoesNotMatchDigest, Invalid request parameters: given tag does not map to the given digest",
 		})
 	})
 }

@@ -164,10 +164,6 @@ func (d *door) getDownloadURLForLayer(ctx context.Context, t target, in *GetDown
 	if err != nil {
 		return nil, err
 	}
-	link := url.URL{
-		Scheme: "http", Host: d.host,
-		Path:     "/v2/" + t.repository + "/blobs/" + string(digest),
-		RawQuery: url.Values{"token": {token}}.Encode(),
-	}
-	return &GetDownloadUrlForLayerOutput{DownloadUrl: new(link.String()), LayerDigest: &in.LayerDigest}, nil
+	link := d.endpoint(ctx) + "/v2/" + t.repository + "/blobs/" + string(digest) + "?" + url.Values{registry.LinkParameter: {token}}.Encode()
+	return &GetDownloadUrlForLayerOutput{DownloadUrl: &link, LayerDigest: &in.LayerDigest}, nil
 }

@@ -129,10 +129,10 @@ func TestALinkToALayerCarriesALoginForNothingElse(t *testing.T) {
 	check(t, err)
 	link, err := url.Parse(*out.DownloadUrl)
 	check(t, err)
-	if *out.LayerDigest != digest || link.Scheme+"://"+link.Host+link.Path != "http://"+host+"/v2/web/blobs/"+digest {
+	if *out.LayerDigest != digest || link.Scheme+"://"+link.Host+link.Path != *k.config.BaseEndpoint+"/v2/web/blobs/"+digest {
 		t.Errorf("%s is at %s", *out.LayerDigest, link.Redacted())
 	}
-	login, err := k.room.Verify(link.Query().Get("token"))
+	login, err := k.room.Verify(link.Query().Get(registry.LinkParameter))
 	check(t, err)
 	if login.Account != account || !slices.Equal(login.Scope.Repositories, []string{"web"}) || !slices.Equal(login.Scope.Actions, []registry.Action{registry.ActionPull}) {
 		t.Errorf("it is a login for %+v", login)

@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 
@@ -23,9 +24,15 @@ func (d *door) getAuthorizationToken(ctx context.Context, in *GetAuthorizationTo
 	data := AuthorizationData{
 		AuthorizationToken: new(base64.StdEncoding.EncodeToString([]byte("AWS:" + token))),
 		ExpiresAt:          &expires,
-		ProxyEndpoint:      new("http://" + d.host),
+		ProxyEndpoint:      new(d.endpoint(ctx)),
 	}
 	return &GetAuthorizationTokenOutput{AuthorizationData: []AuthorizationData{data}}, nil
+}
+
+// endpoint is where the caller reaches the registry: where it reached us, which may be by another name
+// than others have for us.
+func (d *door) endpoint(ctx context.Context) string {
+	return "http://" + cmp.Or(awswire.Host(ctx), d.host)
 }
 
 func login(who awswire.Caller, scope registry.Scope) registry.Login {
