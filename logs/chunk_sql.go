@@ -48,6 +48,9 @@ func ofStream(id int64) scope { return scope{`stream_id = $1`, []any{id}} }
 
 // ofStreams is for streams of one group whose ids are known.
 func ofStreams(ids []int64) scope {
+	if len(ids) == 1 {
+		return ofStream(ids[0]) // which needs no sorting
+	}
 	args := make([]any, len(ids))
 	for i, id := range ids {
 		args[i] = id
@@ -71,6 +74,7 @@ const chunkBatch = 8
 // eachChunk calls f with the chunks that may hold events of a span, by the time of their first
 // event, the latest first if back, until f returns false.
 func eachChunk(tx *store.Tx, s scope, span Span, back bool, f func(chunk) (more bool, err error)) error {
+	const key = "stream_id, first_time, first_seq"
 	order, beyond := "first_time, stream_id, first_seq", ">"
 	earliest, latest := span.From-chunkSpan, span.Until-1
 	last := chunk{firstTime: earliest, stream: -1}
@@ -79,10 +83,13 @@ func eachChunk(tx *store.Tx, s scope, span Span, back bool, f func(chunk) (more 
 		last = chunk{firstTime: latest, stream: math.MaxInt64}
 	}
 	n := len(s.args)
+	// The keys are sorted first, where sorting is needed at all, so that it does not move the data.
 	query := fmt.Sprintf(`
-		select %s from log_chunks where %s and first_time >= $%d and first_time <= $%d and last_time >= $%d
-			and (first_time, stream_id, first_seq) %s ($%d, $%d, $%d)
-		order by %s limit %d`, chunkColumns, s.where, n+1, n+2, n+3, beyond, n+4, n+5, n+6, order, chunkBatch)
+		select %s from log_chunks where (%s) in (
+			select %s from log_chunks where %s and first_time >= $%d and first_time <= $%d and last_time >= $%d
+				and (first_time, stream_id, first_seq) %s ($%d, $%d, $%d)
+			order by %s limit %d)
+		order by %s`, chunkColumns, key, key, s.where, n+1, n+2, n+3, beyond, n+4, n+5, n+6, order, chunkBatch, order)
 	for {
 		batch, err := readChunks(tx, query, append(s.args[:n:n], earliest, latest, span.From, last.firstTime, last.stream, last.firstSeq))
 		if err != nil {
