@@ -1,0 +1,49 @@
+package agent
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"slipway/engine/fake"
+)
+
+func TestIdentityIsMadeOnceForTheOwnerAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "node")
+	first, err := identity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := identity(dir)
+	if err != nil || second != first || !nodeID.MatchString(first) {
+		t.Errorf("identity is %q, then %q (%v)", first, second, err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "node-id"))
+	if err != nil || info.Mode() != 0o600 {
+		t.Errorf("the file is %v (%v), want it readable by its owner alone", info.Mode(), err)
+	}
+}
+
+func TestDamagedIdentityIsNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	for _, damaged := range []string{"", "0123", strings.Repeat("G", 32), strings.Repeat("0", 33)} {
+		if err := os.WriteFile(filepath.Join(dir, "node-id"), []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := New(Config{Engine: fake.New(fake.Options{}), Dir: dir})
+		if err == nil || !strings.Contains(err.Error(), dir) {
+			t.Errorf("with id %q: %v, want an error that names the file", damaged, err)
+		}
+	}
+}
+
+func TestTheMachineIsOfferedLessAReserve(t *testing.T) {
+	h, err := introduce(Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.CPU < 1024 || h.CPU%1024 != 0 || h.Memory < 1 {
+		t.Errorf("offers cpu %d, memory %d", h.CPU, h.Memory)
+	}
+}
