@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
@@ -13,8 +14,9 @@ import (
 	"slipway/oci"
 )
 
-// handler is everything on the API listener: what no other path claims is an AWS call.
-func (s *Server) handler() http.Handler {
+// handler is everything on the API listener: what no other path claims is an AWS call. Sessions
+// of nodes end with ctx, while calls in flight are let finish.
+func (s *Server) handler(ctx context.Context) http.Handler {
 	who := access{s.accounts}
 	calls := awswire.NewMux(awswire.Config{
 		Region: s.config.Region,
@@ -32,7 +34,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("/node/v1/", nodeapi.NewHandler(s.Node(), s.token))
+	mux.Handle("/node/v1/", endWith(ctx, nodeapi.NewHandler(s.Node(), s.token)))
 	mux.Handle("/v2/", oci.New(s.registry, registryAccess{s.accounts}))
 	mux.Handle("/", calls)
 	return mux

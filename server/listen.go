@@ -48,6 +48,16 @@ func listenAdmin(ctx context.Context, addr string, api net.Addr) (net.Listener, 
 	return l, nil
 }
 
+// endWith ends the requests of h when ctx does: those that would never end by themselves.
+func endWith(ctx context.Context, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		h.ServeHTTP(w, r.WithContext(request))
+	})
+}
+
 // serve answers on l until ctx ends and then lets the requests in flight end, for at most drain.
 func serve(ctx context.Context, srv *http.Server, l net.Listener, drain time.Duration) error {
 	failed := make(chan error, 1)

@@ -172,7 +172,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.admin != nil {
 		running.Go(func() { serve(loops, newHTTPServer(s.adminHandler()), s.admin, 0) })
 	}
-	err := serve(ctx, newHTTPServer(s.handler()), s.api, drain)
+	err := serve(ctx, newHTTPServer(s.handler(ctx)), s.api, drain)
 	stopLoops()
 	running.Wait()
 	return err
