@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 
 	"github.com/containernetworking/cni/libcni"
 	"github.com/containernetworking/cni/pkg/invoke"
@@ -14,8 +15,9 @@ import (
 	"slipway/engine"
 )
 
-// cni runs the plugins bridge, host-local and, where there are ports, portmap. Loopback and
-// masquerading it leaves to us: each would be one more process for every task.
+// cni runs the plugins bridge and host-local, and portmap for udp ports: of those it knows to end
+// what the kernel remembers of former conversations. Loopback, masquerading and tcp ports are
+// ours: as plugins they would cost every task a process or, with iptables, many.
 type cni struct {
 	plugins  *libcni.CNIConfig
 	name     string
@@ -27,7 +29,7 @@ type cni struct {
 func newCNI(o Options, subnet netip.Prefix, run string) cni {
 	cache := filepath.Join(run, "cni")
 	return cni{
-		plugins:  libcni.NewCNIConfigWithCacheDir(o.CNI, cache, pluginExec{&invoke.DefaultExec{RawExec: &invoke.RawExec{}}}),
+		plugins:  libcni.NewCNIConfigWithCacheDir(o.CNI, cache, pluginExec{&invoke.DefaultExec{}}),
 		cacheDir: cache,
 		name:     o.Bridge,
 		bridge: map[string]any{
@@ -42,16 +44,9 @@ func newCNI(o Options, subnet netip.Prefix, run string) cni {
 	}
 }
 
-// pluginExec lets plugins find iptables where our own environment does not name its folder.
-type pluginExec struct{ *invoke.DefaultExec }
-
-func (p pluginExec) ExecPlugin(ctx context.Context, plugin string, stdin []byte, environ []string) ([]byte, error) {
-	return p.DefaultExec.ExecPlugin(ctx, plugin, stdin, append(environ, "PATH="+searchPath()))
-}
-
 func (c cni) list(ports []engine.Port) (*libcni.NetworkConfigList, error) {
 	plugins := []map[string]any{c.bridge}
-	if len(ports) > 0 {
+	if len(udpOf(ports)) > 0 {
 		plugins = append(plugins, c.portmap)
 	}
 	text, err := json.Marshal(map[string]any{"cniVersion": "1.0.0", "name": c.name, "plugins": plugins})
@@ -63,9 +58,9 @@ func (c cni) list(ports []engine.Port) (*libcni.NetworkConfigList, error) {
 
 func (c cni) call(task, namespace string, ports []engine.Port) (*libcni.NetworkConfigList, *libcni.RuntimeConf, error) {
 	list, err := c.list(ports)
-	mappings := make([]map[string]any, len(ports))
-	for i, p := range ports {
-		mappings[i] = map[string]any{"hostPort": p.Host, "containerPort": p.Container, "protocol": p.Protocol}
+	var mappings []map[string]any
+	for _, p := range udpOf(ports) {
+		mappings = append(mappings, map[string]any{"hostPort": p.Host, "containerPort": p.Container, "protocol": p.Protocol})
 	}
 	return list, &libcni.RuntimeConf{
 		ContainerID:    task,
@@ -74,6 +69,10 @@ func (c cni) call(task, namespace string, ports []engine.Port) (*libcni.NetworkC
 		CapabilityArgs: map[string]any{"portMappings": mappings},
 		CacheDir:       c.cacheDir,
 	}, err
+}
+
+func udpOf(ports []engine.Port) []engine.Port {
+	return slices.DeleteFunc(slices.Clone(ports), func(p engine.Port) bool { return p.Protocol != "udp" })
 }
 
 // add plugs the namespace in and tells its address.

@@ -41,7 +41,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 	if err := checkTask(s.Task); err != nil {
 		return err
 	}
-	defer e.containers.lock(s.ID)()
+	defer e.containers.lock(keyOf(s.ID))()
 	ctx = e.context(ctx)
 	err := e.create(ctx, s)
 	if errdefs.IsAlreadyExists(err) {
@@ -86,6 +86,9 @@ func (e *Engine) create(ctx context.Context, s engine.Spec) error {
 	if err != nil {
 		return err
 	}
+	// Where a caller gives up in the middle of this, containerd may lose the shim.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
 	_, err = e.client.TaskService().Create(ctx, &tasks.CreateTaskRequest{
 		ContainerID: record.ID,
 		Rootfs:      mount.ToProto(rootfs),
@@ -175,7 +178,7 @@ func runcText(text string) string {
 // Start writes down that the container has been started before it is, so that a container without
 // a process is known to have run. That it never runs twice is runc's doing.
 func (e *Engine) Start(ctx context.Context, id string) error {
-	defer e.containers.lock(id)()
+	defer e.containers.lock(keyOf(id))()
 	ctx = e.context(ctx)
 	ran, err := e.readyToStart(id)
 	if err != nil {
@@ -258,7 +261,7 @@ func isGone(err error) bool {
 
 // Delete takes the container away, however far it had come.
 func (e *Engine) Delete(ctx context.Context, id string) error {
-	defer e.containers.lock(id)()
+	defer e.containers.lock(keyOf(id))()
 	if err := e.remove(e.context(ctx), id); err != nil {
 		return fmt.Errorf("delete %s: %w", id, err)
 	}
@@ -295,8 +298,11 @@ func (e *Engine) remove(ctx context.Context, id string) error {
 
 // endTask kills the process, waits for its end and has its shim end, which completes the output.
 func (e *Engine) endTask(ctx context.Context, key string) error {
-	if err := e.deleteTask(ctx, key); err == nil { // it had exited
+	switch err := e.deleteTask(ctx, key); {
+	case err == nil: // it had exited
 		return nil
+	case errdefs.IsNotFound(err):
+		return e.endLostShim(key)
 	}
 	if err := e.kill(ctx, key, syscall.SIGKILL); err != nil {
 		return err
@@ -305,13 +311,13 @@ func (e *Engine) endTask(ctx context.Context, key string) error {
 	if err = errgrpc.ToNative(err); err != nil && !errdefs.IsNotFound(err) {
 		return err
 	}
-	return e.deleteTask(ctx, key)
+	if err := e.deleteTask(ctx, key); err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	return nil
 }
 
 func (e *Engine) deleteTask(ctx context.Context, key string) error {
 	_, err := e.client.TaskService().Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: key})
-	if err = errgrpc.ToNative(err); errdefs.IsNotFound(err) {
-		return nil
-	}
-	return err
+	return errgrpc.ToNative(err)
 }

@@ -116,13 +116,8 @@ func (d *daemon) adopt() (pid int, gone <-chan error, err error) {
 	ended := make(chan error, 1)
 	go func() { // ends with the process, which end sees to
 		defer unix.Close(fd)
-		for {
-			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
-			if n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
-				ended <- errors.Join(errors.New("it was not our child, so nobody knows why"), err)
-				return
-			}
-		}
+		_, err := waitPidfd(fd, -1)
+		ended <- errors.Join(errors.New("it was not our child, so nobody knows why"), err)
 	}()
 	d.log.Info("containerd found running", "pid", pid)
 	return pid, ended, nil
@@ -177,22 +172,6 @@ func (d *daemon) start() (pid int, gone <-chan error, err error) {
 	}()
 	d.log.Info("containerd started", "pid", cmd.Process.Pid)
 	return cmd.Process.Pid, ended, nil
-}
-
-// searchPath is ours and, for what a bare environment lacks, where Debian has the tools.
-func searchPath() string {
-	return strings.TrimPrefix(os.Getenv("PATH")+":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ":")
-}
-
-// findProgram looks for a program on the search path.
-func findProgram(name string) (string, error) {
-	for _, dir := range filepath.SplitList(searchPath()) {
-		file := filepath.Join(dir, name)
-		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return file, nil
-		}
-	}
-	return "", fmt.Errorf("no program %s on the search path %s", name, searchPath())
 }
 
 // openLog opens the log to append, and starts a new one where it has grown large.

@@ -40,11 +40,11 @@ type Options struct {
 
 	// Socket is that of a containerd to use. "": one of our own is started and kept.
 	Socket    string
-	Namespace string   // containerd's; default "slipway"
-	Bridge    string   // name of the bridge; default "slipway0"
-	Subnet    string   // of the tasks; default "10.87.0.0/16"
-	CNI       []string // folders of CNI plugins; default /usr/lib/cni, /opt/cni/bin, /usr/libexec/cni
-	Log       *slog.Logger
+	Namespace string       // containerd's; default "slipway"
+	Bridge    string       // name of the bridge; default "slipway0"
+	Subnet    string       // of the tasks; default "10.87.0.0/16"
+	CNI       []string     // folders of CNI plugins; default /usr/lib/cni, /opt/cni/bin, /usr/libexec/cni
+	Log       *slog.Logger `json:"-"`
 }
 
 var pluginDirs = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"}
@@ -87,6 +87,7 @@ type Engine struct {
 	name    string // tells this engine's folders and cgroups from those of others on the machine
 	run     string // folder of what ends with the boot of the machine; short, for sockets are in it
 	log     *slog.Logger
+	socket  string // containerd's
 	release func() // gives up the locks
 
 	client     *client.Client
@@ -137,12 +138,15 @@ func (e *Engine) open() (err error) {
 			return err
 		}
 	}
-	socket := e.options.Socket
-	if socket == "" {
-		e.daemon = newDaemon(e.options, e.run)
-		socket = e.daemon.socket
+	if err := e.dropLooks(); err != nil {
+		return err
 	}
-	if e.client, err = connect(socket, e.options.Namespace); err != nil {
+	e.socket = e.options.Socket
+	if e.socket == "" {
+		e.daemon = newDaemon(e.options, e.run)
+		e.socket = e.daemon.socket
+	}
+	if e.client, err = connect(e.socket, e.options.Namespace); err != nil {
 		return err
 	}
 	e.cgroups = findCgroups(cgroupRoot, "slipway-"+e.name)
@@ -179,6 +183,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	background, live := errgroup.WithContext(live)
 	background.Go(func() error { e.followEvents(live); return nil })
 	background.Go(func() error { e.makeRules(live); return nil })
+	background.Go(func() error { e.sweepOnce(live); return nil })
 	if e.daemon != nil {
 		background.Go(func() error { return e.daemon.run(live) })
 	}
@@ -194,10 +199,15 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // unused says that there is no container and no task. When containerd does not tell, there may be.
 func (e *Engine) unused(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	tasks, err := e.Tasks(ctx)
-	return err == nil && len(tasks) == 0
+	for ctx.Err() == nil {
+		if tasks, err := e.Tasks(ctx); err == nil {
+			return len(tasks) == 0
+		}
+		sleep(ctx, 50*time.Millisecond) // it may just be starting again
+	}
+	return false
 }
 
 // tidy takes away what tasks had in common.
@@ -215,6 +225,13 @@ func (e *Engine) tidy(ctx context.Context) error {
 func (e *Engine) makeRules(ctx context.Context) {
 	if err := e.network.rules.ensure(ctx); err != nil && ctx.Err() == nil {
 		e.log.Warn("tasks cannot be given a network yet", "error", err)
+	}
+}
+
+// sweepOnce waits until containerd serves.
+func (e *Engine) sweepOnce(ctx context.Context) {
+	if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
+		e.log.Warn("processes without a container may be left", "error", err)
 	}
 }
 

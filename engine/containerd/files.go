@@ -178,15 +178,15 @@ func (d folder) started() (at time.Time, started bool) {
 
 // forget removes all but the output, and the folder where there is none.
 func (d folder) forget() error {
-	for _, name := range []string{"files", "started"} {
-		if err := os.RemoveAll(d.path(name)); err != nil {
-			return err
-		}
-	}
-	if _, err := os.Stat(d.output()); errors.Is(err, fs.ErrNotExist) {
+	if !d.hasOutput() {
 		return os.RemoveAll(string(d))
 	}
-	return nil
+	return errors.Join(os.RemoveAll(d.path("files")), os.RemoveAll(d.path("started")))
+}
+
+func (d folder) hasOutput() bool {
+	_, err := os.Stat(d.output())
+	return err == nil
 }
 
 // Output is the file that the container's shim writes.
@@ -194,7 +194,7 @@ func (e *Engine) Output(id string) string { return e.folder(id).output() }
 
 // RemoveOutput removes it, and what is left of a deleted container with it.
 func (e *Engine) RemoveOutput(id string) error {
-	defer e.containers.lock(id)()
+	defer e.containers.lock(keyOf(id))()
 	d := e.folder(id)
 	if err := os.Remove(d.output()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -214,7 +214,7 @@ func (e *Engine) Outputs() ([]string, error) {
 	var ids []string
 	for _, entry := range entries {
 		d := folder(filepath.Join(e.containersDir(), entry.Name()))
-		if _, err := os.Stat(d.output()); err != nil {
+		if !d.hasOutput() {
 			continue
 		}
 		a, err := d.about()

@@ -26,25 +26,32 @@ func holdLocks(o Options, run string) (release func(), err error) {
 		return nil, err
 	}
 	bridge, holder, err := hold(filepath.Join(filepath.Dir(run), "bridge-"+o.Bridge+".lock"), o.Data)
-	if err != nil {
-		data.Close()
+	if err == nil {
+		return func() { os.Remove(bridge.Name()); bridge.Close(); data.Close() }, nil
 	}
+	data.Close()
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, fmt.Errorf("%w: bridge %s belongs to the slipway of %s; name another bridge and subnet", engine.ErrInUse, o.Bridge, holder)
+		err = fmt.Errorf("%w: bridge %s belongs to the slipway of %s; name another bridge and subnet", engine.ErrInUse, o.Bridge, holder)
 	}
-	return func() { bridge.Close(); data.Close() }, err
+	return nil, err
 }
 
 // hold locks a file and writes its holder into it. Where another process has the lock it tells
 // that holder.
 func hold(path, self string) (f *os.File, holder string, err error) {
-	if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, "", err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer f.Close()
-		other, _ := os.ReadFile(path)
-		return nil, strings.TrimSpace(string(other)), err
+	for {
+		if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+			return nil, "", err
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			defer f.Close()
+			other, _ := os.ReadFile(path)
+			return nil, strings.TrimSpace(string(other)), err
+		}
+		if isAt(f, path) {
+			break
+		}
+		f.Close() // its last holder has removed it since
 	}
 	if err = f.Truncate(0); err == nil {
 		_, err = f.WriteString(self + "\n")
@@ -53,6 +60,12 @@ func hold(path, self string) (f *os.File, holder string, err error) {
 		f.Close()
 	}
 	return f, self, err
+}
+
+func isAt(f *os.File, path string) bool {
+	held, err := f.Stat()
+	there, pathErr := os.Stat(path)
+	return err == nil && pathErr == nil && os.SameFile(held, there)
 }
 
 // forgetFormerBoot removes what was written before the machine started anew: on some machines

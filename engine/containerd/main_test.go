@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -84,28 +85,87 @@ func (m *machine) start() *Engine {
 	return e
 }
 
+// remove deletes all that is on the machine, and wants nothing left.
 func (m *machine) remove() {
 	e := m.start()
+	m.clear(e)
+	m.stop()
+	for _, left := range m.leftovers() {
+		m.t.Errorf("left behind: %s", left)
+	}
+}
+
+func (m *machine) clear(e *Engine) {
+	m.t.Helper()
 	ctx := context.Background()
-	tasks, err := e.Tasks(ctx)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	containers, err := e.List(ctx)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	for _, c := range containers {
-		if err := e.Delete(ctx, c.ID); err != nil {
+	check := func(err error) {
+		m.t.Helper()
+		if err != nil {
 			m.t.Error(err)
 		}
+	}
+	tasks, err := e.Tasks(ctx)
+	check(err)
+	containers, err := e.List(ctx)
+	check(err)
+	for _, c := range containers {
+		check(e.Delete(ctx, c.ID))
+	}
+	outputs, err := e.Outputs()
+	check(err)
+	for _, id := range outputs {
+		check(e.RemoveOutput(id))
 	}
 	for _, id := range tasks {
-		if err := e.Detach(ctx, id); err != nil {
-			m.t.Error(err)
+		check(e.Detach(ctx, id))
+	}
+}
+
+// leftovers names everything of the engine that is on the machine beside the data folder.
+func (m *machine) leftovers() []string {
+	m.t.Helper()
+	name := nameOf(m.options.Data)
+	var left []string
+	collect := func(what, text string, words ...string) {
+		for line := range strings.Lines(text) {
+			for _, word := range words {
+				if strings.Contains(line, word) {
+					left = append(left, what+": "+strings.TrimSpace(line))
+				}
+			}
 		}
 	}
-	m.stop()
+	read := func(file string) string {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		return string(data)
+	}
+	collect("mount", read("/proc/self/mounts"), name, m.options.Data)
+	collect("link", read("/proc/net/dev"), m.options.Bridge)
+	for _, table := range []string{"nat", "filter"} {
+		rules, err := iptables(context.Background(), table, "-S")
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		collect("rule", rules, m.options.Bridge)
+	}
+	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range processes {
+		line, _ := os.ReadFile(file)
+		collect("process", strings.ReplaceAll(string(line), "\x00", " "), name, m.options.Data)
+	}
+	for _, pattern := range []string{
+		"/run/slipway/" + name,
+		"/sys/fs/cgroup/*/slipway-" + name,
+		"/sys/fs/cgroup/slipway-" + name,
+		filepath.Join(m.options.Data, "containers/*"),
+	} {
+		files, _ := filepath.Glob(pattern)
+		left = append(left, files...)
+	}
+	return left
 }
 
 func TestEngine(t *testing.T) {

@@ -2,10 +2,8 @@ package containerd
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"runtime"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,40 +46,5 @@ func loopbackUp() error {
 	return withLink("lo", func(socket int, lo *unix.Ifreq) error {
 		lo.SetUint16(unix.IFF_UP)
 		return unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, lo)
-	})
-}
-
-// withLink asks the kernel about a network interface of this thread's namespace.
-func withLink(name string, ask func(socket int, link *unix.Ifreq) error) error {
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(socket)
-	link, err := unix.NewIfreq(name)
-	if err != nil {
-		return fmt.Errorf("network interface %q: %w", name, err)
-	}
-	return ask(socket, link)
-}
-
-// removeBridge takes a bridge away that no namespace is joined to any more.
-func removeBridge(name string) error {
-	if _, err := net.InterfaceByName(name); err != nil {
-		return nil
-	}
-	return withLink(name, func(socket int, link *unix.Ifreq) error {
-		link.SetUint16(0)
-		if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, link); err != nil {
-			return fmt.Errorf("take bridge %s down: %w", name, err)
-		}
-		text, err := unix.BytePtrFromString(name)
-		if err != nil {
-			return err
-		}
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCBRDELBR, uintptr(unsafe.Pointer(text))); errno != 0 {
-			return fmt.Errorf("remove bridge %s: %w", name, errno)
-		}
-		return nil
 	})
 }

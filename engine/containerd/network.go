@@ -20,7 +20,7 @@ import (
 // which exists from before the first piece is made until the last is gone:
 //
 //	<tasks>/<task>/ns            the network namespace, mounted
-//	<tasks>/<task>/network.json  ports and address, written before and after the plugins run
+//	<tasks>/<task>/network.json  ports and address, written before and after it is plugged in
 type network struct {
 	tasks   string // folder
 	cni     cni
@@ -34,7 +34,7 @@ type network struct {
 
 // attachment is what network.json holds.
 type attachment struct {
-	Address string // "" until the plugins have succeeded
+	Address string // "" until all is plugged in
 	Ports   []engine.Port
 }
 
@@ -154,10 +154,18 @@ func (n *network) attach(ctx context.Context, task string, ports []engine.Port) 
 	if err := n.rules.ensure(ctx); err != nil {
 		return attachment{}, err
 	}
-	if a.Address, err = n.cni.add(ctx, task, n.namespace(task), a.Ports); err != nil {
+	if err := n.plug(ctx, task, &a); err != nil {
 		return attachment{}, errors.Join(err, n.unplug(context.WithoutCancel(ctx), task))
 	}
 	return a, n.write(task, a)
+}
+
+// plug joins the bridge and publishes the ports.
+func (n *network) plug(ctx context.Context, task string, a *attachment) (err error) {
+	if a.Address, err = n.cni.add(ctx, task, n.namespace(task), a.Ports); err != nil {
+		return err
+	}
+	return n.rules.publish(ctx, task, a.Address, a.Ports)
 }
 
 // reserve writes down the ports before anything is done with them.
@@ -183,7 +191,8 @@ func (n *network) unplug(ctx context.Context, task string) error {
 		return err
 	}
 	if _, err := os.Stat(n.file(task)); err == nil {
-		if err := n.cni.del(ctx, task, n.namespace(task), a.Ports); err != nil {
+		err := errors.Join(n.unpublish(ctx, task, a), n.cni.del(ctx, task, n.namespace(task), a.Ports))
+		if err != nil {
 			return err
 		}
 	}
@@ -194,6 +203,13 @@ func (n *network) unplug(ctx context.Context, task string) error {
 		return err
 	}
 	return nil
+}
+
+func (n *network) unpublish(ctx context.Context, task string, a attachment) error {
+	if len(tcpOf(a.Ports)) == 0 {
+		return nil
+	}
+	return n.rules.unpublish(ctx, task)
 }
 
 // Detach takes away the task's address, ports, namespace and cgroup.

@@ -7,9 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/containerd/containerd/v2/core/mount"
 	contfs "github.com/containerd/continuity/fs"
+	"github.com/containerd/errdefs"
 	"github.com/moby/sys/user"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -44,16 +46,47 @@ func (e *Engine) userOf(ctx context.Context, digest string, img *image, name str
 	return found, nil
 }
 
-// withRootfs mounts an image's files for reading while f runs.
-func (e *Engine) withRootfs(ctx context.Context, img *image, f func(root string) error) error {
+// withRootfs mounts an image's files for reading while f runs. What a crash leaves of that, the
+// next engine's dropLooks takes away.
+func (e *Engine) withRootfs(ctx context.Context, img *image, f func(root string) error) (err error) {
 	snapshots := e.client.SnapshotService(snapshotter)
 	key := "look-" + ids.Hex(8)
 	mounts, err := snapshots.View(ctx, key, img.rootfs)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = snapshots.Remove(context.WithoutCancel(ctx), key) }() // or containerd's garbage collection does
-	return mount.WithReadonlyTempMount(ctx, mounts, f)
+	dir := filepath.Join(e.looksDir(), key)
+	defer func() {
+		gone := snapshots.Remove(context.WithoutCancel(ctx), key)
+		if errdefs.IsNotFound(gone) { // containerd's garbage collection was here before us
+			gone = nil
+		}
+		err = errors.Join(err, dropLook(dir), gone)
+	}()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := mount.All(mounts, dir); err != nil {
+		return err
+	}
+	return f(dir)
+}
+
+func (e *Engine) looksDir() string { return filepath.Join(e.run, "look") }
+
+func (e *Engine) dropLooks() error {
+	dirs, err := filepath.Glob(filepath.Join(e.looksDir(), "*"))
+	for _, dir := range dirs {
+		err = errors.Join(err, dropLook(dir))
+	}
+	return err
+}
+
+func dropLook(dir string) error {
+	if err := mount.UnmountAll(dir, unix.MNT_DETACH); err != nil {
+		return err
+	}
+	return os.Remove(dir)
 }
 
 func resolveUser(root, name string) (specs.User, error) {

@@ -95,6 +95,9 @@ func (k *Task) remove() {
 	k.check(k.e.Detach(ctx, k.ID))
 }
 
+// Use lets the task's test go on with another client of the same machine.
+func (k *Task) Use(e engine.Engine) { k.e, k.b.Engine = e, e }
+
 // patience is how long a test waits for what must come; it is no measure of speed.
 const patience = 60 * time.Second
 

@@ -81,8 +81,7 @@ func foundAgain(t *testing.T, b *Body) {
 	going.Prints("waiting")
 	before := task.list(task.ctx())
 
-	b.Engine = b.Again(t)
-	task.e = b.Engine
+	task.Use(b.Again(t))
 	after := task.list(task.ctx())
 	if !slices.Equal(before, after) {
 		t.Errorf("the new client sees %+v, want %+v", after, before)
