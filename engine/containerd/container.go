@@ -54,7 +54,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 		}
 	}
 	if err != nil {
-		return createError(s, errors.Join(err, e.uncreate(context.WithoutCancel(ctx), s.ID)))
+		return createError(ctx, s, errors.Join(err, e.uncreate(context.WithoutCancel(ctx), s.ID)))
 	}
 	return nil
 }
@@ -147,13 +147,13 @@ func (e *Engine) record(ctx context.Context, s engine.Spec, img *image) (contain
 }
 
 // createError names what went wrong; what the process itself is at fault for is ErrStart.
-func createError(s engine.Spec, err error) error {
+func createError(ctx context.Context, s engine.Spec, err error) error {
 	text := err.Error()
 	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("create %s: %w", s.ID, ctx.Err())
 	case errdefs.IsUnavailable(err):
 		return fmt.Errorf("%w: create %s: %w", engine.ErrUnavailable, s.ID, err)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("create %s: %w", s.ID, err)
 	case isExecError(text):
 		return fmt.Errorf("%w %s of image %s: %s", engine.ErrStart, s.ID, s.Image.Ref, runcText(text))
 	default:

@@ -112,22 +112,22 @@ func resolveUser(root, name string) (specs.User, error) {
 	return u, nil
 }
 
-// openInside opens a file of a foreign root: links stay inside, and what is no file reads as empty.
+// openInside opens a file of a foreign root: links stay inside, and what is missing reads as empty.
+// What is no file is refused, for runc opens it too, and would wait at a pipe for ever.
 func openInside(root, name string) (io.ReadCloser, error) {
-	empty := io.NopCloser(eof{})
 	path, err := contfs.RootPath(root, name)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0) // a pipe must not make us wait
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-		return empty, nil
+		return io.NopCloser(eof{}), nil
 	} else if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s of the image: %w", name, errors.Unwrap(err))
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		f.Close()
-		return empty, err
+		return nil, errors.Join(fmt.Errorf("%s of the image is not a file", name), err)
 	}
 	return f, nil
 }

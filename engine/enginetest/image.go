@@ -163,6 +163,14 @@ func Push(t testing.TB, ref string, img v1.Image, options ...remote.Option) stri
 	return parsed.Context().Name() + "@" + must(img.Digest())(t).String()
 }
 
+// PushIndex pushes an index of images as ref.
+func PushIndex(t testing.TB, ref string, index v1.ImageIndex) {
+	t.Helper()
+	if err := remote.WriteIndex(must(name.ParseReference(ref, name.Insecure))(t), index); err != nil {
+		t.Fatal(err)
+	}
+}
+
 var (
 	programOnce  sync.Once
 	programBytes []byte
