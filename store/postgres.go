@@ -70,8 +70,10 @@ func (*pgDialect) notify(tx *Tx, topics []string) error {
 // listen hears what other servers touched. While the line is down wakes are lost, so
 // everybody is woken when it stands again.
 func (d *pgDialect) listen(ctx context.Context, w *watchers) {
+	lost := false
 	for ctx.Err() == nil {
-		if err := d.listenOnce(ctx, w); err != nil && ctx.Err() == nil {
+		err := d.listenOnce(ctx, w, lost)
+		if lost = true; err != nil && ctx.Err() == nil {
 			slog.Warn("cannot hear other servers; their wakes come late", "error", err)
 		}
 		select {
@@ -81,7 +83,7 @@ func (d *pgDialect) listen(ctx context.Context, w *watchers) {
 	}
 }
 
-func (d *pgDialect) listenOnce(ctx context.Context, w *watchers) error {
+func (d *pgDialect) listenOnce(ctx context.Context, w *watchers, lost bool) error {
 	conn, err := pgx.ConnectConfig(ctx, d.config.Copy())
 	if err != nil {
 		return err
@@ -90,7 +92,9 @@ func (d *pgDialect) listenOnce(ctx context.Context, w *watchers) error {
 	if _, err := conn.Exec(ctx, "listen "+pgChannel); err != nil {
 		return err
 	}
-	w.wakeAll()
+	if lost {
+		w.wakeAll()
+	}
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
@@ -100,16 +104,18 @@ func (d *pgDialect) listenOnce(ctx context.Context, w *watchers) error {
 	}
 }
 
-func (*pgDialect) explain(err error) (error, bool) {
+func (*pgDialect) explain(err error) (error, int) {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
-		return err, false
+		return err, 1
 	}
 	switch e.Code {
 	case "40001", "40P01": // serialization failure, deadlock
-		return err, true
+		return err, maxTries
+	case "23505": // unique violation: perhaps of a row that another wrote since this one looked
+		return err, 3
 	case "53100": // disk full
-		return fmt.Errorf("%w: %w", ErrFull, err), false
+		return fmt.Errorf("%w: %w", ErrFull, err), 1
 	}
-	return err, false
+	return err, 1
 }

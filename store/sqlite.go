@@ -23,12 +23,12 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	common := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)", "cache_size(-16000)"}}
 	writing := url.Values{"_pragma": common["_pragma"], "_txlock": {"immediate"}}
 
-	write, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+writing.Encode())
+	write, err := openStatements("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + writing.Encode())
 	if err != nil {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+common.Encode())
+	read, err := openStatements("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + common.Encode())
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -71,16 +71,16 @@ func (sqliteDialect) next(tx *Tx) (n int64, err error) {
 func (sqliteDialect) notify(*Tx, []string) error        { return nil }
 func (sqliteDialect) listen(context.Context, *watchers) {}
 
-func (sqliteDialect) explain(err error) (error, bool) {
+func (sqliteDialect) explain(err error) (error, int) {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
-		return err, false
+		return err, 1
 	}
 	switch e.Code() & 0xff { // the primary code; the rest is detail
 	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%w: %w", ErrFull, err), false
+		return fmt.Errorf("%w: %w", ErrFull, err), 1
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return err, true
+		return err, maxTries
 	}
-	return err, false
+	return err, 1
 }

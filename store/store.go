@@ -51,7 +51,7 @@ type dialect interface {
 	next(tx *Tx) (int64, error)                    // a number greater than any before
 	notify(tx *Tx, topics []string) error          // tell watchers on other servers, at commit
 	listen(ctx context.Context, w *watchers)       // hear them, until ctx ends
-	explain(err error) (cause error, again bool)   // a declared cause, and whether to run the transaction again
+	explain(err error) (cause error, tries int)    // a declared cause, and how often such a transaction is run at most
 }
 
 // Open opens the database at url: "postgres://..." or the path of an SQLite file.
@@ -104,6 +104,7 @@ func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
 	return db.run(ctx, db.write, db.dialect.writeOptions(), f)
 }
 
+// A transaction that met another is run again, with a growing pause: maxTries take two seconds.
 const maxTries = 50
 
 func (db *DB) run(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, f func(*Tx) error) error {
@@ -112,8 +113,8 @@ func (db *DB) run(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, f func
 		if err == nil {
 			return nil
 		}
-		cause, again := db.dialect.explain(err)
-		if !again || try == maxTries || ctx.Err() != nil {
+		cause, tries := db.dialect.explain(err)
+		if try >= tries || ctx.Err() != nil {
 			return cause
 		}
 		time.Sleep(rand.N(time.Duration(try) * time.Millisecond))
