@@ -33,7 +33,7 @@ func (a *Agent) perform(ctx context.Context, w *worker, actions []action, now ti
 	for _, act := range actions {
 		asked[act] = true
 		if !w.busy[act] {
-			a.start(ctx, w, act, now)
+			a.begin(ctx, w, act, now)
 		}
 	}
 	for act, cancel := range w.cancel {
@@ -46,7 +46,7 @@ func (a *Agent) perform(ctx context.Context, w *worker, actions []action, now ti
 // canBeGivenUp tells of an action that it may take long and leaves nothing behind half done.
 func (k kind) canBeGivenUp() bool { return k == pull || k == openLog || k == drain }
 
-func (a *Agent) start(ctx context.Context, w *worker, act action, now time.Time) {
+func (a *Agent) begin(ctx context.Context, w *worker, act action, now time.Time) {
 	do := a.job(w, act)
 	w.begin(act, now)
 	while, cancel := context.WithCancel(ctx)
@@ -97,7 +97,7 @@ func (a *Agent) job(w *worker, act action) job {
 	case create:
 		return a.heavily(a.create(w, c))
 	case start:
-		return a.heavily(a.run(w, c))
+		return a.heavily(a.start(w, c))
 	case remove:
 		return a.heavily(a.remove(w, c))
 	default:
@@ -185,7 +185,7 @@ func (a *Agent) create(w *worker, c *container) job {
 	}
 }
 
-func (a *Agent) run(w *worker, c *container) job {
+func (a *Agent) start(w *worker, c *container) job {
 	id := c.id
 	return func(ctx context.Context) (func(time.Time), error) {
 		return func(now time.Time) { w.ran(c, now) }, a.config.Engine.Start(ctx, id)

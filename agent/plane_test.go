@@ -22,7 +22,7 @@ var (
 // plane is a small control plane: it keeps what is wanted of one node, what the node
 // has reported and what its containers have printed.
 type plane struct {
-	t *testing.T
+	t testing.TB
 
 	mu      sync.Mutex
 	wanted  map[string]nodeapi.Task
@@ -44,7 +44,7 @@ type printed struct {
 	times []int64
 }
 
-func newPlane(t *testing.T) *plane {
+func newPlane(t testing.TB) *plane {
 	return &plane{
 		t: t, wanted: map[string]nodeapi.Task{}, seen: map[string]nodeapi.TaskReport{}, steps: map[string][]nodeapi.Status{},
 		logs: map[string]*printed{}, noGroup: map[string]bool{}, changed: make(chan struct{}),
