@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"slipway/internal/errs"
 	"slipway/internal/sigv4"
 )
 
@@ -71,5 +72,9 @@ func (x *exchange) serverFault(shape string, err error) *Fault {
 		level = slog.LevelInfo
 	}
 	x.mux.config.Log.Log(x.r.Context(), level, "request failed", "request", x.id, "service", x.service.name(), "operation", x.operation, "error", err)
-	return FaultType{Shape: shape, Status: 500}.Newf("The request could not be done because of a failure inside Slipway. Its log has the reason under request id %s.", x.id)
+	fault := FaultType{Shape: shape, Status: 500}
+	if errs.KindOf(err) == errs.Unavailable {
+		return fault.Newf("The request cannot be done now: %s. The log of Slipway has more under request id %s.", errs.Declared(err), x.id)
+	}
+	return fault.Newf("The request could not be done because of a failure inside Slipway. Its log has the reason under request id %s.", x.id)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"slipway/api/awswire/wiretest"
 	"slipway/api/ecs"
 	"slipway/api/sts"
+	"slipway/internal/errs"
 	"slipway/internal/sigv4"
 )
 
@@ -175,6 +177,21 @@ func TestInternalErrorsStandInTheLogOnly(t *testing.T) {
 	}
 	if line.Error != "secret details of the inside" || line.Operation != "RunTask" || line.Request != w.Header().Get("X-Amzn-Requestid") {
 		t.Errorf("the log has %s", &log)
+	}
+}
+
+func TestWhatIsUnavailableIsNamed(t *testing.T) {
+	errFull := errs.New(errs.Unavailable, "the disk is full")
+	full := func(context.Context, *ecs.RunTaskInput) (*ecs.RunTaskOutput, error) {
+		return nil, fmt.Errorf("%w: secret details", errFull)
+	}
+	mux := awswire.NewMux(awswire.Config{
+		Region: wiretest.Region, Keys: keyring{}, Access: keyring{}, Log: slog.New(slog.DiscardHandler),
+	}, awswire.NewService(ecs.API, nil, ecs.RunTask.Handle(full, awswire.Any)))
+
+	w := serve(mux, signedRunTask([]byte(`{"taskDefinition": "web"}`)))
+	if body := w.Body.String(); w.Code != 500 || !strings.Contains(body, "the disk is full") || strings.Contains(body, "secret") {
+		t.Errorf("answer %d: %s", w.Code, body)
 	}
 }
 

@@ -54,3 +54,13 @@ func KindOf(err error) Kind {
 	}
 	return Internal
 }
+
+// Declared returns the declared cause inside err alone, without what was wrapped around it: its
+// text holds nothing internal. It is nil when there is none.
+func Declared(err error) error {
+	var c *cause
+	if errors.As(err, &c) {
+		return c
+	}
+	return nil
+}

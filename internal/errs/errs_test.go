@@ -28,3 +28,13 @@ func TestUndeclaredErrorsAreInternal(t *testing.T) {
 		t.Errorf("KindOf = %v, want %v", got, errs.Internal)
 	}
 }
+
+func TestDeclaredLeavesOutWhatWasWrapped(t *testing.T) {
+	errFull := errs.New(errs.Unavailable, "the disk is full")
+	if got := errs.Declared(fmt.Errorf("%w: write /secret/path: 13", errFull)); got != errFull {
+		t.Errorf("Declared = %v, want %v", got, errFull)
+	}
+	if got := errs.Declared(errors.New("boom")); got != nil {
+		t.Errorf("Declared = %v, want none", got)
+	}
+}
