@@ -150,10 +150,8 @@ func (e *Engine) record(ctx context.Context, s engine.Spec, img *image) (contain
 func createError(ctx context.Context, s engine.Spec, err error) error {
 	text := err.Error()
 	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("create %s: %w", s.ID, ctx.Err())
-	case errdefs.IsUnavailable(err):
-		return fmt.Errorf("%w: create %s: %w", engine.ErrUnavailable, s.ID, err)
+	case ctx.Err() != nil, errdefs.IsUnavailable(err):
+		return told("create "+s.ID, err)
 	case isExecError(text):
 		return fmt.Errorf("%w %s of image %s: %s", engine.ErrStart, s.ID, s.Image.Ref, runcText(text))
 	default:
@@ -179,7 +177,10 @@ func runcText(text string) string {
 // a process is known to have run. That it never runs twice is runc's doing.
 func (e *Engine) Start(ctx context.Context, id string) error {
 	defer e.containers.lock(keyOf(id))()
-	ctx = e.context(ctx)
+	return told("start "+id, e.start(e.context(ctx), id))
+}
+
+func (e *Engine) start(ctx context.Context, id string) error {
 	ran, err := e.readyToStart(id)
 	if err != nil {
 		return err
@@ -196,8 +197,21 @@ func (e *Engine) Start(ctx context.Context, id string) error {
 		return nil
 	case c.State == engine.Creating:
 		return fmt.Errorf("%w: %s is not created to its end", engine.ErrNotFound, id)
+	case ctx.Err() != nil, errdefs.IsUnavailable(err):
+		return err
 	}
 	return fmt.Errorf("%w %s: %s", engine.ErrStart, id, runcText(err.Error()))
+}
+
+// told says at what an error came, and tells one that containerd is away for from others.
+func told(at string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errdefs.IsUnavailable(err):
+		return fmt.Errorf("%w: %s: %w", engine.ErrUnavailable, at, err)
+	}
+	return fmt.Errorf("%s: %w", at, err)
 }
 
 // readyToStart says whether the container has been started before.
@@ -225,9 +239,12 @@ func (e *Engine) readyToStart(id string) (ran bool, err error) {
 
 // Signal sends a signal to the container's first process.
 func (e *Engine) Signal(ctx context.Context, id, name string) error {
-	ctx = e.context(ctx)
+	return told("signal "+id, e.signal(e.context(ctx), keyOf(id), name))
+}
+
+func (e *Engine) signal(ctx context.Context, key, name string) error {
 	if name == "" {
-		record, err := e.client.ContainerService().Get(ctx, keyOf(id))
+		record, err := e.client.ContainerService().Get(ctx, key)
 		if errdefs.IsNotFound(err) {
 			return nil
 		} else if err != nil {
@@ -237,13 +254,9 @@ func (e *Engine) Signal(ctx context.Context, id, name string) error {
 	}
 	number, err := signal.ParseSignal(name)
 	if err != nil {
-		return fmt.Errorf("signal %s: %w", id, err)
+		return err
 	}
-	err = e.kill(ctx, keyOf(id), number)
-	if err != nil {
-		return fmt.Errorf("signal %s: %w", id, err)
-	}
-	return nil
+	return e.kill(ctx, key, number)
 }
 
 func (e *Engine) kill(ctx context.Context, key string, number syscall.Signal) error {
@@ -262,10 +275,7 @@ func isGone(err error) bool {
 // Delete takes the container away, however far it had come.
 func (e *Engine) Delete(ctx context.Context, id string) error {
 	defer e.containers.lock(keyOf(id))()
-	if err := e.remove(e.context(ctx), id); err != nil {
-		return fmt.Errorf("delete %s: %w", id, err)
-	}
-	return nil
+	return told("delete "+id, e.remove(e.context(ctx), id))
 }
 
 func (e *Engine) remove(ctx context.Context, id string) error {

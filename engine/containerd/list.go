@@ -19,7 +19,11 @@ const lost = 137
 
 // List tells our containers as containerd has them now.
 func (e *Engine) List(ctx context.Context) ([]engine.Container, error) {
-	ctx = e.context(ctx)
+	list, err := e.list(e.context(ctx))
+	return list, told("list containers", err)
+}
+
+func (e *Engine) list(ctx context.Context) ([]engine.Container, error) {
 	records, err := e.client.ContainerService().List(ctx, fmt.Sprintf("labels.%q", taskLabel))
 	if err != nil {
 		return nil, err
