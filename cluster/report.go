@@ -35,6 +35,8 @@ func (c *Control) Report(ctx context.Context, r nodeapi.Report) (ack nodeapi.Rep
 				return err
 			case moved:
 				advanced = append(advanced, t)
+			case t.Seen.Status == nodeapi.Stopped && report.Status < nodeapi.Stopped:
+				ack.Unknown = append(ack.Unknown, report.ID) // it is over here, whatever the node still runs
 			}
 		}
 		for _, t := range advanced {

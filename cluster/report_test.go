@@ -22,8 +22,9 @@ func TestReportsMayComeTwiceAndLate(t *testing.T) {
 		running, exited := clustertest.Running(wanted), clustertest.Exited(wanted, 7)
 
 		for _, report := range []nodeapi.TaskReport{exited, running, exited, running} {
-			if ack := node.Report(report); len(ack.Unknown) > 0 {
-				w.Fatalf("unknown: %v", ack.Unknown)
+			ack := node.Report(report)
+			if late := report.Status < nodeapi.Stopped; late != slices.Equal(ack.Unknown, []string{id}) {
+				w.Fatalf("a report of %s of a task that is over: unknown are %v, want it named only if it says that it is not", report.Status, ack.Unknown)
 			}
 		}
 		over := w.task(id)

@@ -12,7 +12,7 @@ func (c *Control) wanted(ctx context.Context, t Task) (nodeapi.Task, error) {
 	w := nodeapi.Task{
 		ID: t.ID, ARN: c.taskARN(t), Cluster: t.Cluster, Family: t.Family, Revision: t.Revision,
 		Stop: t.Wanted.Stop, StopCode: t.Wanted.StopCode, StopReason: t.Wanted.StopReason,
-		CPU: t.Spec.CPU, Memory: t.Spec.Memory,
+		Recorded: t.Seen.Status, CPU: t.Spec.CPU, Memory: t.Spec.Memory,
 	}
 	for i := range t.Spec.Containers {
 		container := wantedContainer(t, i)
