@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -61,8 +62,25 @@ type Server struct {
 	admin net.Listener
 }
 
+var regionPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// check refuses what would otherwise be found out late, or never.
+func (c Config) check() error {
+	if !regionPattern.MatchString(c.Region) {
+		return fmt.Errorf("region %q: want lower-case letters and digits, in parts separated by hyphens, as us-east-1", c.Region)
+	}
+	scheme, _, _ := strings.Cut(c.Store, "://") // what follows may hold a password
+	if c.Store != "" && scheme != "postgres" && scheme != "postgresql" {
+		return fmt.Errorf("store %q: want postgres://USER@HOST/DATABASE, or nothing for SQLite in the data folder", scheme)
+	}
+	return nil
+}
+
 // Open makes everything ready and binds the listeners, but answers nothing before Run.
 func Open(ctx context.Context, config Config) (*Server, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
 	s := &Server{config: config, meters: newMeters()}
 	steps := []func(context.Context) error{s.openData, s.listen, s.openRooms, s.tellClients}
 	for _, step := range steps {

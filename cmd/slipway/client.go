@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -35,14 +36,18 @@ func dataFlag(cmd *cobra.Command) *string {
 // newClient finds Slipway by AWS_ENDPOINT_URL or the profile in use, and otherwise by
 // the credentials in the data folder. It never falls back to AWS itself.
 func newClient(ctx context.Context, data string) (*client, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	// Credentials are those that the user gave: nothing asks the network who we are.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS settings: %w", err)
 	}
 	if cfg.BaseEndpoint == nil {
-		if cfg, err = configOf(data); err != nil {
-			return nil, err
-		}
+		cfg, err = configOf(data)
+	} else {
+		err = checkConfig(ctx, cfg)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return &client{
 		endpoint: *cfg.BaseEndpoint,
@@ -50,6 +55,21 @@ func newClient(ctx context.Context, data string) (*client, error) {
 		ecr:      ecr.NewFromConfig(cfg),
 		logs:     cloudwatchlogs.NewFromConfig(cfg),
 	}, nil
+}
+
+// checkConfig finds what is missing beside the endpoint, before a call fails for the want of it.
+func checkConfig(ctx context.Context, cfg aws.Config) error {
+	missing := ""
+	if cfg.Region == "" {
+		missing = "AWS_REGION"
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		missing = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+	}
+	if missing == "" {
+		return nil
+	}
+	return withHint(fmt.Errorf("to speak to Slipway at %s, %s must be set too", *cfg.BaseEndpoint, missing), `eval "$(slipway env --data DIR)" sets all that is needed`)
 }
 
 func configOf(data string) (aws.Config, error) {

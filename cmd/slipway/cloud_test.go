@@ -25,10 +25,11 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"slipway": func() { os.Exit(run()) }})
 }
 
-// cloud is a running "slipway up" and the clients that speak to it.
+// cloud is a running "slipway up" or "slipway server", and the clients that speak to it.
 type cloud struct {
 	*client
 	t        testing.TB
+	command  string
 	data     string
 	args     []string
 	cmd      *exec.Cmd
@@ -41,7 +42,18 @@ type cloud struct {
 func startCloud(t testing.TB, args ...string) *cloud {
 	t.Helper()
 	needRoot(t)
-	c := &cloud{t: t, data: t.TempDir(), args: args, log: &syncBuffer{}}
+	return launch(t, "up", t.TempDir(), args...)
+}
+
+// startServer starts "slipway server": the control plane alone, which is ready at once.
+func startServer(t testing.TB, args ...string) *cloud {
+	t.Helper()
+	return launch(t, "server", filepath.Join(t.TempDir(), "data"), args...)
+}
+
+func launch(t testing.TB, command, data string, args ...string) *cloud {
+	t.Helper()
+	c := &cloud{t: t, command: command, data: data, args: args, log: &syncBuffer{}}
 	c.start("127.0.0.1:0")
 	t.Cleanup(c.remove)
 	return c
@@ -70,7 +82,7 @@ func needRoot(t testing.TB) {
 
 func (c *cloud) start(listen string) {
 	c.t.Helper()
-	args := append([]string{"up", "--data", c.data, "--listen", listen, "--admin", "off"}, c.args...)
+	args := append([]string{c.command, "--data", c.data, "--listen", listen, "--admin", "off"}, c.args...)
 	c.cmd = exec.Command("slipway", args...)
 	c.cmd.Stdout, c.cmd.Stderr = c.log, c.log
 	c.ended = make(chan struct{})
@@ -87,7 +99,7 @@ func (c *cloud) waitReady() {
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		select {
 		case <-c.ended:
-			c.t.Fatalf("slipway up ended: %s", c.log)
+			c.t.Fatalf("slipway %s ended: %s", c.command, c.log)
 		default:
 		}
 		if creds, err := server.ReadCredentials(c.data); err == nil && isReady(creds.Endpoint) {
@@ -95,7 +107,7 @@ func (c *cloud) waitReady() {
 			return
 		}
 	}
-	c.t.Fatalf("slipway up is not ready: %s", c.log)
+	c.t.Fatalf("slipway %s is not ready: %s", c.command, c.log)
 }
 
 func isReady(endpoint string) bool {
@@ -134,13 +146,24 @@ func (c *cloud) restart() {
 
 // remove stops every task and then Slipway.
 func (c *cloud) remove() {
-	if out, err := c.slipway("stop", "--all", "--wait").CombinedOutput(); err != nil {
-		c.t.Errorf("stop --all: %v: %s", err, out)
+	if c.command == "up" {
+		if out, err := c.slipway("stop", "--all", "--wait").CombinedOutput(); err != nil {
+			c.t.Errorf("stop --all: %v: %s", err, out)
+		}
 	}
+	c.end()
+	if c.t.Failed() {
+		c.t.Logf("slipway %s said:\n%s", c.command, c.log)
+	}
+}
+
+// end asks the process to end, which it does with exit code 0. It may have been ended before.
+func (c *cloud) end() {
+	c.t.Helper()
 	c.cmd.Process.Signal(syscall.SIGTERM)
 	<-c.ended
-	if c.t.Failed() {
-		c.t.Logf("slipway up said:\n%s", c.log)
+	if code := c.cmd.ProcessState.ExitCode(); code != 0 {
+		c.t.Errorf("slipway %s ended with %s", c.command, c.cmd.ProcessState)
 	}
 }
 

@@ -13,7 +13,9 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check what this machine needs to run containers",
 		Long:  "Check what this machine needs to run containers, and say how to get what is missing.",
-		Args:  cobra.NoArgs,
+		Example: `  sudo slipway doctor
+  slipway doctor -o json`,
+		Args: cobra.NoArgs,
 	}
 	output := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -65,7 +65,23 @@ protocol, so aws, the AWS SDKs, docker, skopeo and containerd work against it un
 		root.AddCommand(c)
 	}
 	root.AddCommand(versionCommand())
+	for _, c := range root.Commands() {
+		hintUsage(c)
+	}
 	return root
+}
+
+// hintUsage has a command that is called wrongly say where to read how it is called.
+func hintUsage(cmd *cobra.Command) {
+	hinted := func(err error) error {
+		if err == nil {
+			return nil
+		}
+		return withHint(err, `"%s --help" shows how it is used`, cmd.CommandPath())
+	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return hinted(err) })
+	args := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, given []string) error { return hinted(args(cmd, given)) }
 }
 
 // exitCode ends the program with a code and says nothing more.

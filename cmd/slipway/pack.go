@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -28,21 +29,25 @@ type packing struct {
 }
 
 // readSource reads an image or index from an OCI layout, an archive, a folder or a binary.
-func readSource(source string, p packing) (remote.Taggable, error) {
+// It is read from there, bit by bit, until done is called.
+func readSource(source string, p packing) (image remote.Taggable, done func(), err error) {
+	done = func() {}
 	info, err := os.Stat(source)
 	if err != nil {
-		return nil, err
+		return nil, done, err
 	}
-	if info.IsDir() {
-		if _, err := os.Stat(filepath.Join(source, "oci-layout")); err == nil {
-			return readLayout(source)
-		}
-		return p.pack(os.DirFS(source), source)
+	_, noLayout := os.Stat(filepath.Join(source, "oci-layout"))
+	switch {
+	case noLayout == nil:
+		image, err = readLayout(source)
+	case info.IsDir():
+		image, err = p.pack(os.DirFS(source), source)
+	case isBinary(source):
+		image, err = p.pack(oneFile{os.DirFS(filepath.Dir(source)), filepath.Base(source)}, source)
+	default:
+		return readArchive(source)
 	}
-	if isBinary(source) {
-		return p.pack(oneFile{os.DirFS(filepath.Dir(source)), filepath.Base(source)}, source)
-	}
-	return readArchive(source)
+	return image, done, err
 }
 
 // readLayout reads what a layout's index names: one image or index, or the index itself when it names several.
@@ -67,47 +72,72 @@ func readLayout(folder string) (remote.Taggable, error) {
 	return index, nil
 }
 
-// readArchive reads what "docker save" writes, or a tar of an OCI layout.
-func readArchive(path string) (remote.Taggable, error) {
-	image, err := tarball.ImageFromPath(path, nil)
-	if err == nil {
-		return image, nil
+// readArchive reads what "docker save" writes, or a tar of an OCI layout; either may be compressed by gzip.
+func readArchive(path string) (image remote.Taggable, done func(), err error) {
+	image, dockerErr := tarball.Image(func() (io.ReadCloser, error) { return openArchive(path) }, nil)
+	if dockerErr == nil {
+		return image, func() {}, nil
 	}
-	folder, layoutErr := untarLayout(path)
-	if layoutErr != nil {
-		return nil, fmt.Errorf("%s is neither an OCI layout, an archive of an image, nor a static binary: %w", path, errors.Join(err, layoutErr))
-	}
-	return readLayout(folder)
-}
-
-// untarLayout unpacks into a temporary folder, which the operating system clears away: the
-// image is read from it until the program ends.
-func untarLayout(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
 	folder, err := os.MkdirTemp("", "slipway-push-")
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
+	done = func() { os.RemoveAll(folder) }
+	if err = untar(path, folder); err == nil {
+		image, err = readLayout(folder)
+	}
+	if err != nil {
+		done()
+		return nil, nil, fmt.Errorf("%s is neither an OCI layout, an archive of an image, nor a static binary (as an archive of docker: %w; as one of a layout: %w)", path, dockerErr, err)
+	}
+	return image, done, nil
+}
+
+// openArchive reads a tar, compressed or not.
+func openArchive(path string) (io.ReadCloser, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := gzip.NewReader(f)
+	if err == nil {
+		return unzipped{plain, f}, nil
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return f, err
+}
+
+// unzipped closes the file that it reads.
+type unzipped struct {
+	*gzip.Reader
+	file *os.File
+}
+
+func (u unzipped) Close() error { return errors.Join(u.Reader.Close(), u.file.Close()) }
+
+// untar unpacks the files of an archive into folder, and nowhere else.
+func untar(path, folder string) error {
+	f, err := openArchive(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
 	root, err := os.OpenRoot(folder) // no name in the archive leads out of it
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer root.Close()
 	for archive := tar.NewReader(f); ; {
 		h, err := archive.Next()
 		if err == io.EOF {
-			return folder, nil
+			return nil
 		}
 		if err != nil {
-			return "", err
+			return err
 		}
 		if h.Typeflag == tar.TypeReg {
 			if err := unpackFile(root, h.Name, archive); err != nil {
-				return "", err
+				return err
 			}
 		}
 	}
@@ -185,6 +215,8 @@ func (p packing) program(files fs.FS, source string) (string, error) {
 		return "", err
 	case len(found) == 1:
 		return found[0], nil
+	case len(found) == 0:
+		return "", withHint(fmt.Errorf("%s holds no executable, so there is nothing to run", source), "chmod +x makes a program one")
 	}
 	return "", withHint(fmt.Errorf("%s holds %d executables, so it is not clear what to run", source, len(found)), "name it with --entrypoint")
 }

@@ -26,9 +26,10 @@ func pushCommand() *cobra.Command {
 		Use:   "push SOURCE [NAME[:TAG]]",
 		Short: "Push an image from a layout, an archive or a folder",
 		Long: `Push an image into Slipway's registry, making its repository when there is none.
-SOURCE is an OCI layout folder, an archive (of "docker save", or a tar of an OCI layout), a
-folder with a static binary, or such a binary. NAME is by default that of the source.
-With oci:FOLDER in place of NAME the image is written there as an OCI layout instead.`,
+SOURCE is an OCI layout folder, an archive (of "docker save", or a tar of an OCI layout,
+compressed by gzip or not), a folder with a static binary, or such a binary. NAME is by
+default that of the source. With oci:FOLDER in place of NAME the image is written there as
+an OCI layout instead.`,
 		Example: `  CGO_ENABLED=0 go build -o hello/hello . && slipway push ./hello
   slipway push image.tar web:v2
   slipway push ./hello oci:./hello-image && skopeo copy oci:hello-image docker://...`,
@@ -38,10 +39,11 @@ With oci:FOLDER in place of NAME the image is written there as an OCI layout ins
 	var p packing
 	cmd.Flags().StringVar(&p.entrypoint, "entrypoint", "", "for a folder: the program to run (default: its only executable)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		image, err := readSource(args[0], p)
+		image, done, err := readSource(args[0], p)
 		if err != nil {
 			return err
 		}
+		defer done()
 		target := baseName(args[0])
 		if len(args) == 2 {
 			target = args[1]
@@ -89,6 +91,9 @@ func writeLayout(cmd *cobra.Command, folder string, image remote.Taggable) error
 }
 
 func (c *client) push(cmd *cobra.Command, target string, image remote.Taggable) error {
+	if _, err := name.NewTag("registry/" + target); err != nil {
+		return fmt.Errorf("name of the image: %w", err)
+	}
 	repository, tag, _ := strings.Cut(target, ":")
 	uri, err := c.ensureRepository(cmd.Context(), repository)
 	if err != nil {

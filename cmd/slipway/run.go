@@ -79,6 +79,10 @@ func start(ctx context.Context, c *client, o runOptions, image string, command [
 	if err != nil {
 		return types.Task{}, err
 	}
+	env, err := environment(o.env)
+	if err != nil {
+		return types.Task{}, err
+	}
 	container := &def.ContainerDefinitions[0]
 	if container.Image, err = c.locate(ctx, image); err != nil {
 		return types.Task{}, err
@@ -87,10 +91,7 @@ func start(ctx context.Context, c *client, o runOptions, image string, command [
 	if err != nil {
 		return types.Task{}, err
 	}
-	override := types.ContainerOverride{Name: container.Name, Command: command}
-	if override.Environment, err = environment(o.env); err != nil {
-		return types.Task{}, err
-	}
+	override := types.ContainerOverride{Name: container.Name, Command: command, Environment: env}
 	out, err := c.ecs.RunTask(ctx, &ecs.RunTaskInput{
 		Cluster: &o.cluster, TaskDefinition: &family, StartedBy: aws.String("slipway run"),
 		Overrides: &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{override}},
