@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -20,16 +21,15 @@ func doctorCommand() *cobra.Command {
 	output := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		checks := containerd.Check()
-		missing := 0
 		err := printRows(cmd.OutOrStdout(), output, checks, "CHECK STATE DETAIL", func(c containerd.Requirement) []string {
 			if c.OK {
 				return []string{c.Name, "ok", c.Detail}
 			}
-			missing++
 			return []string{c.Name, "MISSING", c.Detail + "; " + c.Hint}
 		})
-		if err == nil && missing > 0 {
-			return fmt.Errorf("%d of %d checks failed", missing, len(checks))
+		missing := slices.DeleteFunc(slices.Clone(checks), func(c containerd.Requirement) bool { return c.OK })
+		if err == nil && len(missing) > 0 {
+			return fmt.Errorf("%d of %d checks failed", len(missing), len(checks))
 		}
 		return err
 	}
