@@ -32,8 +32,9 @@ crash: ## 100 rounds of kill -9 while images are pushed and tasks run (as root)
 	SLIPWAY_TEST_ALL=1 go test -count=1 -timeout 60m -v -run TestCrash ./cmd/slipway -crash.rounds 100
 
 bench: ## Print task starts, pushes and pulls beside their peers (as root)
-	@scripts/need $(TEST_NEEDS) runc:runc
-	go run ./bench
+	@scripts/need $(TEST_NEEDS)
+	go run ./bench/tasks
+	go run ./bench/registry
 
 lint: ## Check formatting and run go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
