@@ -150,7 +150,7 @@ func (e *Engine) record(ctx context.Context, s engine.Spec, img *image) (contain
 func createError(ctx context.Context, s engine.Spec, err error) error {
 	text := err.Error()
 	switch {
-	case ctx.Err() != nil, errdefs.IsUnavailable(err):
+	case ctx.Err() != nil, errdefs.IsUnavailable(err), isShimError(text):
 		return told("create "+s.ID, err)
 	case isExecError(text):
 		return fmt.Errorf("%w %s of image %s: %s", engine.ErrStart, s.ID, s.Image.Ref, runcText(text))
@@ -158,6 +158,10 @@ func createError(ctx context.Context, s engine.Spec, err error) error {
 		return fmt.Errorf("%w %s of image %s: %s", engine.ErrCreate, s.ID, s.Image.Ref, runcText(text))
 	}
 }
+
+// isShimError tells trouble of the machine, not of the container: containerd may still be clearing
+// away what an engine that was killed began to create under the same name.
+func isShimError(text string) bool { return strings.Contains(text, "failed to start shim") }
 
 // isExecError tells runc's words for a program that cannot be executed.
 func isExecError(text string) bool {
