@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -124,7 +125,9 @@ func openServer(ctx context.Context, config server.Config) (*server.Server, erro
 		return nil, withHint(err, "stop the other one, or give this one a folder of its own with --data DIR")
 	case errors.Is(err, os.ErrPermission):
 		return nil, withHint(err, "run it as root, or give it a folder of your own with --data DIR")
-	case err != nil && strings.Contains(err.Error(), "address already in use"):
+	case errors.Is(err, syscall.EADDRINUSE) && strings.HasPrefix(err.Error(), "admin "):
+		return nil, withHint(err, "choose another address with --admin HOST:PORT")
+	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, withHint(err, "choose another address with --listen HOST:PORT")
 	}
 	return srv, err

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"slipway/server"
+)
+
+// What a real server does not take: each is answered in the wire's own form, with what was wrong, and
+// has done nothing. The requests are signed by the genuine signer and then spoiled.
+func TestRefusals(t *testing.T) {
+	c := startServer(t)
+	before := c.everything()
+	for _, r := range []struct {
+		name  string
+		spoil func(*wireCall)
+		code  string
+		words string // in the message
+	}{
+		{"malformed JSON", func(w *wireCall) { w.body = `{"clusterName": "half` }, "SerializationException", "clusterName"},
+		{"no JSON at all", func(w *wireCall) { w.body = `clusterName=half` }, "SerializationException", ""},
+		{"an unknown member", func(w *wireCall) { w.body = `{"clusterName": "half", "colour": "red"}` }, "SerializationException", "colour"},
+		{"a member of another type", func(w *wireCall) { w.body = `{"clusterName": 7}` }, "SerializationException", "clusterName"},
+		{"a value that may not be", func(w *wireCall) { w.body = `{"clusterName": "no good"}` }, "InvalidParameterException", "no good"},
+		{"an operation that AWS has", func(w *wireCall) { w.operation("CreateService") }, "UnsupportedOperationException", "CreateService"},
+		{"an operation that nobody has", func(w *wireCall) { w.operation("CreateHavoc") }, "UnknownOperationException", "CreateHavoc"},
+		{"a service that is not served", func(w *wireCall) {
+			w.service = "sqs"
+			w.header.Set("X-Amz-Target", "AmazonSQS.CreateQueue")
+		}, "UnsupportedOperationException", "sqs"},
+
+		{"another key", func(w *wireCall) { w.keys.AccessKeyID = "AKIAEXAMPLEEXAMPLE22" }, "UnrecognizedClientException", "security token"},
+		{"another secret", func(w *wireCall) { w.keys.SecretAccessKey = strings.Repeat("s", 40) }, "InvalidSignatureException", "signature"},
+		{"a session token that there is not", func(w *wireCall) { w.keys.SessionToken = "token" }, "UnrecognizedClientException", "security token"},
+		{"another region", func(w *wireCall) { w.region = "eu-west-1" }, "InvalidSignatureException", "'us-east-1'"},
+		{"a signature for another service", func(w *wireCall) { w.service = "ecr" }, "InvalidSignatureException", "'ecs'"},
+		{"signed too long ago", func(w *wireCall) { w.time = w.time.Add(-6 * time.Minute) }, "InvalidSignatureException", "Signature expired: "},
+		{"signed in the future", func(w *wireCall) { w.time = w.time.Add(6 * time.Minute) }, "InvalidSignatureException", "Signature not yet current: "},
+		{"another body", func(w *wireCall) { w.sent = func(r *http.Request) { setBody(r, `{"clusterName": "evil"}`) } }, "InvalidSignatureException", "signature"},
+		{"another header", func(w *wireCall) {
+			w.operation("ListClusters")
+			w.sent = func(r *http.Request) {
+				r.Header.Set("X-Amz-Target", "AmazonEC2ContainerServiceV20141113.CreateCluster")
+			}
+		}, "InvalidSignatureException", "signature"},
+		{"another date", func(w *wireCall) {
+			w.sent = func(r *http.Request) { r.Header.Set("X-Amz-Date", time.Now().UTC().Format("20060102T150405Z")) }
+			w.time = w.time.Add(-2 * time.Second)
+		}, "InvalidSignatureException", "signature"},
+		{"another path", func(w *wireCall) { w.sent = func(r *http.Request) { r.URL.Path = "/elsewhere" } }, "InvalidSignatureException", "signature"},
+		{"no signature", func(w *wireCall) { w.sent = func(r *http.Request) { r.Header.Del("Authorization") } }, "MissingAuthenticationTokenException", ""},
+		{"half a signature", func(w *wireCall) {
+			w.sent = func(r *http.Request) {
+				r.Header.Set("Authorization", strings.Split(r.Header.Get("Authorization"), ", Signature=")[0])
+			}
+		}, "IncompleteSignatureException", "Signature"},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			w := c.newCall("ecs", `{"clusterName": "half"}`)
+			w.operation("CreateCluster")
+			r.spoil(w)
+			answer := w.send(t)
+			if answer.code != r.code || !strings.Contains(answer.message, r.words) || answer.status < 400 || answer.id == "" {
+				t.Errorf("answered %+v, want %s with %q", answer, r.code, r.words)
+			}
+		})
+	}
+	want(t, c.everything(), before)
+
+	good := c.newCall("ecs", `{"clusterName": "good"}`)
+	good.operation("CreateCluster")
+	if answer := good.send(t); answer.status != http.StatusOK {
+		t.Errorf("a good call after all that is answered %+v", answer)
+	}
+}
+
+// STS speaks the Query protocol, whose errors have other names and are XML.
+func TestRefusalsInXML(t *testing.T) {
+	c := startServer(t)
+	for _, r := range []struct {
+		name  string
+		spoil func(*wireCall)
+		code  string
+	}{
+		{"another key", func(w *wireCall) { w.keys.AccessKeyID = "AKIAEXAMPLEEXAMPLE22" }, "InvalidClientTokenId"},
+		{"another secret", func(w *wireCall) { w.keys.SecretAccessKey = "secret" }, "SignatureDoesNotMatch"},
+		{"signed too long ago", func(w *wireCall) { w.time = w.time.Add(-time.Hour) }, "RequestExpired"},
+		{"another body", func(w *wireCall) {
+			w.sent = func(r *http.Request) { setBody(r, "Action=GetCallerIdentity&Version=2011-06-15&x=y") }
+		}, "SignatureDoesNotMatch"},
+		{"an operation that nobody has", func(w *wireCall) { w.body = "Action=CreateHavoc&Version=2011-06-15" }, "InvalidAction"},
+		{"an operation that AWS has", func(w *wireCall) {
+			w.body = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/x&RoleSessionName=x"
+		}, "UnsupportedOperation"},
+		{"no signature", func(w *wireCall) { w.sent = func(r *http.Request) { r.Header.Del("Authorization") } }, "MissingAuthenticationToken"},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			w := c.newCall("sts", "Action=GetCallerIdentity&Version=2011-06-15")
+			w.header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+			r.spoil(w)
+			if answer := w.send(t); answer.code != r.code || answer.id == "" {
+				t.Errorf("answered %+v, want %s", answer, r.code)
+			}
+		})
+	}
+}
+
+// The aws command with credentials that are not ours shows its user what AWS would show.
+func TestAWSCommandWithWrongCredentials(t *testing.T) {
+	c := startServer(t)
+	for _, r := range []struct {
+		variable, value string
+		args            string
+		want            string
+	}{
+		{"AWS_SECRET_ACCESS_KEY", "wrong", "sts get-caller-identity", "An error occurred (SignatureDoesNotMatch) when calling the GetCallerIdentity operation: "},
+		{"AWS_ACCESS_KEY_ID", "AKIAEXAMPLEEXAMPLE22", "sts get-caller-identity", "An error occurred (InvalidClientTokenId) when calling the GetCallerIdentity operation: "},
+		{"AWS_SECRET_ACCESS_KEY", "wrong", "ecr create-repository --repository-name half", "An error occurred (InvalidSignatureException) when calling the CreateRepository operation: "},
+		{"AWS_DEFAULT_REGION", "eu-west-1", "ecs create-cluster --cluster-name half", "An error occurred (InvalidSignatureException) when calling the CreateCluster operation: "},
+		{"AWS_SESSION_TOKEN", "token", "logs create-log-group --log-group-name half", "An error occurred (UnrecognizedClientException) when calling the CreateLogGroup operation: "},
+		{"AWS_PAGER", "", "ecs create-service --service-name half --task-definition x --desired-count 1", "An error occurred (UnsupportedOperationException) when calling the CreateService operation: "},
+	} {
+		cmd := exec.Command(program(t, "aws"), append([]string{"--endpoint-url", c.endpoint}, strings.Fields(r.args)...)...)
+		cmd.Env = append(c.env(), r.variable+"="+r.value)
+		if r.variable == "AWS_DEFAULT_REGION" {
+			cmd.Env = append(cmd.Env, "AWS_REGION="+r.value)
+		}
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), r.want) {
+			t.Errorf("aws %s with %s=%s: %v, %s\nwant %s", r.args, r.variable, r.value, err, out, r.want)
+		}
+	}
+	if all := c.everything(); strings.Contains(all, "half") {
+		t.Errorf("a refused call has done something: %s", all)
+	}
+}
+
+// wireCall is a call by hand, right until something of it is spoiled.
+type wireCall struct {
+	endpoint, service, region string
+	header                    http.Header
+	body                      string
+	time                      time.Time
+	keys                      aws.Credentials
+	sent                      func(*http.Request) // does to the signed request what happens on its way
+}
+
+func (c *cloud) newCall(service, body string) *wireCall {
+	c.t.Helper()
+	creds, err := server.ReadCredentials(c.data)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return &wireCall{
+		endpoint: creds.Endpoint, service: service, region: creds.Region,
+		header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
+		body:   body, time: time.Now(),
+		keys: aws.Credentials{AccessKeyID: creds.AccessKeyID, SecretAccessKey: creds.SecretAccessKey},
+		sent: func(*http.Request) {},
+	}
+}
+
+// operation names an operation of ECS.
+func (w *wireCall) operation(name string) {
+	w.header.Set("X-Amz-Target", "AmazonEC2ContainerServiceV20141113."+name)
+}
+
+// wireAnswer is an answer, and its error in whichever protocol it is.
+type wireAnswer struct {
+	status            int
+	code, message, id string
+}
+
+func (w *wireCall) send(t *testing.T) wireAnswer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.endpoint+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = w.header.Clone()
+	setBody(r, w.body)
+	sum := sha256.Sum256([]byte(w.body))
+	if err := v4.NewSigner().SignHTTP(t.Context(), w.keys, r, hex.EncodeToString(sum[:]), w.service, w.region, w.time); err != nil {
+		t.Fatal(err)
+	}
+	w.sent(r)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readAnswer(t, resp, text)
+}
+
+func readAnswer(t *testing.T, resp *http.Response, text []byte) wireAnswer {
+	t.Helper()
+	a := wireAnswer{status: resp.StatusCode, id: resp.Header.Get("X-Amzn-Requestid")}
+	if resp.Header.Get("Content-Type") == "text/xml" {
+		var body struct {
+			Error struct{ Code, Message string }
+		}
+		if err := xml.Unmarshal(text, &body); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		a.code, a.message = body.Error.Code, body.Error.Message
+		return a
+	}
+	var body struct {
+		Type    string `json:"__type"`
+		Message string
+	}
+	if err := json.Unmarshal(text, &body); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	a.code, a.message = body.Type, body.Message
+	return a
+}
+
+func setBody(r *http.Request, body string) {
+	r.Body = io.NopCloser(strings.NewReader(body))
+	r.ContentLength = int64(len(body))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(body)), nil }
+}
+
+// everything is all that a refused call could have made.
+func (c *cloud) everything() string {
+	c.t.Helper()
+	ctx := c.t.Context()
+	clusters, err1 := c.ecs.ListClusters(ctx, &ecs.ListClustersInput{})
+	definitions, err2 := c.ecs.ListTaskDefinitions(ctx, &ecs.ListTaskDefinitionsInput{})
+	repositories, err3 := c.ecr.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{})
+	groups, err4 := c.logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{})
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		c.t.Fatal(err)
+	}
+	all, err := json.Marshal([]any{clusters.ClusterArns, definitions.TaskDefinitionArns, repositories.Repositories, groups.LogGroups})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(all)
+}
