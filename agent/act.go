@@ -19,6 +19,7 @@ type worker struct {
 	told   nodeapi.TaskReport // as it was last
 	// Told counts its changes, and the control plane has heard of so many.
 	revision, heard int
+	due             time.Time // when to tell what it has not heard
 }
 
 // callLimit bounds the engine calls that are quick on a healthy machine, so that a sick one is noticed.

@@ -155,7 +155,7 @@ func (a *Agent) decide(ctx context.Context, w *worker, now time.Time) {
 		a.forget(w, now)
 		return
 	}
-	a.note(w)
+	a.note(w, now)
 }
 
 // wakeAt decides for the task again at a time, and not at the one asked for before.

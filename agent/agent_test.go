@@ -37,6 +37,48 @@ func TestATaskRunsToItsEnd(t *testing.T) {
 	})
 }
 
+func TestSmallNewsGoesWithTheNextStep(t *testing.T) {
+	story(t, func(m *machine) {
+		slow := time.Duration(0)
+		m.intercept(func(_ context.Context, call, _ string) error {
+			if call == "Pull" {
+				time.Sleep(slow)
+			}
+			return nil
+		})
+		synctest.Wait() // the session stands, and nothing is wanted
+		reports := 0
+		m.plane.change(func() {
+			m.plane.fault = func(call string) (before, after error) {
+				if call == "Report" {
+					reports++
+				}
+				return nil, nil
+			}
+		})
+
+		m.plane.run(taskOf("sleep 1h"))
+		m.plane.untilStatus(taskID, nodeapi.Running)
+		if reports != 1 {
+			m.t.Errorf("a task that comes up at once was told in %d reports, want 1", reports)
+		}
+
+		slow = time.Minute
+		later := taskOf("sleep 1h")
+		later.ID = strings.Repeat("1", 32)
+		m.plane.run(later)
+		pulling := m.plane.untilStatus(later.ID, nodeapi.Pending)
+		if pulling.PullStartedAt.IsZero() || pulling.Status != nodeapi.Pending {
+			m.t.Errorf("a long pull was told as %+v, want PENDING and since when it is pulled", pulling)
+		}
+		m.plane.stop(taskID)
+		m.plane.stop(later.ID)
+		m.plane.untilStatus(taskID, nodeapi.Stopped)
+		m.plane.untilStatus(later.ID, nodeapi.Stopped)
+		m.empty()
+	})
+}
+
 func TestAGroupStartsOnlyWhenAllOfItIsThere(t *testing.T) {
 	story(t, func(m *machine) {
 		slow := make(chan struct{})

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"time"
 
 	"slipway/internal/errs"
@@ -16,6 +17,7 @@ const (
 	reportBatch = 100
 	firstReport = 100 * time.Millisecond
 	lastReport  = 5 * time.Second
+	gather      = 500 * time.Millisecond // that news waits for more
 )
 
 // reporter tells the control plane of tasks, one report at a time: what happens
@@ -28,12 +30,31 @@ type reporter struct {
 	alarm *time.Timer
 }
 
-// note sees whether there is something new to tell of a task.
-func (a *Agent) note(w *worker) {
-	if r := w.report(); !reflect.DeepEqual(r, w.told) {
-		w.told = r
-		w.revision++
+// note sees whether there is something new to tell of a task. A step forward is told at once; the
+// rest waits a little, for on the way up it is nearly always followed by a step.
+func (a *Agent) note(w *worker, now time.Time) {
+	r := w.report()
+	if reflect.DeepEqual(r, w.told) {
+		return
 	}
+	switch {
+	case steps(r) > steps(w.told):
+		w.due = now
+	case w.revision == w.heard:
+		w.due = now.Add(gather)
+	}
+	w.told = r
+	w.revision++
+}
+
+// steps counts how far a task and its containers are beyond PENDING, where all begin.
+func steps(r nodeapi.TaskReport) int {
+	beyond := func(s nodeapi.Status) int { return int(max(s, nodeapi.Pending) - nodeapi.Pending) }
+	n := beyond(r.Status)
+	for _, c := range r.Containers {
+		n += beyond(c.Status)
+	}
+	return n
 }
 
 // untold are the tasks that the control plane does not know to be as they are.
@@ -47,6 +68,10 @@ func (a *Agent) untold() []*worker {
 	return untold
 }
 
+func firstDue(batch []*worker) time.Time {
+	return slices.MinFunc(batch, func(a, b *worker) int { return a.due.Compare(b.due) }).due
+}
+
 func (a *Agent) sendReports(ctx context.Context, now time.Time) {
 	r := &a.reports
 	if r.busy || !a.looked {
@@ -57,8 +82,8 @@ func (a *Agent) sendReports(ctx context.Context, now time.Time) {
 		r.limit = reportBatch
 		return
 	}
-	if now.Before(r.again) {
-		a.reportLater(ctx, r.again.Sub(now))
+	if when := later(r.again, firstDue(batch)); now.Before(when) {
+		a.reportLater(ctx, when.Sub(now))
 		return
 	}
 	r.busy = true

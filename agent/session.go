@@ -73,6 +73,7 @@ func (a *Agent) take(f nodeapi.Frame, now time.Time) {
 	for id, w := range a.tasks {
 		w.orphan = !named[id]
 		w.revision++ // it may be another control plane, or one that has lost something
+		w.due = now
 		a.dirty[w] = true
 	}
 }
