@@ -23,7 +23,7 @@ func (d *door) getManifest(c *call) error {
 	h.Set("Content-Type", m.MediaType)
 	h.Set("Docker-Content-Digest", string(m.Digest))
 	h.Set("ETag", `"`+string(m.Digest)+`"`)
-	http.ServeContent(c.w, c.r, "", time.Time{}, bytes.NewReader(m.Raw))
+	http.ServeContent(paced(c.w), c.r, "", time.Time{}, bytes.NewReader(m.Raw))
 	return nil
 }
 

@@ -17,7 +17,7 @@ const (
 
 // paced lets a body of any length go out, as long as it moves. The kernel still copies it: what reaches the
 // connection is the file itself.
-func paced(w http.ResponseWriter) http.ResponseWriter {
+func paced(w http.ResponseWriter) *pacedWriter {
 	return &pacedWriter{w, http.NewResponseController(w)}
 }
 

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"slipway/internal/errs"
 	"slipway/registry"
@@ -148,6 +150,8 @@ func (c *call) fail(err error) {
 			c.uploadHeaders(e.Upload, e.Size)
 		}
 	}
+	// What is left of the body is thrown away after this, and may not take for ever either.
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(patience))
 	if err := c.answerJSON(p.Status, "application/json", map[string][]*problem{"errors": {p}}); err != nil {
 		slog.Error("registry answer not written", "path", c.r.URL.Path, "error", err)
 	}
@@ -162,6 +166,6 @@ func (c *call) answerJSON(status int, contentType string, body any) error {
 	c.w.Header().Set("Content-Type", contentType)
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	c.w.WriteHeader(status)
-	_, _ = c.w.Write(text) // a client that went away is nobody's failure
+	_, _ = paced(c.w).ReadFrom(bytes.NewReader(text)) // a client that went away is nobody's failure
 	return nil
 }
