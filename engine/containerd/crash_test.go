@@ -21,7 +21,7 @@ import (
 	"slipway/internal/ids"
 )
 
-var crashRounds = flag.Int("crash.rounds", 12, "how often TestCrash kills")
+var crashRounds = flag.Int("crash.rounds", 8, "how often TestCrash kills")
 
 // crashEnv makes this test binary a victim: its value holds what to do.
 const crashEnv = "SLIPWAY_ENGINE_VICTIM"

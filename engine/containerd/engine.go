@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -160,6 +161,9 @@ func (e *Engine) containersDir() string { return filepath.Join(e.options.Data, "
 // connect makes a client that connects when it is first used, waits while containerd starts, and
 // connects again whenever it has gone.
 func connect(socket, namespace string) (*client.Client, error) {
+	dial := func(ctx context.Context, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket) // fails at once, where the client's own waits for the socket
+	}
 	patient := grpc.ConnectParams{
 		Backoff:           backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
 		MinConnectTimeout: 5 * time.Second,
@@ -167,7 +171,7 @@ func connect(socket, namespace string) (*client.Client, error) {
 	return client.New(socket,
 		client.WithDefaultNamespace(namespace),
 		client.WithDefaultRuntime("io.containerd.runc.v2"),
-		client.WithExtraDialOpts([]grpc.DialOption{grpc.WithConnectParams(patient)}),
+		client.WithExtraDialOpts([]grpc.DialOption{grpc.WithConnectParams(patient), grpc.WithContextDialer(dial)}),
 		client.WithCallOpts([]grpc.CallOption{grpc.WaitForReady(true)}),
 	)
 }
@@ -235,16 +239,20 @@ func (e *Engine) sweepOnce(ctx context.Context) {
 	}
 }
 
-// Info asks containerd for its version, and does not wait for it.
+// Info asks containerd for its version. It waits for one of our own that starts for the first time,
+// and for no other.
 func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
-	version, err := e.client.VersionService().Version(e.context(ctx), nothing, grpc.WaitForReady(false))
-	if err != nil {
-		if e.daemon != nil && e.daemon.trouble() != nil {
-			err = e.daemon.trouble()
-		}
-		return engine.Info{}, fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
+	ctx, cancel := context.WithTimeout(e.context(ctx), 5*time.Second)
+	defer cancel()
+	starting := e.daemon != nil && e.daemon.trouble() == nil
+	version, err := e.client.VersionService().Version(ctx, nothing, grpc.WaitForReady(starting))
+	if err == nil {
+		return engine.Info{Name: "containerd", Version: version.Version}, nil
 	}
-	return engine.Info{Name: "containerd", Version: version.Version}, nil
+	if e.daemon != nil && e.daemon.trouble() != nil {
+		err = e.daemon.trouble()
+	}
+	return engine.Info{}, fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
 }
 
 // context is ctx for calls of containerd's client: in our namespace, and without its chatter.

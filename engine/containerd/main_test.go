@@ -33,6 +33,7 @@ func need(t testing.TB) {
 type machine struct {
 	t       testing.TB
 	options Options
+	present *Engine
 	stop    func() // ends the present engine gracefully
 }
 
@@ -80,15 +81,18 @@ func (m *machine) start() *Engine {
 	m.stop = func() {
 		cancel()
 		running.Wait()
-		m.stop = func() {}
+		m.stop, m.present = func() {}, nil
 	}
+	m.present = e
 	return e
 }
 
 // remove deletes all that is on the machine, and wants nothing left.
 func (m *machine) remove() {
-	e := m.start()
-	m.clear(e)
+	if m.present == nil {
+		m.start()
+	}
+	m.clear(m.present)
 	m.stop()
 	for _, left := range m.leftovers() {
 		m.t.Errorf("left behind: %s", left)

@@ -96,6 +96,24 @@ func TestPullsOfOneImageAreOnePull(t *testing.T) {
 	}
 }
 
+// Whoever comes first brings a layer that several images have.
+func TestImagesThatShareLayersArePulledAtOnce(t *testing.T) {
+	e := newMachine(t).start()
+	host := enginetest.Registry(t)
+	shared := []enginetest.Entry{enginetest.File("shared", 0o644, []byte(strings.Repeat("shared ", 1<<16)))}
+	var pulls sync.WaitGroup
+	for i := range 5 {
+		own := []enginetest.Entry{enginetest.File("own", 0o644, []byte{byte(i)})}
+		ref := enginetest.Push(t, fmt.Sprintf("%s/test/image%d:1", host, i), enginetest.Image(t, shared, own))
+		pulls.Go(func() {
+			if _, err := e.Pull(t.Context(), ref, engine.Login{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	pulls.Wait()
+}
+
 func layerDigest(t *testing.T, img v1.Image) string {
 	t.Helper()
 	layers, err := img.Layers()
