@@ -35,13 +35,16 @@ func (c *Control) UploadSize(ctx context.Context, account, repository, id string
 
 // Append adds what r gives to an upload that has exactly offset bytes, or whatever it has if offset is
 // End, and returns its new size. When r fails, what came before is kept and the upload can go on.
-// It returns ErrNoRepository, ErrNoUpload, ErrOffset, an error of kind Unavailable when there is no room,
-// or that of r.
+// It returns ErrNoRepository, ErrNoUpload, ErrOffset, that of r, or ErrFull when there is no room, after
+// which the upload is gone.
 func (c *Control) Append(ctx context.Context, account, repository, id string, offset int64, r io.Reader) (int64, error) {
 	if err := c.checkUpload(ctx, account, repository, id); err != nil {
 		return 0, err
 	}
 	size, err := c.blobs.Append(ctx, id, offset, r)
+	if errors.Is(err, ErrFull) { // what it has keeps the room that is left from everybody else
+		c.dropUpload(context.WithoutCancel(ctx), id)
+	}
 	return size, about(err, Error{Account: account, Repository: repository, Upload: id, Size: size})
 }
 
