@@ -67,7 +67,7 @@ type Engine interface {
 
 	// List tells every container that carries Spec.Task, running or not, whoever created it.
 	List(ctx context.Context) ([]Container, error)
-	// Exits wakes whoever waits whenever a container may have changed state: a hint to List again.
+	// Exits wakes whoever waits whenever a container may have ended: a hint to List again.
 	// The channel closes when ctx ends.
 	Exits(ctx context.Context) <-chan struct{}
 

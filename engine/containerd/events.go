@@ -13,7 +13,8 @@ type listeners struct {
 	wakes map[chan struct{}]bool
 }
 
-// Exits wakes at every event of any container, and when events may have been missed.
+// Exits wakes at the end of any process of a container, and when events may have been missed. Other
+// events come of our own calls: to List again after each would ask every shim twice for every start.
 func (e *Engine) Exits(ctx context.Context) <-chan struct{} {
 	return e.listeners.add(ctx)
 }
@@ -60,7 +61,7 @@ func (e *Engine) followEvents(ctx context.Context) {
 func (e *Engine) followOne(ctx context.Context) {
 	ctx, cancel := context.WithCancel(e.context(ctx))
 	defer cancel()
-	events, failed := e.client.EventService().Subscribe(ctx, fmt.Sprintf(`topic~="^/tasks/",namespace==%q`, e.options.Namespace))
+	events, failed := e.client.EventService().Subscribe(ctx, fmt.Sprintf(`topic=="/tasks/exit",namespace==%q`, e.options.Namespace))
 	young := time.NewTimer(time.Second)
 	defer young.Stop()
 	for {
