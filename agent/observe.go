@@ -21,7 +21,7 @@ type view struct {
 	deeds      uint64   // that the agent had done when it began to look
 }
 
-// watchEngine looks at the engine at once, and whenever a container may have changed.
+// watchEngine looks at the engine at once, and whenever a container may have ended.
 func (a *Agent) watchEngine(ctx context.Context) {
 	var hints sync.WaitGroup
 	defer hints.Wait()
