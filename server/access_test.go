@@ -1,0 +1,53 @@
+package server
+
+import (
+	"errors"
+	"testing"
+
+	"slipway/accounts"
+	"slipway/api/awswire"
+	"slipway/internal/errs"
+	"slipway/oci"
+	"slipway/store/storetest"
+)
+
+// The doors ask in their words, and are answered in them.
+func TestAccess(t *testing.T) {
+	control, err := accounts.New(t.Context(), storetest.SQLite(t), make([]byte, accounts.MasterKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := control.Bootstrap(t.Context(), account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := access{control}
+	secret, who, err := a.Lookup(t.Context(), root.ID, "")
+	want := awswire.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account, AccessKeyID: root.ID}
+	if err != nil || secret != root.Secret || who != want {
+		t.Errorf("the root's key is of %+v, %v", who, err)
+	}
+	if _, _, err := a.Lookup(t.Context(), "AKIAEXAMPLEEXAMPLE22", ""); !errors.Is(err, awswire.ErrUnknownKey) {
+		t.Errorf("an unknown key: %v", err)
+	}
+	if secret, _, err := a.Lookup(t.Context(), root.ID, "token"); !errors.Is(err, awswire.ErrBadToken) || secret != "" {
+		t.Errorf("a session token where there is none: %v", err)
+	}
+
+	stranger := awswire.Caller{Account: "210987654321", ARN: "arn:aws:iam::210987654321:root", UserID: "210987654321"}
+	const ours = "arn:aws:ecs:us-east-1:" + account + ":cluster/default"
+	if err := a.Authorize(t.Context(), who, "ecs:RunTask", ours); err != nil {
+		t.Errorf("root on what is its own: %v", err)
+	}
+	if err := a.Authorize(t.Context(), stranger, "ecs:RunTask", ours); !errors.Is(err, awswire.ErrDenied) {
+		t.Errorf("another account: %v", err)
+	}
+	r := registryAccess{control}
+	const repository = "arn:aws:ecr:us-east-1:" + account + ":repository/web"
+	if err := r.Authorize(t.Context(), oci.Caller{Account: account, ARN: who.ARN, UserID: account}, "ecr:BatchGetImage", repository); err != nil {
+		t.Errorf("root on its repository: %v", err)
+	}
+	if err := r.Authorize(t.Context(), oci.Caller{Account: stranger.Account, ARN: stranger.ARN, UserID: stranger.UserID}, "ecr:BatchGetImage", repository); errs.KindOf(err) != errs.Denied {
+		t.Errorf("another account on our repository: %v", err)
+	}
+}
