@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/server"
 )
@@ -148,6 +149,68 @@ func TestAWSCommandWithWrongCredentials(t *testing.T) {
 	}
 	if all := c.everything(); strings.Contains(all, "half") {
 		t.Errorf("a refused call has done something: %s", all)
+	}
+}
+
+// A definition that could not run is refused with the place in it and the value, and is not kept.
+func TestDefinitionsThatCannotRun(t *testing.T) {
+	c := startServer(t)
+	app := func(change func(*types.ContainerDefinition)) types.ContainerDefinition {
+		d := c.app("app")
+		change(&d)
+		return d
+	}
+	for _, r := range []struct {
+		name       string
+		containers []types.ContainerDefinition
+		want       string
+	}{
+		{"no container", []types.ContainerDefinition{}, "Container list cannot be empty"},
+		{"no image", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) { d.Image = nil })}, "containerDefinitions[0].image: Container.image should not be null or empty."},
+		{"an image that is none", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) { d.Image = aws.String("no image") })}, `"no image" is not the name of an image`},
+		{"no memory", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) { d.Memory = nil })}, "Invalid setting for container 'app'. At least one of 'memory' or 'memoryReservation' must be specified."},
+		{"zero memory", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) { d.Memory = aws.Int32(0) })}, "containerDefinitions[0].memory: 0 MiB is below the least that a container can have, 6 MiB."},
+		{"two of one name", []types.ContainerDefinition{c.app("app"), c.app("app")}, `containerDefinitions[1].name: Container names must be unique within a Task Definition: containerDefinitions[0] is "app" too.`},
+		{"a port twice", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) {
+			d.PortMappings = []types.PortMapping{{ContainerPort: aws.Int32(80), HostPort: aws.Int32(8080)}, {ContainerPort: aws.Int32(81), HostPort: aws.Int32(8080)}}
+		})}, "TCP host port '8080' is mapped multiple times in task."},
+		{"what Slipway does not do", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) { d.Privileged = aws.Bool(true) })}, "privileged"},
+		{"a log driver that there is not", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) {
+			d.LogConfiguration = &types.LogConfiguration{LogDriver: "fluentd"}
+		})}, `"fluentd" is not supported by Slipway; use awslogs.`},
+	} {
+		_, err := c.ecs.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("half"), ContainerDefinitions: r.containers})
+		if !isAPIError(err, "ClientException") || !strings.Contains(err.Error(), r.want) {
+			t.Errorf("%s: %v\nwant ClientException: %s", r.name, err, r.want)
+		}
+	}
+	if all := c.everything(); strings.Contains(all, "half") {
+		t.Errorf("a refused definition is there: %s", all)
+	}
+}
+
+// What is not there is told so by every service in its own words.
+func TestWhatIsNotThere(t *testing.T) {
+	c := startServer(t)
+	ctx, nowhere := t.Context(), aws.String("nowhere")
+	_, group := c.logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: nowhere, LogStreamName: nowhere})
+	_, stream := c.logs.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{LogGroupName: nowhere, LogStreamName: nowhere})
+	_, definition := c.ecs.RunTask(ctx, &ecs.RunTaskInput{TaskDefinition: nowhere})
+	_, cluster := c.ecs.ListTasks(ctx, &ecs.ListTasksInput{Cluster: nowhere})
+	_, repository := c.ecr.ListImages(ctx, &ecr.ListImagesInput{RepositoryName: nowhere})
+	for _, r := range []struct {
+		err        error
+		code, text string
+	}{
+		{group, "ResourceNotFoundException", "The specified log group does not exist."},
+		{stream, "ResourceNotFoundException", "The specified log group does not exist."},
+		{definition, "ClientException", "TaskDefinition not found."},
+		{cluster, "ClusterNotFoundException", "Cluster not found."},
+		{repository, "RepositoryNotFoundException", "The repository with name 'nowhere' does not exist in the registry with id '"},
+	} {
+		if !isAPIError(r.err, r.code) || !strings.Contains(r.err.Error(), r.text) {
+			t.Errorf("error %v\nwant %s: %s", r.err, r.code, r.text)
+		}
 	}
 }
 
