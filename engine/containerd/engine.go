@@ -93,6 +93,7 @@ type Engine struct {
 
 	client     *client.Client
 	daemon     *daemon // nil where containerd is not ours
+	space      space
 	images     images
 	network    *network
 	cgroups    cgroups
@@ -150,6 +151,7 @@ func (e *Engine) open() (err error) {
 	if e.client, err = connect(e.socket, e.options.Namespace); err != nil {
 		return err
 	}
+	e.space = space{dir: e.options.Data}
 	e.cgroups = findCgroups(cgroupRoot, "slipway-"+e.name)
 	e.network, err = newNetwork(e.options, e.run, e.tasksDir(), e.cgroups)
 	return err

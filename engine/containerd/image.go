@@ -91,7 +91,11 @@ func (e *Engine) read(ctx context.Context, target ocispec.Descriptor) (*image, e
 
 // Load takes the first image of an OCI or Docker archive.
 func (e *Engine) Load(ctx context.Context, archive io.Reader) (engine.Image, error) {
-	img, err := e.load(e.context(ctx), archive)
+	guarded, stop := e.space.guard(e.context(ctx))
+	img, err := e.load(guarded, archive)
+	if full := stop(); full != nil && err != nil {
+		err = full
+	}
 	if err != nil {
 		return engine.Image{}, fmt.Errorf("%w from an archive: %w", engine.ErrPull, err)
 	}

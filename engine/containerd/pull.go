@@ -83,6 +83,8 @@ func (e *Engine) fetch(ctx context.Context, pinned string, digest digest.Digest,
 	if img, err := e.present(ctx, digest); img != nil || err != nil { // another pull was faster
 		return img, err
 	}
+	asked := ctx
+	ctx, stop := e.space.guard(asked)
 	pulled, err := e.client.Pull(ctx, pinned,
 		client.WithResolver(resolver),
 		client.WithPlatformMatcher(ourPlatform),
@@ -93,10 +95,13 @@ func (e *Engine) fetch(ctx context.Context, pinned string, digest digest.Digest,
 		client.WithImageHandlerWrapper(e.refuseUnfit),
 		client.WithPullLabel(readyLabel, "1"),
 	)
+	if full := stop(); full != nil && err != nil {
+		return nil, full
+	}
 	if err != nil {
 		return nil, err
 	}
-	return e.read(ctx, pulled.Target())
+	return e.read(asked, pulled.Target())
 }
 
 var (
@@ -121,29 +126,13 @@ func (e *Engine) refuseUnfit(next coreimages.Handler) coreimages.Handler {
 	return coreimages.HandlerFunc(func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
 		children, err := next.Handle(ctx, desc)
 		if err == nil && coreimages.IsManifestType(desc.MediaType) {
-			err = e.hasRoomFor(children)
+			err = e.space.takes(children)
 		}
 		if err == nil && coreimages.IsConfigType(desc.MediaType) {
 			err = e.fitsConfig(ctx, desc)
 		}
 		return children, err
 	})
-}
-
-// hasRoomFor compares what layers say they weigh with the free space of the disk.
-func (e *Engine) hasRoomFor(children []ocispec.Descriptor) error {
-	var needed uint64
-	for _, child := range children {
-		needed += uint64(max(0, child.Size))
-	}
-	var disk unix.Statfs_t
-	if err := unix.Statfs(e.options.Data, &disk); err != nil {
-		return err
-	}
-	if free := disk.Bavail * uint64(disk.Bsize); needed > free {
-		return fmt.Errorf("%w: its layers have %d bytes, %d are free in %s", errTooLarge, needed, free, e.options.Data)
-	}
-	return nil
 }
 
 // fits checks the platform of an image whose content is here.

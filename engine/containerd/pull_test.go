@@ -334,6 +334,26 @@ func TestHugeImages(t *testing.T) {
 	}
 }
 
+// A small layer that unpacks to very much is stopped before the disk is full, and gives back what it took.
+func TestLayerThatUnpacksToVeryMuch(t *testing.T) {
+	e := newMachine(t).start()
+	free, err := e.space.free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.space.reserve = free - 32<<20
+	bomb := enginetest.File("bomb", 0o644, make([]byte, 256<<20))
+	ref := enginetest.Push(t, enginetest.Registry(t)+"/hostile/bomb:1", enginetest.Image(t, []enginetest.Entry{bomb}))
+	_, err = e.Pull(t.Context(), ref, engine.Login{})
+	wantPullError(t, err, ref, "too large")
+	waitFor(t, func() bool {
+		left, err := filepath.Glob(filepath.Join(e.options.Data, "containerd/*/snapshots/*/fs/bomb"))
+		return err == nil && left == nil
+	})
+	e.space.reserve = 0
+	pull(t, e, enginetest.Push(t, enginetest.Registry(t)+"/test/program:1", enginetest.Image(t)))
+}
+
 // bragging is an image whose manifest tells other sizes.
 type bragging struct {
 	v1.Image
