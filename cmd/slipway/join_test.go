@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -30,6 +31,12 @@ func TestJoin(t *testing.T) {
 		task := c.until("STOPPED", c.run("hello", c.app("app", "print", "ahoy", "then", "exit", "3")))
 		want(t, fmt.Sprint(*task.Containers[0].ExitCode), "3")
 		want(t, c.printed(task), "ahoy\n")
+	})
+	t.Run("a second agent in the same folder", func(t *testing.T) {
+		code, said := runToEnd(t, a.args...)
+		if code != 1 || !strings.Contains(said, a.data) || !strings.Contains(said, "\nhint: stop the other one, or give this one a folder of its own") {
+			t.Errorf("exit code %d: %s", code, said)
+		}
 	})
 	t.Run("kill -9 of the agent", func(t *testing.T) {
 		long := c.until("RUNNING", c.run("long", c.app("app", "print", "long of the agent", "then", "wait", "4")))
@@ -114,6 +121,7 @@ func (c *cloud) connected(is bool) {
 // agentProcess is a running "slipway agent".
 type agentProcess struct {
 	t     *testing.T
+	data  string
 	args  []string
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -123,8 +131,9 @@ type agentProcess struct {
 // joinAgent starts a node that joins c. When the test ends its tasks are stopped, and then it is.
 func joinAgent(t *testing.T, c *cloud) *agentProcess {
 	t.Helper()
-	a := &agentProcess{t: t, log: &syncBuffer{}, args: []string{
-		"agent", "--data", t.TempDir(), "--join", c.endpoint, "--token-file", filepath.Join(c.data, "node.token")}}
+	data := t.TempDir()
+	a := &agentProcess{t: t, data: data, log: &syncBuffer{}, args: []string{
+		"agent", "--data", data, "--join", c.endpoint, "--token-file", filepath.Join(c.data, "node.token")}}
 	a.start()
 	t.Cleanup(func() {
 		if out, err := c.slipway("stop", "--all", "--wait").CombinedOutput(); err != nil {
@@ -162,4 +171,3 @@ func (a *agentProcess) end() {
 		a.t.Logf("slipway agent said:\n%s", a.log)
 	}
 }
-

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/agent"
+	"slipway/engine"
 	"slipway/engine/containerd"
 	"slipway/nodeapi"
 )
@@ -50,18 +51,21 @@ func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane) error {
 	if err != nil {
 		return fmt.Errorf("network of the node: %w", err)
 	}
-	engine, err := containerd.New(containerd.Options{Data: n.data, Socket: n.socket, Bridge: network.Bridge, Subnet: network.Subnet})
+	machine, err := containerd.New(containerd.Options{Data: n.data, Socket: n.socket, Bridge: network.Bridge, Subnet: network.Subnet})
+	if errors.Is(err, engine.ErrInUse) {
+		return withHint(err, "stop the other one, or give this one a folder of its own with --data DIR")
+	}
 	if err != nil {
 		return withHint(err, `"slipway doctor" tells what this machine lacks`)
 	}
 	a, err := agent.New(agent.Config{
-		Dir: n.data, Engine: engine, ControlPlane: cp, Cluster: n.cluster,
+		Dir: n.data, Engine: machine, ControlPlane: cp, Cluster: n.cluster,
 		Version: versionText(), CPU: n.cpu, Memory: n.memory,
 	})
 	if err != nil {
 		return err
 	}
-	return together(ctx, engine.Run, func(ctx context.Context) error { a.Run(ctx); return nil })
+	return together(ctx, machine.Run, func(ctx context.Context) error { a.Run(ctx); return nil })
 }
 
 // nodeNetwork is the network of a node's tasks: one of its own for each data folder, so that

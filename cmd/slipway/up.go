@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,19 +77,36 @@ plane's data folder, in node.token.`,
 	f := cmd.Flags()
 	f.StringVar(&node.data, "data", filepath.Join(server.DefaultDataDir(), "agent"), "data folder of the node")
 	f.StringVar(&node.cluster, "cluster", "default", "cluster that the node serves")
-	url := f.String("join", "", "address of the control plane")
+	address := f.String("join", "", "address of the control plane")
 	tokenFile := f.String("token-file", "", "file that holds the token by which nodes are admitted")
 	cmd.MarkFlagRequired("join")
 	cmd.MarkFlagRequired("token-file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		setLog(cmd)
-		token, err := os.ReadFile(*tokenFile)
+		plane, err := controlPlane(*address, *tokenFile)
 		if err != nil {
-			return fmt.Errorf("token: %w", err)
+			return err
 		}
-		return node.run(cmd.Context(), nodeapi.NewClient(*url, strings.TrimSpace(string(token)), nil))
+		return node.run(cmd.Context(), plane)
 	}
 	return cmd
+}
+
+// controlPlane is the one at an address, to which the token in a file admits us.
+func controlPlane(address, tokenFile string) (nodeapi.ControlPlane, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("--join %q: want the address of a control plane, as http://192.0.2.7:4600", address)
+	}
+	text, err := os.ReadFile(tokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" {
+		return nil, fmt.Errorf("token: the file %s is empty", tokenFile)
+	}
+	return nodeapi.NewClient(address, token, nil), nil
 }
 
 func serverFlags(cmd *cobra.Command) *server.Config {
