@@ -203,6 +203,8 @@ func (d *daemon) configText() string {
 		fmt.Fprintf(&b, "  %q,\n", plugin)
 	}
 	fmt.Fprintf(&b, "]\n\n[grpc]\n  address = %q\n", d.socket)
+	// By default what is deleted keeps its space until a hundred more changes have come.
+	b.WriteString("\n[plugins.\"io.containerd.gc.v1.scheduler\"]\n  deletion_threshold = 1\n  schedule_delay = \"500ms\"\n")
 	return b.String()
 }
 

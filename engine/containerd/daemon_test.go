@@ -144,3 +144,19 @@ func body(t *testing.T, m *machine, e *Engine) *enginetest.Body {
 	ref := enginetest.Push(t, fmt.Sprintf("%s/test/program:latest", enginetest.Registry(t)), enginetest.Image(t))
 	return &enginetest.Body{Engine: e, Image: ref, Real: true}
 }
+
+func TestDeletedContainersGiveTheirSpaceBack(t *testing.T) {
+	m := newMachine(t)
+	task := enginetest.NewTask(t, body(t, m, m.start()))
+	c := task.Run("main", "write", "/large", "much")
+	c.Exit(0)
+	written := func() bool {
+		files, err := filepath.Glob(filepath.Join(m.options.Data, "containerd/*/snapshots/*/fs/large"))
+		return err == nil && files != nil
+	}
+	if !written() {
+		t.Fatal("the file is not where it was looked for")
+	}
+	c.Printed() // deletes
+	waitFor(t, func() bool { return !written() })
+}

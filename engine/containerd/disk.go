@@ -11,22 +11,19 @@ import (
 
 // space is the room that images may take.
 type space struct {
-	dir     string
-	reserve uint64 // bytes that stay free; 0: a hundredth of the disk, at most 256 MiB
+	dir  string
+	free func(dir string) (uint64, error) // bytes above the reserve
 }
 
-// free tells the bytes above the reserve.
-func (s space) free() (uint64, error) {
+// freeAboveReserve keeps a hundredth of the disk for others, at most 256 MiB.
+func freeAboveReserve(dir string) (uint64, error) {
 	var disk unix.Statfs_t
-	if err := unix.Statfs(s.dir, &disk); err != nil {
+	if err := unix.Statfs(dir, &disk); err != nil {
 		return 0, err
 	}
 	block := uint64(disk.Bsize)
-	reserve := s.reserve
-	if reserve == 0 {
-		reserve = min(disk.Blocks*block/100, 256<<20)
-	}
-	return disk.Bavail*block - min(reserve, disk.Bavail*block), nil
+	free := disk.Bavail * block
+	return free - min(free, disk.Blocks*block/100, 256<<20), nil
 }
 
 // takes fails where layers say that they weigh more than there is room.
@@ -35,7 +32,7 @@ func (s space) takes(layers []ocispec.Descriptor) error {
 	for _, layer := range layers {
 		needed += uint64(max(0, layer.Size))
 	}
-	free, err := s.free()
+	free, err := s.free(s.dir)
 	if err == nil && needed > free {
 		err = fmt.Errorf("%w: its layers have %d bytes, %d are free in %s", errTooLarge, needed, free, s.dir)
 	}
@@ -50,10 +47,10 @@ func (s space) guard(ctx context.Context) (guarded context.Context, stop func() 
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			if free, err := s.free(); err == nil && free == 0 {
+			if free, err := s.free(s.dir); err == nil && free == 0 {
 				cancel(fmt.Errorf("%w: unpacked, it leaves no room in %s", errTooLarge, s.dir))
 			}
-			sleep(ctx, 50*time.Millisecond)
+			sleep(ctx, 20*time.Millisecond)
 		}
 	}()
 	return ctx, func() error {

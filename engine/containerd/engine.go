@@ -151,7 +151,7 @@ func (e *Engine) open() (err error) {
 	if e.client, err = connect(e.socket, e.options.Namespace); err != nil {
 		return err
 	}
-	e.space = space{dir: e.options.Data}
+	e.space = space{e.options.Data, freeAboveReserve}
 	e.cgroups = findCgroups(cgroupRoot, "slipway-"+e.name)
 	e.network, err = newNetwork(e.options, e.run, e.tasksDir(), e.cgroups)
 	return err
