@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
@@ -101,6 +102,34 @@ func TestDataFolderOfAnother(t *testing.T) {
 
 	c.start("127.0.0.1:0")
 	want(t, c.everything(), before)
+}
+
+// A first start that is cut at any instant is no obstacle to the next one, and keys that somebody may
+// have been told stay good.
+func TestFirstStartIsCut(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	var told server.Credentials
+	for life := time.Duration(0); life < 200*time.Millisecond; life += 20 * time.Millisecond {
+		cmd := exec.Command("slipway", "server", "--data", data, "--listen", "127.0.0.1:0", "--admin", "off")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(life)
+		cmd.Process.Kill()
+		cmd.Wait()
+		now, err := server.ReadCredentials(data)
+		if told != (server.Credentials{}) && (err != nil || now.AccessKeyID != told.AccessKeyID || now.SecretAccessKey != told.SecretAccessKey) {
+			t.Errorf("after %v the credentials are %+v, %v, want %+v", life, now, err, told)
+		}
+		told = now
+	}
+	c := launch(t, "server", data)
+	if told != (server.Credentials{}) && c.secrets()["the root's secret"] != told.SecretAccessKey {
+		t.Error("the last start has made another key")
+	}
+	if _, err := c.ecs.CreateCluster(t.Context(), &ecs.CreateClusterInput{}); err != nil {
+		t.Error(err)
+	}
 }
 
 // setVersion makes the database one that has seen another version of a room.

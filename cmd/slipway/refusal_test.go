@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -305,7 +306,7 @@ func setBody(r *http.Request, body string) {
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(body)), nil }
 }
 
-// everything is all that a refused call could have made.
+// everything is the names of all that a refused call could have made.
 func (c *cloud) everything() string {
 	c.t.Helper()
 	ctx := c.t.Context()
@@ -316,9 +317,12 @@ func (c *cloud) everything() string {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		c.t.Fatal(err)
 	}
-	all, err := json.Marshal([]any{clusters.ClusterArns, definitions.TaskDefinitionArns, repositories.Repositories, groups.LogGroups})
-	if err != nil {
-		c.t.Fatal(err)
+	all := slices.Concat(clusters.ClusterArns, definitions.TaskDefinitionArns)
+	for _, r := range repositories.Repositories {
+		all = append(all, aws.ToString(r.RepositoryArn))
 	}
-	return string(all)
+	for _, g := range groups.LogGroups {
+		all = append(all, aws.ToString(g.Arn))
+	}
+	return strings.Join(all, "\n")
 }

@@ -22,7 +22,8 @@ import (
 
 // Rough sea: images that mean harm, clients of other make, and an end in good order, on one running Slipway.
 func TestRoughSea(t *testing.T) {
-	c := startCloud(t)
+	c := startCloud(t, "--log-level", "debug")
+	c.pushApp()
 	for _, stage := range []struct {
 		name string
 		sail func(*testing.T, *cloud)
@@ -30,7 +31,10 @@ func TestRoughSea(t *testing.T) {
 		{"hostile images", hostileImages},
 		{"ctr", ctrVoyage},
 		{"docker", dockerVoyage},
+		{"a run that is no success", failedRuns},
+		{"the output of several containers", outputOfSeveral},
 		{"an end and a new start", endVoyage},
+		{"secrets", secretsStay},
 	} {
 		t.Run(stage.name, func(t *testing.T) {
 			inner := *c
@@ -93,7 +97,6 @@ func hostileImages(t *testing.T, c *cloud) {
 		task = c.until("STOPPED", task)
 		printed, reason := c.printed(task), aws.ToString(task.StoppedReason)
 		ran := task.Containers[0].ExitCode != nil
-		t.Logf("%s: ran %v, printed %q, stopped by %q", name, ran, printed, reason)
 		if !ran && !strings.Contains(reason, "CannotPullContainerError") {
 			t.Errorf("%s did not run, for %q", name, reason)
 		}
@@ -221,18 +224,103 @@ func startDocker(t *testing.T, c *cloud) func(args ...string) *exec.Cmd {
 	return docker
 }
 
+// slipway run ends as its container ended, or says why there was none to end.
+func failedRuns(t *testing.T, c *cloud) {
+	for _, r := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"run --entrypoint /nowhere voyage/app:v1", 125, "/nowhere"},
+		{"run voyage/app:v2", 125, "CannotPullContainerError"},
+		{"run -m 99999999 voyage/app:v1", 1, "slipway: no machine has room for the task: "},
+		{"run -m 99999999 voyage/app:v1", 1, "RESOURCE:MEMORY"},
+		{"run -m 99999999 voyage/app:v1", 1, "\nhint: "},
+		{"run voyage/app:v1 exit 9", 9, ""},
+	} {
+		cmd := c.slipway(strings.Fields(r.args)...)
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != r.code || !strings.Contains(string(out), r.want) {
+			t.Errorf("slipway %s: exit code %d, want %d; said %q, want %q", r.args, code, r.code, out, r.want)
+		}
+	}
+
+	interrupted := c.slipway("run", "voyage/app:v1", "print", "interrupt me", "then", "wait", "3")
+	out := &syncBuffer{}
+	interrupted.Stdout, interrupted.Stderr = out, out
+	if err := interrupted.Start(); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "the program to wait", func() bool { return strings.Contains(out.String(), "waiting") })
+	interrupted.Process.Signal(os.Interrupt)
+	interrupted.Wait()
+	want(t, fmt.Sprint(interrupted.ProcessState.ExitCode()), "130")
+	within(t, "the program to be gone", func() bool { return !hasProcess("interrupt me") })
+}
+
+// slipway logs tells several containers apart, and one of them on demand.
+func outputOfSeveral(t *testing.T, c *cloud) {
+	other := c.app("two", "print", "from the second")
+	other.Essential = aws.Bool(false)
+	task := c.until("STOPPED", c.run("several", c.app("one", "sleep", "300ms", "then", "print", "from the first"), other))
+	id := taskID(task)
+	want(t, c.printed(task), "one | from the first\ntwo | from the second\n")
+	want(t, c.do(c.slipway("logs", "-c", "two", id)), "from the second\n")
+	if line := c.do(c.slipway("logs", "-t", "-c", "one", id[:10])); !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z from the first\n$`).MatchString(line) {
+		t.Errorf("with time: %q", line)
+	}
+	for args, words := range map[string]string{
+		"logs -c three " + id: fmt.Sprintf("slipway: task %s has no container \"three\"\n", id[:12]),
+		"logs nonsense":       "slipway: no task \"nonsense\"\nhint: ",
+	} {
+		if out, err := c.try(c.slipway(strings.Fields(args)...)); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("slipway %s: %s, %v", args, out, err)
+		}
+	}
+	out, err := c.try(c.slipway("logs", ""))
+	if err == nil || !strings.Contains(err.Error(), "hint: give more digits of its id") {
+		t.Errorf("a name that means many tasks: %s, %v", out, err)
+	}
+}
+
 // SIGTERM ends Slipway with exit code 0 and leaves containers alone; the next start finds them.
 func endVoyage(t *testing.T, c *cloud) {
-	image := enginetest.Push(t, c.host()+"/hostile:tame", enginetest.Image(t), remote.WithAuth(c.registryLogin()))
-	app := c.app("tame", "print", "before the end", "then", "wait", "7")
-	app.Image = &image
-	task := c.until("RUNNING", c.run("tame", app))
+	task := c.until("RUNNING", c.run("tame", c.app("tame", "print", "before the end", "then", "wait", "7")))
 	within(t, "the program to wait", func() bool { return strings.Contains(c.printed(task), "waiting") })
 	pid := containerPid(t, "before the end")
+	if offered := c.do(c.slipway("__complete", "stop", taskID(task)[:4])); !strings.HasPrefix(offered, shortID(task)) {
+		t.Errorf("a shell is offered %q", offered)
+	}
 
 	c.end()
 	want(t, containerPid(t, "before the end"), pid)
 	c.restart()
 	want(t, fmt.Sprint(*c.stop(task).Containers[0].ExitCode), "7")
 	want(t, c.printed(task), "before the end\nwaiting\ngot SIGTERM\n")
+}
+
+// After all that no log has a secret in it, not even the tokens by which nodes pulled.
+func secretsStay(t *testing.T, c *cloud) {
+	engine, err := os.ReadFile(filepath.Join(c.data, "agent", "containerd.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := c.secrets()
+	secrets["a login token"] = "slipway1."
+	for name, secret := range secrets {
+		for where, text := range map[string]string{"the log": c.log.String(), "containerd's log": string(engine)} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s is in %s", name, where)
+			}
+		}
+	}
+	entries, err := os.ReadDir(c.data)
+	if err != nil || len(entries) < 6 {
+		t.Fatalf("the data folder has %v, %v", entries, err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is open to others: mode %v, %v", e.Name(), info.Mode(), err)
+		}
+	}
 }

@@ -118,7 +118,7 @@ func serverFlags(cmd *cobra.Command) *server.Config {
 	f.StringVar(&c.Admin, "admin", "", `address of metrics and profiles, or "off" (default: loopback, the port after the APIs')`)
 	f.StringVar(&c.Region, "region", "us-east-1", "region that signatures must name")
 	f.StringVar(&c.AccountID, "account-id", "", "twelve digits of the root account (default: chosen at the first start)")
-	f.StringVar(&c.Store, "store", "", "postgres://... (default: SQLite in the data folder)")
+	f.StringVar(&c.Store, "store", "", "postgres://USER@HOST/DATABASE, its password in PGPASSWORD (default: SQLite in the data folder)")
 	f.String("log-level", "info", "debug, info, warn or error")
 	return &c
 }
