@@ -212,6 +212,7 @@ func startDocker(t *testing.T, c *cloud) func(args ...string) *exec.Cmd {
 	t.Cleanup(func() {
 		cmd.Process.Signal(syscall.SIGTERM)
 		<-ended
+		syscall.Unmount(filepath.Join(dir, "data"), syscall.MNT_DETACH) // some daemons leave their root mounted on itself
 	})
 	within(t, "docker's daemon to answer", func() bool {
 		select {
