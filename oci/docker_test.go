@@ -42,6 +42,7 @@ func startDocker(t *testing.T) engine {
 	t.Cleanup(func() {
 		cmd.Process.Signal(syscall.SIGTERM)
 		<-ended
+		syscall.Unmount(filepath.Join(dir, "data"), syscall.MNT_DETACH) // some daemons leave their root mounted on itself
 	})
 	for exec.CommandContext(t.Context(), d.path, append(d.args, "info")...).Run() != nil {
 		select {
