@@ -82,7 +82,9 @@ func (e *Engine) create(ctx context.Context, s engine.Spec) error {
 	if _, err := e.client.ContainerService().Create(ctx, record); err != nil {
 		return err
 	}
-	rootfs, err := e.client.SnapshotService(snapshotter).Prepare(ctx, record.SnapshotKey, img.rootfs)
+	rootfs, err := onceMore(func() ([]mount.Mount, error) {
+		return e.client.SnapshotService(snapshotter).Prepare(ctx, record.SnapshotKey, img.rootfs)
+	})
 	if err != nil {
 		return err
 	}

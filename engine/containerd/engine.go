@@ -209,6 +209,7 @@ func (e *Engine) unused(ctx context.Context) bool {
 	defer cancel()
 	for ctx.Err() == nil {
 		if tasks, err := e.Tasks(ctx); err == nil {
+			e.log.Info("engine stops", "tasks", len(tasks))
 			return len(tasks) == 0
 		}
 		sleep(ctx, 50*time.Millisecond) // it may just be starting again

@@ -150,16 +150,17 @@ func reachable(resolv string) (text string, servers int) {
 	return kept.String(), servers
 }
 
-// about gives the zero value where nothing is known.
+// about gives the zero value where nothing is known, as after a power cut that left the file empty.
 func (d folder) about() (about, error) {
-	var a about
 	data, err := os.ReadFile(d.path("about.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return a, nil
-	} else if err != nil {
-		return a, err
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return about{}, err
 	}
-	return a, json.Unmarshal(data, &a)
+	var a about
+	if json.Unmarshal(data, &a) != nil {
+		return about{}, nil
+	}
+	return a, nil
 }
 
 // markStarted remembers when the container was started.
@@ -221,7 +222,7 @@ func (e *Engine) Outputs() ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		ids = append(ids, a.ID)
+		ids = append(ids, firstOf(a.ID, entry.Name())) // its key stands for an id
 	}
 	return ids, nil
 }

@@ -99,7 +99,15 @@ func (m *machine) remove() {
 	}
 }
 
+// clear deletes all, as an agent that wants nothing would: until it sees nothing any more. What an
+// engine that was killed had begun may come after the first look.
 func (m *machine) clear(e *Engine) {
+	m.t.Helper()
+	for m.clearOnce(e) {
+	}
+}
+
+func (m *machine) clearOnce(e *Engine) (found bool) {
 	m.t.Helper()
 	ctx := context.Background()
 	check := func(err error) {
@@ -123,6 +131,7 @@ func (m *machine) clear(e *Engine) {
 	for _, id := range tasks {
 		check(e.Detach(ctx, id))
 	}
+	return !m.t.Failed() && len(containers)+len(outputs)+len(tasks) > 0
 }
 
 // leftovers names everything of the engine that is on the machine beside the data folder.

@@ -83,9 +83,19 @@ func (e *Engine) fetch(ctx context.Context, pinned string, digest digest.Digest,
 	if img, err := e.present(ctx, digest); img != nil || err != nil { // another pull was faster
 		return img, err
 	}
-	asked := ctx
-	ctx, stop := e.space.guard(asked)
-	pulled, err := e.client.Pull(ctx, pinned,
+	guarded, stop := e.space.guard(ctx)
+	pulled, err := onceMore(func() (client.Image, error) { return e.download(guarded, pinned, resolver) })
+	if full := stop(); full != nil && err != nil {
+		return nil, full
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e.read(ctx, pulled.Target())
+}
+
+func (e *Engine) download(ctx context.Context, pinned string, resolver remotes.Resolver) (client.Image, error) {
+	return e.client.Pull(ctx, pinned,
 		client.WithResolver(resolver),
 		client.WithPlatformMatcher(ourPlatform),
 		client.WithPullUnpack,
@@ -95,13 +105,6 @@ func (e *Engine) fetch(ctx context.Context, pinned string, digest digest.Digest,
 		client.WithImageHandlerWrapper(e.refuseUnfit),
 		client.WithPullLabel(readyLabel, "1"),
 	)
-	if full := stop(); full != nil && err != nil {
-		return nil, full
-	}
-	if err != nil {
-		return nil, err
-	}
-	return e.read(asked, pulled.Target())
 }
 
 var (

@@ -155,3 +155,13 @@ func waitPidfd(fd, milliseconds int) (gone bool, err error) {
 		}
 	}
 }
+
+// onceMore repeats what meets the snapshot folder that a containerd which was killed has half made:
+// to fail at it takes it away.
+func onceMore[T any](try func() (T, error)) (T, error) {
+	value, err := try()
+	if err != nil && strings.Contains(err.Error(), "failed to rename") {
+		return try()
+	}
+	return value, err
+}

@@ -51,7 +51,7 @@ func (e *Engine) userOf(ctx context.Context, digest string, img *image, name str
 func (e *Engine) withRootfs(ctx context.Context, img *image, f func(root string) error) (err error) {
 	snapshots := e.client.SnapshotService(snapshotter)
 	key := "look-" + ids.Hex(8)
-	mounts, err := snapshots.View(ctx, key, img.rootfs)
+	mounts, err := onceMore(func() ([]mount.Mount, error) { return snapshots.View(ctx, key, img.rootfs) })
 	if err != nil {
 		return err
 	}
