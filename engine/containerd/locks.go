@@ -5,67 +5,37 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"slipway/engine"
+	"slipway/internal/lockfile"
 )
 
 // holdLocks takes the data folder and the bridge for this process alone, until release.
 func holdLocks(o Options, run string) (release func(), err error) {
-	data, _, err := hold(filepath.Join(o.Data, "engine.lock"), o.Data)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	data, err := lockfile.Hold(filepath.Join(o.Data, "engine.lock"), o.Data)
+	if _, ok := errors.AsType[*lockfile.HeldError](err); ok {
 		return nil, fmt.Errorf("%w: data folder %s belongs to another slipway that runs", engine.ErrInUse, o.Data)
 	} else if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(run), 0o711); err != nil {
+	bridge, err := holdBridge(o, filepath.Dir(run))
+	if err != nil {
 		data.Close()
 		return nil, err
 	}
-	bridge, holder, err := hold(filepath.Join(filepath.Dir(run), "bridge-"+o.Bridge+".lock"), o.Data)
-	if err == nil {
-		return func() { os.Remove(bridge.Name()); bridge.Close(); data.Close() }, nil
-	}
-	data.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = fmt.Errorf("%w: bridge %s belongs to the slipway of %s; name another bridge and subnet", engine.ErrInUse, o.Bridge, holder)
-	}
-	return nil, err
+	return func() { os.Remove(bridge.Name()); bridge.Close(); data.Close() }, nil
 }
 
-// hold locks a file and writes its holder into it. Where another process has the lock it tells
-// that holder.
-func hold(path, self string) (f *os.File, holder string, err error) {
-	for {
-		if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-			return nil, "", err
-		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			defer f.Close()
-			other, _ := os.ReadFile(path)
-			return nil, strings.TrimSpace(string(other)), err
-		}
-		if isAt(f, path) {
-			break
-		}
-		f.Close() // its last holder has removed it since
+func holdBridge(o Options, folder string) (*os.File, error) {
+	if err := os.MkdirAll(folder, 0o711); err != nil {
+		return nil, err
 	}
-	if err = f.Truncate(0); err == nil {
-		_, err = f.WriteString(self + "\n")
+	bridge, err := lockfile.Hold(filepath.Join(folder, "bridge-"+o.Bridge+".lock"), o.Data)
+	if held, ok := errors.AsType[*lockfile.HeldError](err); ok {
+		return nil, fmt.Errorf("%w: bridge %s belongs to the slipway of %s; name another bridge and subnet", engine.ErrInUse, o.Bridge, held.Holder)
 	}
-	if err != nil {
-		f.Close()
-	}
-	return f, self, err
-}
-
-func isAt(f *os.File, path string) bool {
-	held, err := f.Stat()
-	there, pathErr := os.Stat(path)
-	return err == nil && pathErr == nil && os.SameFile(held, there)
+	return bridge, err
 }
 
 // forgetFormerBoot removes what was written before the machine started anew: on some machines
