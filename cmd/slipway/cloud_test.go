@@ -90,7 +90,8 @@ func (c *cloud) start(listen string) {
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	go func() { c.cmd.Wait(); close(c.ended) }()
+	cmd, ended := c.cmd, c.ended // c has others when it is started again
+	go func() { cmd.Wait(); close(ended) }()
 	c.waitReady()
 }
 

@@ -152,7 +152,8 @@ func (a *agentProcess) start() {
 	if err := a.cmd.Start(); err != nil {
 		a.t.Fatal(err)
 	}
-	go func() { a.cmd.Wait(); close(a.ended) }()
+	cmd, ended := a.cmd, a.ended // a has others when it is started again
+	go func() { cmd.Wait(); close(ended) }()
 }
 
 func (a *agentProcess) kill() {
