@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -48,11 +50,24 @@ var awsHost = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaw
 // ours takes the registry's name off an image of ours.
 func (i images) ours(account, name string) (rest string, ok bool) {
 	host, rest, _ := strings.Cut(name, "/")
-	if host == i.host {
+	if host == i.host || sameLoopback(host, i.host) {
 		return rest, rest != ""
 	}
 	m := awsHost.FindStringSubmatch(host)
 	return rest, m != nil && rest != "" && m[1] == account && m[2] == i.region
+}
+
+// sameLoopback reports whether two addresses are one port of this machine, which people call
+// localhost as well.
+func sameLoopback(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	return errA == nil && errB == nil && portA == portB && isLoopback(hostA) && isLoopback(hostB)
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // splitReference parts "web/app:v1" or "web/app@sha256:..." at its tag or digest.

@@ -76,6 +76,11 @@ func TestImagesAreOursByOurNameOrByThatOfAWS(t *testing.T) {
 		host + "/web/app@" + missing:     {Ref: host + "/web/app@" + missing},
 		host + "/nowhere":                {Ref: host + "/nowhere"},
 		host + "/No/Name:@":              {Ref: host + "/No/Name:@"},
+		"localhost:4600/web/app:v1":      {Ref: host + "/web/app:v1", Digest: digest},
+		"[::1]:4600/web/app:v1":          {Ref: host + "/web/app:v1", Digest: digest},
+		"localhost:4601/web/app:v1":      {},
+		"localhost/web/app:v1":           {},
+		"192.0.2.7:4600/web/app:v1":      {},
 		"docker.io/library/busybox":      {},
 		"busybox:1":                      {},
 		"web/app:v1":                     {},
@@ -97,6 +102,14 @@ func TestImagesAreOursByOurNameOrByThatOfAWS(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%q is %+v, %v, want %+v", name, got, err, want)
 		}
+	}
+}
+
+func TestLocalhostIsOursOnlyOnLoopback(t *testing.T) {
+	i, _ := newImages(t)
+	i.host = "192.0.2.7:4600"
+	if got, err := i.Find(t.Context(), account, "localhost:4600/web/app:v1"); err != nil || got != (cluster.Image{}) {
+		t.Errorf("found %+v, %v", got, err)
 	}
 }
 

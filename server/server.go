@@ -69,6 +69,9 @@ func (c Config) check() error {
 	if !regionPattern.MatchString(c.Region) {
 		return fmt.Errorf("region %q: want lower-case letters and digits, in parts separated by hyphens, as us-east-1", c.Region)
 	}
+	if host, port, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && (err != nil || host == "" || port == "") {
+		return fmt.Errorf("advertise %q: want HOST:PORT, as 192.0.2.7:4600", c.Advertise)
+	}
 	scheme, _, _ := strings.Cut(c.Store, "://") // what follows may hold a password
 	if c.Store != "" && scheme != "postgres" && scheme != "postgresql" {
 		return fmt.Errorf("store %q: want postgres://USER@HOST/DATABASE, or nothing for SQLite in the data folder", scheme)

@@ -162,6 +162,12 @@ func (c *cloud) remove() {
 func (c *cloud) end() {
 	c.t.Helper()
 	c.cmd.Process.Signal(syscall.SIGTERM)
+	c.wantEnd()
+}
+
+// wantEnd waits for the process to end as it was asked to.
+func (c *cloud) wantEnd() {
+	c.t.Helper()
 	<-c.ended
 	if code := c.cmd.ProcessState.ExitCode(); code != 0 {
 		c.t.Errorf("slipway %s ended with %s", c.command, c.cmd.ProcessState)

@@ -47,6 +47,8 @@ func TestStartsThatAreRefused(t *testing.T) {
 			"slipway: an account id is twelve digits, not \"12345\"\n"},
 		{"a region that is none", []string{"--data", fresh(), "--region", "US East"},
 			"slipway: region \"US East\": want lower-case letters and digits, in parts separated by hyphens, as us-east-1\n"},
+		{"an address to tell that is none", []string{"--data", fresh(), "--advertise", "http://192.0.2.7:4600"},
+			"slipway: advertise \"http://192.0.2.7:4600\": want HOST:PORT, as 192.0.2.7:4600\n"},
 		{"a store that is none", []string{"--data", fresh(), "--store", "mysql://ann:hunter2@db/slipway"},
 			"slipway: store \"mysql\": want postgres://USER@HOST/DATABASE, or nothing for SQLite in the data folder\n"},
 		{"a store that nobody serves", []string{"--data", fresh(), "--store", "postgres://ann:hunter2@127.0.0.1:1/slipway"},
@@ -158,22 +160,10 @@ func TestSIGTERMDrains(t *testing.T) {
 	r := c.newRegistryUser("web")
 	data := bytes.Repeat([]byte("drain"), 1<<18)
 	begun := r.call(t, "POST", "/v2/web/blobs/uploads/", nil)
-
 	conn, req := r.beginPatch(t, begun.location, 0, len(data))
 	defer conn.Close()
-	if _, err := conn.Write(data[:1<<18]); err != nil {
-		t.Fatal(err)
-	}
-	within(t, "the server to have what came", func() bool { return c.uploaded() > 0 })
+	c.terminateUnder(conn, data[:1<<18])
 
-	c.cmd.Process.Signal(syscall.SIGTERM)
-	within(t, "no new request to be taken", func() bool {
-		other, err := net.Dial("tcp", c.host())
-		if err == nil {
-			other.Close()
-		}
-		return errors.Is(err, syscall.ECONNREFUSED)
-	})
 	if _, err := conn.Write(data[1<<18:]); err != nil {
 		t.Fatal(err)
 	}
@@ -181,12 +171,46 @@ func TestSIGTERMDrains(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusAccepted {
 		t.Fatalf("the request in flight is answered %v, %v", resp, err)
 	}
-	c.end()
+	c.wantEnd()
 
 	c.restart()
 	if a := r.call(t, "PUT", begun.location+"?digest="+digestOf(data), nil); a.status != http.StatusCreated {
 		t.Errorf("what was answered is lost: %d %s", a.status, a.body)
 	}
+}
+
+// Who does not want to wait for requests in flight signals once more.
+func TestSecondSIGTERMEndsAtOnce(t *testing.T) {
+	c := startServer(t)
+	r := c.newRegistryUser("web")
+	begun := r.call(t, "POST", "/v2/web/blobs/uploads/", nil)
+	conn, _ := r.beginPatch(t, begun.location, 0, 1<<20)
+	defer conn.Close()
+	c.terminateUnder(conn, make([]byte, 1<<18))
+
+	c.cmd.Process.Signal(syscall.SIGTERM)
+	<-c.ended
+	if status := c.cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGTERM {
+		t.Errorf("ended with %s", c.cmd.ProcessState)
+	}
+	c.restart()
+}
+
+// terminateUnder asks the process to end while a request that has sent part of its body is in flight.
+func (c *cloud) terminateUnder(conn net.Conn, part []byte) {
+	c.t.Helper()
+	if _, err := conn.Write(part); err != nil {
+		c.t.Fatal(err)
+	}
+	within(c.t, "the server to have the request", func() bool { return c.uploaded() > 0 })
+	c.cmd.Process.Signal(syscall.SIGTERM)
+	within(c.t, "no new request to be taken", func() bool {
+		other, err := net.Dial("tcp", c.host())
+		if err == nil {
+			other.Close()
+		}
+		return errors.Is(err, syscall.ECONNREFUSED)
+	})
 }
 
 // uploaded is how many bytes the files of unfinished uploads have.
