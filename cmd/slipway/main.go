@@ -20,11 +20,7 @@ func main() { os.Exit(run()) }
 
 // run is main as the tests call it: it returns the exit code.
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends what the first has not
-
-	err := rootCommand().ExecuteContext(ctx)
+	err := rootCommand().ExecuteContext(untilSignal())
 	var exit exitCode
 	switch {
 	case err == nil:
@@ -37,6 +33,19 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "hint:", hint)
 	}
 	return 1
+}
+
+// untilSignal ends with the first signal that asks us to end. A second one ends the process at once.
+func untilSignal() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // lives as long as the process
+		<-signals
+		signal.Stop(signals)
+		end()
+	}()
+	return ctx
 }
 
 func rootCommand() *cobra.Command {
