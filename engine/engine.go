@@ -39,9 +39,9 @@ type Engine interface {
 	// digest that is here already it touches no network.
 	Pull(ctx context.Context, ref string, login Login) (Image, error)
 
-	// Prepare makes what the containers of a task share: a network namespace with loopback alone,
-	// whose path it returns, and a cgroup with the task's limits. It is quick, and all that Create
-	// needs, so Attach may run beside Create.
+	// Prepare makes what the containers of a task share: a network namespace, whose path it returns,
+	// and a cgroup with the task's limits. It is quick, and all that Create needs, so Attach may run
+	// beside Create.
 	Prepare(ctx context.Context, task string, limits Limits) (namespace string, err error)
 	// Attach joins the task's network namespace to the bridge and maps its ports to the host,
 	// preparing a task without limits where nobody has. A mapping with Host 0 is given a free port.

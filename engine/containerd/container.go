@@ -193,6 +193,7 @@ func (e *Engine) start(ctx context.Context, id string) error {
 	}
 	_, err = e.client.TaskService().Start(ctx, &tasks.StartRequest{ContainerID: keyOf(id)})
 	if err = errgrpc.ToNative(err); err == nil {
+		e.network.wantSpare()
 		return nil
 	}
 	c, seeErr := e.see(ctx, id)

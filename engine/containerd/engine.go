@@ -188,7 +188,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer end()
 	background, live := errgroup.WithContext(live)
 	background.Go(func() error { e.followEvents(live); return nil })
-	background.Go(func() error { e.makeRules(live); return nil })
+	background.Go(func() error { e.keepSpare(live); return nil })
 	background.Go(func() error { e.sweepOnce(live); return nil })
 	if e.daemon != nil {
 		background.Go(func() error { return e.daemon.run(live) })
@@ -196,7 +196,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	<-ctx.Done()
 	unused := e.unused(live)
 	end()
-	err := background.Wait()
+	err := errors.Join(background.Wait(), e.network.dropSpares(context.WithoutCancel(ctx)))
 	if unused && err == nil {
 		err = e.tidy(live)
 	}
@@ -226,13 +226,6 @@ func (e *Engine) tidy(ctx context.Context) error {
 		e.cgroups.remove(),
 		os.RemoveAll(e.run),
 	)
-}
-
-// makeRules is ahead of the first Attach, which would make them, and fail where they cannot be made.
-func (e *Engine) makeRules(ctx context.Context) {
-	if err := e.network.rules.ensure(ctx); err != nil && ctx.Err() == nil {
-		e.log.Warn("tasks cannot be given a network yet", "error", err)
-	}
 }
 
 // sweepOnce waits until containerd serves.

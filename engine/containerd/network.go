@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,10 +31,15 @@ type network struct {
 
 	mu   sync.Mutex
 	held map[string][]engine.Port // host ports, by task
+
+	spare   string        // name of the folder that a task may have; "": none
+	started chan struct{} // a start is over
 }
 
 // attachment is what network.json holds.
 type attachment struct {
+	ID      string // by which the plugins know it: the task's own, or that of the spare it was
+	Spare   bool   // plugged in, but no task has asked for it
 	Address string // "" until all is plugged in
 	Ports   []engine.Port
 }
@@ -49,6 +55,7 @@ func newNetwork(o Options, run, tasks string, c cgroups) (*network, error) {
 		rules:   newRules(o.Bridge, subnet.Masked().String()),
 		cgroups: c,
 		held:    map[string][]engine.Port{},
+		started: make(chan struct{}, 1),
 	}
 	ids, err := n.list()
 	for _, id := range ids {
@@ -58,11 +65,14 @@ func newNetwork(o Options, run, tasks string, c cgroups) (*network, error) {
 	return n, err
 }
 
+// list names the tasks that have something here.
 func (n *network) list() ([]string, error) {
 	entries, err := os.ReadDir(n.tasks)
 	var ids []string
 	for _, entry := range entries {
-		ids = append(ids, entry.Name())
+		if !isSpare(entry.Name()) {
+			ids = append(ids, entry.Name())
+		}
 	}
 	return ids, err
 }
@@ -105,6 +115,9 @@ func (e *Engine) Prepare(_ context.Context, task string, limits engine.Limits) (
 		return "", err
 	}
 	defer e.network.locks.lock(task)()
+	if err := e.network.adopt(task); err != nil {
+		return "", err
+	}
 	return e.network.prepare(task, limits)
 }
 
@@ -141,42 +154,48 @@ func (e *Engine) Attach(ctx context.Context, task string, ports []engine.Port) (
 
 func (n *network) attach(ctx context.Context, task string, ports []engine.Port) (attachment, error) {
 	former, err := n.read(task)
-	if err != nil || former.Address != "" {
+	if err != nil || former.Address != "" && !former.Spare {
 		return former, err
 	}
-	if err := n.unplug(ctx, task); err != nil { // what an attempt that was cut off has left
-		return attachment{}, err
+	if former.Address == "" || len(udpOf(ports)) > 0 { // cut off, or plugged in without portmap
+		if err := n.unplug(ctx, task); err != nil {
+			return attachment{}, err
+		}
+		former = attachment{ID: task}
 	}
-	a, err := n.reserve(task, ports)
+	a, err := n.reserve(task, former.ID, ports)
 	if err != nil {
 		return attachment{}, err
 	}
 	if err := n.rules.ensure(ctx); err != nil {
 		return attachment{}, err
 	}
+	a.Address = former.Address
 	if err := n.plug(ctx, task, &a); err != nil {
 		return attachment{}, errors.Join(err, n.unplug(context.WithoutCancel(ctx), task))
 	}
 	return a, n.write(task, a)
 }
 
-// plug joins the bridge and publishes the ports.
+// plug joins the bridge, unless that is done, and publishes the ports.
 func (n *network) plug(ctx context.Context, task string, a *attachment) (err error) {
-	if a.Address, err = n.cni.add(ctx, task, n.namespace(task), a.Ports); err != nil {
-		return err
+	if a.Address == "" {
+		if a.Address, err = n.cni.add(ctx, a.ID, n.namespace(task), a.Ports); err != nil {
+			return err
+		}
 	}
 	return n.rules.publish(ctx, task, a.Address, a.Ports)
 }
 
 // reserve writes down the ports before anything is done with them.
-func (n *network) reserve(task string, wanted []engine.Port) (attachment, error) {
+func (n *network) reserve(task, id string, wanted []engine.Port) (attachment, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	given, err := givePorts(wanted, n.held)
 	if err != nil {
 		return attachment{}, err
 	}
-	a := attachment{Ports: given}
+	a := attachment{ID: id, Ports: given}
 	if err := n.write(task, a); err != nil {
 		return attachment{}, err
 	}
@@ -191,7 +210,7 @@ func (n *network) unplug(ctx context.Context, task string) error {
 		return err
 	}
 	if _, err := os.Stat(n.file(task)); err == nil {
-		err := errors.Join(n.unpublish(ctx, task, a), n.cni.del(ctx, task, n.namespace(task), a.Ports))
+		err := errors.Join(n.unpublish(ctx, task, a), n.cni.del(ctx, cmp.Or(a.ID, task), n.namespace(task), a.Ports))
 		if err != nil {
 			return err
 		}
