@@ -148,14 +148,24 @@ func (c *cloud) restart() {
 // remove stops every task and then Slipway.
 func (c *cloud) remove() {
 	if c.command == "up" {
-		if out, err := c.slipway("stop", "--all", "--wait").CombinedOutput(); err != nil {
-			c.t.Errorf("stop --all: %v: %s", err, out)
-		}
+		c.endNode(filepath.Join(c.data, "agent"), c.end)
+	} else {
+		c.end()
 	}
-	c.end()
 	if c.t.Failed() {
 		c.t.Logf("slipway %s said:\n%s", c.command, c.log)
 	}
+}
+
+// endNode stops every task and then the node, which leaves nothing on the machine.
+func (c *cloud) endNode(data string, end func()) {
+	if out, err := c.slipway("stop", "--all", "--wait").CombinedOutput(); err != nil {
+		c.t.Errorf("stop --all: %v: %s", err, out)
+	}
+	node := readNode(c.t, data)
+	node.settle(c.t)
+	end()
+	node.wantGone(c.t)
 }
 
 // end asks the process to end, which it does with exit code 0. It may have been ended before.

@@ -135,12 +135,7 @@ func joinAgent(t *testing.T, c *cloud) *agentProcess {
 	a := &agentProcess{t: t, data: data, log: &syncBuffer{}, args: []string{
 		"agent", "--data", data, "--join", c.endpoint, "--token-file", filepath.Join(c.data, "node.token")}}
 	a.start()
-	t.Cleanup(func() {
-		if out, err := c.slipway("stop", "--all", "--wait").CombinedOutput(); err != nil {
-			t.Errorf("stop --all: %v: %s", err, out)
-		}
-		a.end()
-	})
+	t.Cleanup(func() { c.endNode(data, a.end) })
 	return a
 }
 

@@ -123,20 +123,11 @@ func major(t *testing.T) int64 {
 	return int64(root.Dev >> 8 & 0xfff)
 }
 
-var containerdAddress = regexp.MustCompile(`address = "([^"]*containerd.sock)"`)
-
 // ctr is containerd's own client; it borrows the containerd of the node, in a namespace of its own.
 func ctrVoyage(t *testing.T, c *cloud) {
-	config, err := os.ReadFile(filepath.Join(c.data, "agent", "containerd.toml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := containerdAddress.FindSubmatch(config)
-	if address == nil {
-		t.Fatalf("no address in %s", config)
-	}
+	socket := readNode(t, filepath.Join(c.data, "agent")).socket
 	ctr := func(args ...string) (string, error) {
-		return c.try(exec.Command(program(t, "ctr"), append([]string{"--address", string(address[1]), "--namespace", "voyage"}, args...)...))
+		return c.try(exec.Command(program(t, "ctr"), append([]string{"--address", socket, "--namespace", "voyage"}, args...)...))
 	}
 	c.newRegistryUser("ctr")
 	pushed := enginetest.Push(t, c.host()+"/ctr:v1", enginetest.Image(t), remote.WithAuth(c.registryLogin()))
