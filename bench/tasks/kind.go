@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 )
 
@@ -48,23 +47,21 @@ func (k *kind) quantile(q float64) time.Duration {
 
 func (k *kind) median() time.Duration { return k.quantile(0.5) }
 
-// printTable prints the kinds and, for each peer, how many times its median theirs is.
-func printTable(out io.Writer, title string, kinds []*kind, peers ...*kind) error {
-	fmt.Fprintf(out, "\n%s\n", title)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "\tmedian\tp90\tleast\tn\t")
+// printTable prints the kinds in milliseconds and, for each peer, how many times its median theirs is.
+func printTable(out io.Writer, title string, kinds []*kind, peers ...*kind) {
+	const name, figure = "%-46s", "%10.1f"
+	fmt.Fprintf(out, "\n"+name+"%10s%10s%10s%6s", title, "median ms", "p90", "least", "n")
 	for _, peer := range peers {
-		fmt.Fprintf(w, "/ %s\t", peer.name)
+		fmt.Fprintf(out, "%16s", "/ "+peer.name)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintln(out)
 	for _, k := range kinds {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t", k.name, ms(k.median()), ms(k.quantile(0.9)), ms(slices.Min(k.took)), len(k.took))
+		fmt.Fprintf(out, name+figure+figure+figure+"%6d", k.name, ms(k.median()), ms(k.quantile(0.9)), ms(slices.Min(k.took)), len(k.took))
 		for _, peer := range peers {
-			fmt.Fprintf(w, "%.2f\t", float64(k.median())/float64(peer.median()))
+			fmt.Fprintf(out, "%16.2f", ms(k.median())/ms(peer.median()))
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(out)
 	}
-	return w.Flush()
 }
 
-func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -19,7 +19,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"text/tabwriter"
 	"time"
 )
 
@@ -38,6 +37,9 @@ func main() {
 func run(ctx context.Context, out io.Writer, rounds, lives int) (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("only root can run containers")
+	}
+	if rounds < 1 || lives < 1 {
+		return errors.New("-n and -lives are at least 1")
 	}
 	dir, err := os.MkdirTemp("", "slipway-bench-")
 	if err != nil {
@@ -82,7 +84,7 @@ func compile(ctx context.Context, dir string) (p programs, err error) {
 func startups(ctx context.Context, out io.Writer, p programs, dir string, lives int) error {
 	kinds := []*kind{
 		{name: "new data folder, to /readyz"}, {name: "new data folder, to a node that takes tasks"},
-		{name: "the same folder again, to /readyz"}, {name: "the same folder again, to a node that takes tasks"},
+		{name: "same folder again, to /readyz"}, {name: "same folder again, to a node that takes tasks"},
 	}
 	for i := range lives {
 		data := filepath.Join(dir, fmt.Sprintf("life-%d", i))
@@ -98,7 +100,8 @@ func startups(ctx context.Context, out io.Writer, p programs, dir string, lives 
 			}
 		}
 	}
-	return printTable(out, "Start to ready (the process is executed; it answers)", kinds)
+	printTable(out, "From exec to ready", kinds)
+	return nil
 }
 
 // starts interleaves the kinds, so that what else the machine does is shared by all.
@@ -108,7 +111,7 @@ func starts(ctx context.Context, out io.Writer, p programs, data string, rounds 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	if err := s.printMemory(ctx, out, "idle since its start"); err != nil {
+	if err := s.printMemory(ctx, out, "as it started"); err != nil {
 		return err
 	}
 	kinds, peers, err := contenders(ctx, p, s)
@@ -122,10 +125,8 @@ func starts(ctx context.Context, out io.Writer, p programs, data string, rounds 
 			}
 		}
 	}
-	if err := printTable(out, "A container of an image that is here, to running", kinds, peers...); err != nil {
-		return err
-	}
-	return s.printMemory(ctx, out, fmt.Sprintf("idle after %d tasks", 2*(rounds+1)))
+	printTable(out, "To a running container, the image being here", kinds, peers...)
+	return s.printMemory(ctx, out, "after all these tasks")
 }
 
 // printMemory tells what Slipway and its containerd hold when they have been left alone for a while.
@@ -133,9 +134,7 @@ func (s *slipway) printMemory(ctx context.Context, out io.Writer, when string) e
 	if err := pause(ctx, 5*time.Second); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(out, "\nMemory, %s\n", when)
-	fmt.Fprintln(w, "\tresident\tof it anonymous\t")
+	fmt.Fprintf(out, "\n%-46s%16s%20s\n", "Memory when idle, "+when, "resident MB", "of it anonymous")
 	for _, p := range []struct {
 		name string
 		pid  int
@@ -144,9 +143,9 @@ func (s *slipway) printMemory(ctx context.Context, out io.Writer, when string) e
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%s\t%.1f MB\t%.1f MB\t\n", p.name, m.resident, m.anonymous)
+		fmt.Fprintf(out, "%-46s%16.1f%20.1f\n", p.name, m.resident, m.anonymous)
 	}
-	return w.Flush()
+	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
