@@ -22,6 +22,7 @@ import (
 //	exits CODE COMMAND...   run a command, which ends with that exit code
 //	ready DIR               wait for the server with this data folder, and point AWS tools at it
 //	[has:PROGRAM]           the program is installed; under SLIPWAY_TEST_ALL it must be
+//	[root]                  the test runs as root
 //	$PROGRAM                a static binary
 func TestScripts(t *testing.T) {
 	dir := t.TempDir()
@@ -70,6 +71,9 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func has(condition string) (bool, error) {
+	if condition == "root" {
+		return os.Geteuid() == 0, nil
+	}
 	name, ok := strings.CutPrefix(condition, "has:")
 	if !ok {
 		return false, errors.New("unknown condition " + condition)
