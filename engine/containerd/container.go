@@ -46,6 +46,10 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 	err := e.create(ctx, s)
 	if errdefs.IsAlreadyExists(err) {
 		c, seeErr := e.see(ctx, s.ID)
+		if seeErr == nil && c.State == engine.Creating {
+			e.settle(ctx)
+			c, seeErr = e.see(ctx, s.ID)
+		}
 		if seeErr != nil || c.State != engine.Creating {
 			return seeErr
 		}
@@ -58,6 +62,13 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 	}
 	return nil
 }
+
+// settleTime is how long containerd may go on with what an engine that was killed had asked of it.
+const settleTime = 3 * time.Second
+
+// settle waits until containerd has undone what a killed engine had begun: it would undo what is
+// created anew under the same name, be it running already.
+func (e *Engine) settle(ctx context.Context) { sleep(ctx, time.Until(e.born.Add(settleTime))) }
 
 // uncreate takes away a container that never ran, with the output that nobody wrote.
 func (e *Engine) uncreate(ctx context.Context, id string) error {
@@ -97,8 +108,20 @@ func (e *Engine) create(ctx context.Context, s engine.Spec) error {
 		Stdout:      "file://" + e.Output(s.ID),
 		Stderr:      "file://" + e.Output(s.ID),
 	})
-	return errgrpc.ToNative(err)
+	if err = errgrpc.ToNative(err); err != nil && !strings.Contains(err.Error(), runcFailed) {
+		return machineError{err}
+	}
+	return err
 }
+
+// runcFailed stands before runc's own words: what comes without them is not about the container.
+const runcFailed = "runc create failed: "
+
+// machineError is trouble of the machine, not of the container, and so worth another try: containerd may
+// still be clearing away what an engine that was killed began to create under the same name.
+type machineError struct{ error }
+
+func (e machineError) Unwrap() error { return e.error }
 
 func (e *Engine) imageOf(ctx context.Context, i engine.Image) (*image, error) {
 	e.images.mu.Lock()
@@ -151,8 +174,9 @@ func (e *Engine) record(ctx context.Context, s engine.Spec, img *image) (contain
 // createError names what went wrong; what the process itself is at fault for is ErrStart.
 func createError(ctx context.Context, s engine.Spec, err error) error {
 	text := err.Error()
+	_, machine := errors.AsType[machineError](err)
 	switch {
-	case ctx.Err() != nil, errdefs.IsUnavailable(err), isShimError(text):
+	case ctx.Err() != nil, errdefs.IsUnavailable(err), machine:
 		return told("create "+s.ID, err)
 	case isExecError(text):
 		return fmt.Errorf("%w %s of image %s: %s", engine.ErrStart, s.ID, s.Image.Ref, runcText(text))
@@ -161,10 +185,6 @@ func createError(ctx context.Context, s engine.Spec, err error) error {
 	}
 }
 
-// isShimError tells trouble of the machine, not of the container: containerd may still be clearing
-// away what an engine that was killed began to create under the same name.
-func isShimError(text string) bool { return strings.Contains(text, "failed to start shim") }
-
 // isExecError tells runc's words for a program that cannot be executed.
 func isExecError(text string) bool {
 	return strings.Contains(text, `exec: "`) || strings.Contains(text, "exec format error")
@@ -172,8 +192,7 @@ func isExecError(text string) bool {
 
 // runcText takes the layers of containerd off runc's own words.
 func runcText(text string) string {
-	const before = "runc create failed: "
-	if _, words, found := strings.Cut(text, before); found {
+	if _, words, found := strings.Cut(text, runcFailed); found {
 		text = words
 	}
 	return strings.TrimSuffix(text, ": unknown")

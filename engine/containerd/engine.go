@@ -90,6 +90,7 @@ type Engine struct {
 	log     *slog.Logger
 	socket  string // containerd's
 	release func() // gives up the locks
+	born    time.Time
 
 	client     *client.Client
 	daemon     *daemon // nil where containerd is not ours
@@ -114,7 +115,7 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	name := nameOf(o.Data)
-	e := &Engine{options: o, name: name, run: filepath.Join("/run/slipway", name), log: o.Log}
+	e := &Engine{options: o, name: name, run: filepath.Join("/run/slipway", name), log: o.Log, born: time.Now()}
 	if e.release, err = holdLocks(o, e.run); err != nil {
 		return nil, err
 	}
