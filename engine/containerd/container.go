@@ -46,8 +46,8 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 	err := e.create(ctx, s)
 	if errdefs.IsAlreadyExists(err) {
 		c, seeErr := e.see(ctx, s.ID)
-		if seeErr == nil && c.State == engine.Creating {
-			e.settle(ctx)
+		if seeErr == nil && c.State <= engine.Created {
+			e.settle(ctx, s.ID)
 			c, seeErr = e.see(ctx, s.ID)
 		}
 		if seeErr != nil || c.State != engine.Creating {
@@ -60,15 +60,20 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 	if err != nil {
 		return createError(ctx, s, errors.Join(err, e.uncreate(context.WithoutCancel(ctx), s.ID)))
 	}
+	e.made.Store(keyOf(s.ID), true)
 	return nil
 }
 
 // settleTime is how long containerd may go on with what an engine that was killed had asked of it.
 const settleTime = 3 * time.Second
 
-// settle waits until containerd has undone what a killed engine had begun: it would undo what is
-// created anew under the same name, be it running already.
-func (e *Engine) settle(ctx context.Context) { sleep(ctx, time.Until(e.born.Add(settleTime))) }
+// settle waits until containerd has undone what a killed engine had begun, unless this engine made the
+// container: containerd would undo what is created anew under the same name, be it running already.
+func (e *Engine) settle(ctx context.Context, id string) {
+	if _, ours := e.made.Load(keyOf(id)); !ours {
+		sleep(ctx, time.Until(e.born.Add(settleTime)))
+	}
+}
 
 // uncreate takes away a container that never ran, with the output that nobody wrote.
 func (e *Engine) uncreate(ctx context.Context, id string) error {
@@ -202,6 +207,7 @@ func runcText(text string) string {
 // a process is known to have run. That it never runs twice is runc's doing.
 func (e *Engine) Start(ctx context.Context, id string) error {
 	defer e.containers.lock(keyOf(id))()
+	e.settle(ctx, id)
 	return told("start "+id, e.start(e.context(ctx), id))
 }
 
@@ -301,6 +307,7 @@ func isGone(err error) bool {
 // Delete takes the container away, however far it had come.
 func (e *Engine) Delete(ctx context.Context, id string) error {
 	defer e.containers.lock(keyOf(id))()
+	defer e.made.Delete(keyOf(id))
 	return told("delete "+id, e.remove(e.context(ctx), id))
 }
 

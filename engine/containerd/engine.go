@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/containerd/containerd/v2/client"
@@ -91,6 +92,7 @@ type Engine struct {
 	socket  string // containerd's
 	release func() // gives up the locks
 	born    time.Time
+	made    sync.Map // keys of the containers that this engine created
 
 	client     *client.Client
 	daemon     *daemon // nil where containerd is not ours
