@@ -168,7 +168,7 @@ func (h *crashTest) checkTasks() {
 		task := h.until("STOPPED", want.task)
 		code := task.Containers[0].ExitCode
 		if code == nil || *code != want.code {
-			h.t.Errorf("task %s: exit code %v, want %d: %s", taskID(task), code, want.code, aws.ToString(task.StoppedReason))
+			h.t.Errorf("task %s: exit code %v, want %d: %s", taskID(task), aws.ToInt32(code), want.code, aws.ToString(task.StoppedReason))
 		}
 		if got := h.printed(task); got != want.line+"\nend\n" {
 			h.t.Errorf("task %s printed %q, want %q once", taskID(task), got, want.line)
