@@ -27,7 +27,9 @@ var plan = []struct {
 
 	{"api/awswire", "", "one codec for every service: knows none of them"},
 	{"api/gen", "", "runs at build time"},
-	{"api/sts", "api/awswire", "answers from the caller alone"},
+	{"api/sts", "api/awswire accounts", "a door and its room"},
+	{"api/iam", "api/awswire accounts", "a door and its room"},
+	{"api/organizations", "api/awswire accounts", "a door and its room"},
 	{"api/ecr", "api/awswire registry", "a door and its room"},
 	{"api/ecs", "api/awswire cluster", "a door and its room"},
 	{"api/logs", "api/awswire logs", "a door and its room"},

@@ -25,18 +25,6 @@ const (
 	StateClosed = "closed"
 )
 
-// Principal is who acts.
-type Principal struct {
-	Account string // twelve digits
-	ARN     string // arn:aws:iam::123456789012:root
-	UserID  string // the account for its root
-}
-
-// Root is the principal that owns an account.
-func Root(account string) Principal {
-	return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
-}
-
 // Bootstrap makes the account that this installation is for, with an access key of its root, and
 // returns that key: at the first start a new one, at later ones the oldest that is active. The
 // empty id is whichever account the data was made for, or a random one. It returns

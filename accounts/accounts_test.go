@@ -37,7 +37,7 @@ func bootstrap(t testing.TB, c *Control, id string) Key {
 func TestFirstStartMakesRootAndLaterOnesFindIt(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		first := bootstrap(t, open(t, db), us)
-		if first.Owner != (Principal{us, "arn:aws:iam::123456789012:root", us}) || len(first.Secret) != 40 {
+		if first.Owner != Root(us) || len(first.Secret) != 40 {
 			t.Errorf("made %+v", first)
 		}
 		for _, id := range []string{us, ""} {
@@ -161,7 +161,7 @@ func TestSealOpensOnlyForItsOwner(t *testing.T) {
 
 func TestAuthorize(t *testing.T) {
 	c := open(t, storetest.SQLite(t))
-	user := Principal{us, "arn:aws:iam::123456789012:user/ann", "AIDA1"}
+	user := Principal{Type: TypeUser, Account: us, ARN: "arn:aws:iam::123456789012:user/ann", UserID: "AIDA1", Entity: "AIDA1"}
 	for _, try := range []struct {
 		who      Principal
 		resource string
@@ -177,7 +177,7 @@ func TestAuthorize(t *testing.T) {
 		{user, "*", false},
 		{Principal{}, "*", false},
 	} {
-		err := c.Authorize(t.Context(), try.who, "ecs:RunTask", try.resource)
+		err := c.Authorize(t.Context(), &try.who, &Request{Action: "ecs:RunTask", Resource: try.resource})
 		if (err == nil) != try.allowed {
 			t.Errorf("%s on %q: %v", try.who.ARN, try.resource, err)
 		}
@@ -186,7 +186,7 @@ func TestAuthorize(t *testing.T) {
 		}
 	}
 	const sentence = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: ecs:RunTask on resource: * because no identity-based policy allows the ecs:RunTask action"
-	if err := c.Authorize(t.Context(), user, "ecs:RunTask", "*"); err.Error() != sentence {
+	if err := c.Authorize(t.Context(), &user, &Request{Action: "ecs:RunTask", Resource: "*"}); err.Error() != sentence {
 		t.Errorf("denied with: %v", err)
 	}
 }

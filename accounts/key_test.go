@@ -216,7 +216,7 @@ func BenchmarkKey(b *testing.B) {
 	})
 	b.Run("authorize", func(b *testing.B) {
 		for b.Loop() {
-			c.Authorize(b.Context(), key.Owner, "ecs:RunTask", "arn:aws:ecs:us-east-1:123456789012:task/web/1")
+			c.Authorize(b.Context(), &key.Owner, &Request{Action: "ecs:RunTask", Resource: "arn:aws:ecs:us-east-1:123456789012:task/web/1"})
 		}
 	})
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"slipway/accounts"
 	"slipway/api/awswire"
@@ -25,15 +24,17 @@ func (a access) Lookup(ctx context.Context, accessKeyID, sessionToken string) (s
 	case sessionToken != "":
 		return "", awswire.Caller{}, awswire.ErrBadToken
 	}
-	who := awswire.Caller{Account: key.Owner.Account, ARN: key.Owner.ARN, UserID: key.Owner.UserID, AccessKeyID: key.ID}
+	who := awswire.Caller{Account: key.Owner.Account, ARN: key.Owner.ARN, UserID: key.Owner.UserID, AccessKeyID: key.ID, Principal: &key.Owner}
 	return key.Secret, who, nil
 }
 
 // Authorize satisfies awswire.Authorizer.
-func (a access) Authorize(ctx context.Context, who awswire.Caller, action, resource string) error {
-	err := a.accounts.Authorize(ctx, accounts.Principal{Account: who.Account, ARN: who.ARN, UserID: who.UserID}, action, resource)
+func (a access) Authorize(ctx context.Context, r *awswire.Request) error {
+	err := a.accounts.Authorize(ctx, r.Who.Principal.(*accounts.Principal), &accounts.Request{
+		Action: r.Action, Resource: r.Resource, Values: r.Values, Policy: r.Policy,
+	})
 	if errors.Is(err, accounts.ErrDenied) {
-		return fmt.Errorf("%w: %w", awswire.ErrDenied, err)
+		return awswire.Denied(err.Error())
 	}
 	return err
 }
@@ -43,5 +44,6 @@ type registryAccess struct{ accounts *accounts.Control }
 
 // Authorize satisfies oci.Access.
 func (a registryAccess) Authorize(ctx context.Context, who oci.Caller, action, resource string) error {
-	return a.accounts.Authorize(ctx, accounts.Principal{Account: who.Account, ARN: who.ARN, UserID: who.UserID}, action, resource)
+	root := accounts.Root(who.Account)
+	return a.accounts.Authorize(ctx, &root, &accounts.Request{Action: action, Resource: resource})
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"slipway/accounts"
@@ -23,8 +24,7 @@ func TestAccess(t *testing.T) {
 	}
 	a := access{control}
 	secret, who, err := a.Lookup(t.Context(), root.ID, "")
-	want := awswire.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account, AccessKeyID: root.ID}
-	if err != nil || secret != root.Secret || who != want {
+	if err != nil || secret != root.Secret || who.ARN != "arn:aws:iam::"+account+":root" || who.UserID != account || who.AccessKeyID != root.ID {
 		t.Errorf("the root's key is of %+v, %v", who, err)
 	}
 	if _, _, err := a.Lookup(t.Context(), "AKIAEXAMPLEEXAMPLE22", ""); !errors.Is(err, awswire.ErrUnknownKey) {
@@ -34,12 +34,13 @@ func TestAccess(t *testing.T) {
 		t.Errorf("a session token where there is none: %v", err)
 	}
 
-	stranger := awswire.Caller{Account: "210987654321", ARN: "arn:aws:iam::210987654321:root", UserID: "210987654321"}
+	other := accounts.Root("210987654321")
+	stranger := awswire.Caller{Account: other.Account, ARN: other.ARN, UserID: other.UserID, Principal: &other}
 	const ours = "arn:aws:ecs:us-east-1:" + account + ":cluster/default"
-	if err := a.Authorize(t.Context(), who, "ecs:RunTask", ours); err != nil {
+	if err := a.Authorize(t.Context(), &awswire.Request{Who: who, Action: "ecs:RunTask", Resource: ours}); err != nil {
 		t.Errorf("root on what is its own: %v", err)
 	}
-	if err := a.Authorize(t.Context(), stranger, "ecs:RunTask", ours); !errors.Is(err, awswire.ErrDenied) {
+	if err := a.Authorize(t.Context(), &awswire.Request{Who: stranger, Action: "ecs:RunTask", Resource: ours}); err == nil || !strings.Contains(err.Error(), "is not authorized to perform: ecs:RunTask") {
 		t.Errorf("another account: %v", err)
 	}
 	r := registryAccess{control}

@@ -22,7 +22,7 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 		Region: s.config.Region,
 		Keys:   who,
 		Access: who,
-		Observe: func(c awswire.Call) {
+		Observe: func(c *awswire.Call) {
 			s.meters.observe(c.Service, c.Operation, strconv.Itoa(c.Status), c.Duration)
 		},
 	},

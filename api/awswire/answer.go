@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"time"
 )
 
 // answer is a response, whole.
@@ -109,6 +110,9 @@ func (x *exchange) refuse(f *Fault) *answer {
 		w := &jsonWriter{a.body}
 		f.encode(w, true)
 		a.body = w.out
+	}
+	if f.wait > 0 {
+		a.header.Set("Retry-After", strconv.FormatInt(int64((f.wait+time.Second-1)/time.Second), 10)) // RFC 9110, 10.2.3
 	}
 	if x.queryToo() {
 		a.header.Set("X-Amzn-Query-Error", f.code()+";"+f.side())

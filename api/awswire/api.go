@@ -32,6 +32,8 @@ type API struct {
 	Style       Style
 	Invalid     string   // code of the fault for a broken constraint
 	ServerFault string   // code of the fault for what nobody foresaw
+	Throttled   string   // code of the fault for a caller who is too fast; "": ThrottlingException
+	Global      bool     // one for all regions: us-east-1 may sign for it, too
 	Rules       Rules    // the constraint table
 	Operations  []string // all that the service has, served or not, sorted
 

@@ -8,6 +8,9 @@ type Caller struct {
 	ARN         string // arn:aws:iam::123456789012:root, arn:aws:iam::123456789012:user/ann, ...
 	UserID      string // the account for root, AIDA... for a user, AROA...:session for a role
 	AccessKeyID string
+
+	// Principal is what the Authenticator knows of the caller beyond this. The Authorizer gets it back.
+	Principal any
 }
 
 // Authenticator knows the access keys.
@@ -18,14 +21,6 @@ type Authenticator interface {
 	Lookup(ctx context.Context, accessKeyID, sessionToken string) (secret string, who Caller, err error)
 }
 
-// Authorizer decides who may do what.
-type Authorizer interface {
-	// Authorize returns nil if who may do action ("ecs:RunTask") on resource (an ARN, or "*").
-	// An error that wraps ErrDenied becomes the service's access-denied fault, with AWS's sentence;
-	// any other error is a server fault.
-	Authorize(ctx context.Context, who Caller, action, resource string) error
-}
-
 type identityKey struct{}
 
 // identity is what a handler can learn of the request that it serves.
@@ -33,6 +28,7 @@ type identity struct {
 	who       Caller
 	requestID string
 	host      string
+	x         *exchange
 }
 
 func identityOf(ctx context.Context) *identity {

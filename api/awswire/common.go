@@ -3,6 +3,7 @@ package awswire
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"slipway/internal/errs"
 	"slipway/internal/sigv4"
@@ -27,6 +28,18 @@ var (
 	tooLarge         = FaultType{Shape: "RequestEntityTooLargeException", Code: "RequestEntityTooLarge", Status: 413}
 	incomplete       = FaultType{Shape: "IncompleteBodyException", Code: "IncompleteBody", Status: 400}
 )
+
+// throttled asks a caller to slow down. Source: "Rate exceeded" is what AWS answers; ThrottlingException
+// is Throttling on the Query wire.
+func (a *API) throttled(wait time.Duration) *Fault {
+	t := FaultType{Shape: "ThrottlingException", Code: "Throttling", Status: 400}
+	if a.Throttled != "" {
+		t = FaultType{Shape: a.Throttled, Status: 429, rpcStatus: 400}
+	}
+	f := t.New("Rate exceeded")
+	f.wait = wait
+	return f
+}
 
 var signatureFaults = map[sigv4.Cause]FaultType{
 	sigv4.Missing:     missingToken,

@@ -4,16 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	"slipway/internal/errs"
 )
 
-// What an Authenticator and an Authorizer answer with.
+// What an Authenticator answers with.
 var (
 	ErrUnknownKey   = errs.New(errs.Denied, "access key not known")
 	ErrBadToken     = errs.New(errs.Denied, "session token does not belong to the access key")
 	ErrExpiredToken = errs.New(errs.Denied, "session token has expired")
-	ErrDenied       = errs.New(errs.Denied, "not authorized")
 )
 
 // FaultType is one error shape of a service. The generated ones are the door's vocabulary.
@@ -61,6 +61,7 @@ type Fault struct {
 	FaultType
 	Message string
 	extra   []extraMember
+	wait    time.Duration // until the call is worth another try; 0: not said
 }
 
 type extraMember struct {

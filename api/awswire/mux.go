@@ -2,10 +2,10 @@ package awswire
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -22,19 +22,37 @@ type Config struct {
 	Keys    Authenticator
 	Access  Authorizer
 	Log     *slog.Logger // nil: slog.Default()
-	Observe func(Call)   // called once per request after its answer; nil: nobody counts
 	MaxBody int64        // bytes of a request; 0: 32 MiB, room for a 20 MiB layer part in base64
+
+	// Limit says how long a caller must wait before this call; 0: not at all. nil: nobody waits.
+	Limit func(who Caller, service, operation string) time.Duration
+	// Record writes down a call whose caller is proven, before its answer goes out; when it
+	// fails, the caller learns so instead of the answer. nil: nothing is written down.
+	Record func(context.Context, *Call) error
+	// Observe is called once per request after its answer. nil: nobody counts.
+	Observe func(*Call)
 }
 
 const defaultMaxBody = 32 << 20
 
-// Call is one request as metrics see it.
+// Call is one request as metrics and the audit see it.
 type Call struct {
 	Service   string // "ecs"; "" if the request named none
 	Operation string // "RunTask"; "" if the request named none that the service has
 	Status    int
+	Time      time.Time // when it came
 	Duration  time.Duration
+
+	Who           Caller // the zero Caller unless the signature was good
+	RequestID     string
+	Asked         []Asked // what the caller had to be allowed, up to the first denial
+	SourceAddress string  // "192.0.2.7", without a port
+	UserAgent     string  // as the client says it, whatever that may be
+	Fault         *Fault  // nil: the call was done
 }
+
+// Asked is one action on one resource that a call needed.
+type Asked struct{ Action, Resource string }
 
 // Mux is one http.Handler for all services, told apart by what clients send, not by host or port.
 type Mux struct {
@@ -50,7 +68,13 @@ func NewMux(config Config, services ...*Service) *Mux {
 		config.Log = slog.Default()
 	}
 	if config.Observe == nil {
-		config.Observe = func(Call) {}
+		config.Observe = func(*Call) {}
+	}
+	if config.Record == nil {
+		config.Record = func(context.Context, *Call) error { return nil }
+	}
+	if config.Limit == nil {
+		config.Limit = func(Caller, string, string) time.Duration { return 0 }
 	}
 	if config.MaxBody == 0 {
 		config.MaxBody = defaultMaxBody
@@ -69,11 +93,11 @@ func NewMux(config Config, services ...*Service) *Mux {
 func (m *Mux) names() string { return strings.Join(slices.Sorted(maps.Keys(m.byName)), ", ") }
 
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	x := &exchange{mux: m, r: r, id: ids.UUID(), protocol: protocolOf(r)}
-	a := x.answer()
+	x := &exchange{mux: m, r: r, id: ids.UUID(), protocol: protocolOf(r), start: time.Now()}
+	a, call := x.answer()
 	a.send(w, x.id)
-	m.config.Observe(Call{Service: x.service.name(), Operation: x.operation, Status: a.status, Duration: time.Since(start)})
+	call.Duration = time.Since(x.start)
+	m.config.Observe(call)
 }
 
 // exchange is one request on its way to an answer.
@@ -81,18 +105,47 @@ type exchange struct {
 	mux       *Mux
 	r         *http.Request
 	id        string
+	start     time.Time
 	protocol  Protocol
 	service   *Service // nil until it is known
 	operation string   // "" until it is known that the service has it
-	who       Caller
+	binding   *Binding // nil until it is known that the door has it
+	who       Caller   // zero until the signature was found good
+	asked     []Asked
 }
 
-func (x *exchange) answer() *answer {
+// answer does the call and writes it down, in this order: what is written down is the outcome.
+func (x *exchange) answer() (*answer, *Call) {
 	a, err := x.serve()
+	call := x.call()
 	if err != nil {
-		a = x.refuse(x.faultOf(err))
+		call.Fault = x.faultOf(err)
 	}
-	return a
+	if x.who.Account != "" {
+		if err := x.mux.config.Record(x.r.Context(), call); err != nil {
+			call.Fault = x.faultOf(fmt.Errorf("write down the call: %w", err))
+		}
+	}
+	if call.Fault != nil {
+		a = x.refuse(call.Fault)
+	}
+	call.Status = a.status
+	return a, call
+}
+
+func (x *exchange) call() *Call {
+	return &Call{
+		Service: x.service.name(), Operation: x.operation, Time: x.start, Who: x.who, RequestID: x.id,
+		Asked: x.asked, SourceAddress: sourceAddress(x.r.RemoteAddr), UserAgent: x.r.UserAgent(),
+	}
+}
+
+// sourceAddress is a client's address without its port.
+func sourceAddress(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
 }
 
 // serve goes the way of one request. Nothing of the body is read for a caller whose key is unknown.
@@ -105,14 +158,18 @@ func (x *exchange) serve() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.who = who
 	body, err := x.readBody(func(sent []byte) error { return x.mux.signatures.Verify(claim, x.r, sent, secret) })
 	if err != nil {
 		return nil, err
 	}
+	x.who = who
 	call, err := x.route(body)
 	if err != nil {
 		return nil, err
+	}
+	x.binding = call.binding
+	if wait := x.mux.config.Limit(who, x.service.api.Name, x.operation); wait > 0 {
+		return nil, x.service.api.throttled(wait)
 	}
 	in, err := x.decode(call)
 	if err != nil {
@@ -124,6 +181,9 @@ func (x *exchange) serve() (*answer, error) {
 	}
 	return x.accept(call.binding, out), nil
 }
+
+// globalRegion is where the services that AWS has once for all regions are signed for.
+const globalRegion = "us-east-1"
 
 // claim reads who says to have signed the request, and finds the service that it is for.
 func (x *exchange) claim() (*sigv4.Claim, error) {
@@ -141,7 +201,11 @@ func (x *exchange) claim() (*sigv4.Claim, error) {
 	if !x.service.speaks(x.protocol) {
 		x.protocol = x.service.api.Protocols[0]
 	}
-	if err := claim.CheckScope(x.mux.config.Region, x.service.api.Name); err != nil {
+	region := x.mux.config.Region
+	if x.service.api.Global && claim.Region == globalRegion {
+		region = globalRegion
+	}
+	if err := claim.CheckScope(region, x.service.api.Name); err != nil {
 		return nil, err
 	}
 	return claim, claim.CheckTime(time.Now())
@@ -149,7 +213,7 @@ func (x *exchange) claim() (*sigv4.Claim, error) {
 
 // do authorizes the call and makes it. A panic is a fault of this call only.
 func (x *exchange) do(b *Binding, in any) (out any, err error) {
-	ctx := context.WithValue(x.r.Context(), identityKey{}, &identity{x.who, x.id, x.r.Host})
+	ctx := context.WithValue(x.r.Context(), identityKey{}, &identity{x.who, x.id, x.r.Host, x})
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -159,25 +223,4 @@ func (x *exchange) do(b *Binding, in any) (out any, err error) {
 		return nil, err
 	}
 	return b.do(ctx, in)
-}
-
-func (x *exchange) authorize(ctx context.Context, b *Binding, in any) error {
-	if b.on == nil {
-		return nil
-	}
-	resources := b.on(ctx, in)
-	if len(resources) == 0 {
-		resources = []string{"*"}
-	}
-	action := b.api.Name + ":" + b.name
-	for _, resource := range resources {
-		err := x.mux.config.Access.Authorize(ctx, x.who, action, resource)
-		if errors.Is(err, ErrDenied) {
-			return denied.Newf("User: %s is not authorized to perform: %s on resource: %s", x.who.ARN, action, resource)
-		}
-		if err != nil {
-			return fmt.Errorf("authorize %s on %s: %w", action, resource, err)
-		}
-	}
-	return nil
 }

@@ -28,12 +28,13 @@ func NewOp[I, O any](api *API, name, method, uri string, status int) *Op[I, O] {
 func (o *Op[I, O]) Name() string { return o.name }
 
 // Handle binds the operation to what does it. The input that do gets is decoded, checked against
-// the model's constraints, and authorized on every resource that on names from it: ARNs as the
-// Service Authorization Reference has them. An on that names none stands for "*".
+// the model's constraints, and authorized for everything that on asks for: actions, resources and
+// condition keys as the Service Authorization Reference has them. An on that asks for nothing asks
+// for the operation on "*".
 // A nil output is an empty one. Errors become faults by the service's table.
-func (o *Op[I, O]) Handle(do func(context.Context, *I) (*O, error), on func(context.Context, *I) []string) Binding {
+func (o *Op[I, O]) Handle(do func(context.Context, *I) (*O, error), on func(context.Context, *I) []Ask) Binding {
 	b := o.HandleOpen(do)
-	b.on = func(ctx context.Context, in any) []string { return on(ctx, in.(*I)) }
+	b.on = func(ctx context.Context, in any) []Ask { return on(ctx, in.(*I)) }
 	return b
 }
 
@@ -54,9 +55,6 @@ func (o *Op[I, O]) HandleOpen(do func(context.Context, *I) (*O, error)) Binding 
 	}
 }
 
-// Any is the resources function of operations that act on no resource in particular.
-func Any[I any](context.Context, *I) []string { return []string{"*"} }
-
 // Binding is an operation and what does it.
 type Binding struct {
 	operation
@@ -64,7 +62,8 @@ type Binding struct {
 	in, out       *shape // the types compiled, by NewService
 	newInput      func() any
 	do            func(context.Context, any) (any, error)
-	on            func(context.Context, any) []string // nil: open to every caller
+	on            func(context.Context, any) []Ask // nil: open to every caller
+	tags          tagFields
 }
 
 // Service is one AWS service as a door serves it: its operations bound, its faults named.
@@ -88,6 +87,7 @@ func NewService(api *API, faults Faults, bindings ...Binding) *Service {
 			panic(fmt.Sprintf("awswire: %s:%s is bound twice", api.Name, b.name))
 		}
 		b.in, b.out = types.compile(use{typ: b.input}), types.compile(use{typ: b.output})
+		b.tags = findTagFields(b.in)
 		s.bound[b.name] = &b
 		if s.speaks(RestJSON) {
 			s.routes.add(&b)

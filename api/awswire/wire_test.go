@@ -165,10 +165,10 @@ func (k keyring) Lookup(ctx context.Context, id, token string) (string, awswire.
 	return k.Root.Lookup(ctx, id, token)
 }
 
-func (keyring) Authorize(_ context.Context, _ awswire.Caller, action, resource string) error {
-	switch resource {
+func (keyring) Authorize(_ context.Context, r *awswire.Request) error {
+	switch r.Resource {
 	case "forbidden":
-		return fmt.Errorf("%w: by policy", awswire.ErrDenied)
+		return awswire.Denied("User: " + r.Who.ARN + " is not authorized to perform: " + r.Action + " on resource: " + r.Resource + " because no identity-based policy allows the " + r.Action + " action")
 	case "undecidable":
 		return errors.New("the disk with the policies is gone")
 	}
@@ -185,7 +185,7 @@ func newTestMux() *awswire.Mux {
 	}
 	return awswire.NewMux(config,
 		awswire.NewService(ecs.API, faults,
-			ecs.RunTask.Handle(runTask, func(_ context.Context, in *ecs.RunTaskInput) []string { return []string{in.TaskDefinition} }),
+			ecs.RunTask.Handle(runTask, func(_ context.Context, in *ecs.RunTaskInput) []awswire.Ask { return awswire.On(in.TaskDefinition) }),
 			ecs.RegisterTaskDefinition.Handle(registerTaskDefinition, awswire.Any),
 			ecs.TagResource.Handle(func(context.Context, *ecs.TagResourceInput) (*ecs.TagResourceOutput, error) { return nil, nil }, awswire.Any)),
 		awswire.NewService(ecr.API, nil,

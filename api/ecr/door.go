@@ -57,7 +57,7 @@ func worded[I, O any](do func(context.Context, *I) (*O, error)) func(context.Con
 // at binds a handler of calls that are about one repository: the repository's ARN is what the
 // caller must be allowed, and the handler is told whose the repository is.
 func at[I, O any, P aimed[I]](d *door, do func(context.Context, target, *I) (*O, error)) (
-	handle func(context.Context, *I) (*O, error), on func(context.Context, *I) []string,
+	handle func(context.Context, *I) (*O, error), on func(context.Context, *I) []awswire.Ask,
 ) {
 	handle = worded(func(ctx context.Context, in *I) (*O, error) {
 		t, err := d.settle(ctx, P(in).aim)
@@ -66,12 +66,12 @@ func at[I, O any, P aimed[I]](d *door, do func(context.Context, target, *I) (*O,
 		}
 		return do(ctx, t, in)
 	})
-	on = func(ctx context.Context, in *I) []string {
+	on = func(ctx context.Context, in *I) []awswire.Ask {
 		t, err := d.settle(ctx, P(in).aim)
 		if err != nil {
 			return nil // nothing there to be allowed: the handler says why
 		}
-		return []string{d.registry.ARN(t.account, t.repository)}
+		return awswire.On(d.registry.ARN(t.account, t.repository))
 	}
 	return handle, on
 }

@@ -242,9 +242,9 @@ func failure[O any](_ *O, err error) error { return err }
 // gate notes what it is asked, and allows nothing.
 type gate struct{ asked []string }
 
-func (g *gate) Authorize(_ context.Context, _ awswire.Caller, action, resource string) error {
-	g.asked = append(g.asked, action+" "+resource)
-	return awswire.ErrDenied
+func (g *gate) Authorize(_ context.Context, r *awswire.Request) error {
+	g.asked = append(g.asked, r.Action+" "+r.Resource)
+	return awswire.Denied("User: " + r.Who.ARN + " is not authorized to perform: " + r.Action + " on resource: " + r.Resource)
 }
 
 func TestWhatACallerMustBeAllowed(t *testing.T) {

@@ -127,7 +127,7 @@ func (in *UntagResourceInput) aim() (target, error) {
 }
 
 // onRepositories are the repositories that are asked for by name, or all of the caller's.
-func (d *door) onRepositories(ctx context.Context, in *DescribeRepositoriesInput) []string {
+func (d *door) onRepositories(ctx context.Context, in *DescribeRepositoriesInput) []awswire.Ask {
 	who := awswire.CallerOf(ctx)
 	if awswire.Or(in.RegistryId, who.Account) != who.Account {
 		return nil // the handler says that it is not there
@@ -140,5 +140,5 @@ func (d *door) onRepositories(ctx context.Context, in *DescribeRepositoriesInput
 	for i, name := range names {
 		arns[i] = d.registry.ARN(who.Account, name)
 	}
-	return arns
+	return awswire.On(arns...)
 }

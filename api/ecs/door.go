@@ -39,8 +39,8 @@ func New(c *cluster.Control, region string) *awswire.Service {
 		ListContainerInstances.Handle(d.listContainerInstances, d.onListInstances),
 		DescribeContainerInstances.Handle(d.describeContainerInstances, d.onDescribeInstances),
 
-		TagResource.Handle(d.tagResource, func(_ ctx, in *TagResourceInput) []string { return []string{in.ResourceArn} }),
-		UntagResource.Handle(d.untagResource, func(_ ctx, in *UntagResourceInput) []string { return []string{in.ResourceArn} }),
-		ListTagsForResource.Handle(d.listTagsForResource, func(_ ctx, in *ListTagsForResourceInput) []string { return []string{in.ResourceArn} }),
+		TagResource.Handle(d.tagResource, func(_ ctx, in *TagResourceInput) []awswire.Ask { return awswire.On(in.ResourceArn) }),
+		UntagResource.Handle(d.untagResource, func(_ ctx, in *UntagResourceInput) []awswire.Ask { return awswire.On(in.ResourceArn) }),
+		ListTagsForResource.Handle(d.listTagsForResource, func(_ ctx, in *ListTagsForResourceInput) []awswire.Ask { return awswire.On(in.ResourceArn) }),
 	)
 }

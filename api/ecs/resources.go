@@ -13,40 +13,40 @@ type ctx = context.Context
 // condition keys for Amazon Elastic Container Service"; where it names no resource, the door binds
 // the operation to awswire.Any.
 
-func (d *door) onClusters(c ctx, in *DescribeClustersInput) []string {
-	return all(orDefault(in.Clusters), func(s string) string { return d.named(c, "cluster", s) })
+func (d *door) onClusters(c ctx, in *DescribeClustersInput) []awswire.Ask {
+	return awswire.On(all(orDefault(in.Clusters), func(s string) string { return d.named(c, "cluster", s) })...)
 }
 
-func (d *door) onDeleteCluster(c ctx, in *DeleteClusterInput) []string {
-	return []string{d.named(c, "cluster", in.Cluster)}
+func (d *door) onDeleteCluster(c ctx, in *DeleteClusterInput) []awswire.Ask {
+	return awswire.On(d.named(c, "cluster", in.Cluster))
 }
 
-func (d *door) onRunTask(c ctx, in *RunTaskInput) []string {
-	return []string{d.named(c, "task-definition", in.TaskDefinition)}
+func (d *door) onRunTask(c ctx, in *RunTaskInput) []awswire.Ask {
+	return awswire.On(d.named(c, "task-definition", in.TaskDefinition))
 }
 
-func (d *door) onStartTask(c ctx, in *StartTaskInput) []string {
-	return []string{d.named(c, "task-definition", in.TaskDefinition)}
+func (d *door) onStartTask(c ctx, in *StartTaskInput) []awswire.Ask {
+	return awswire.On(d.named(c, "task-definition", in.TaskDefinition))
 }
 
-func (d *door) onStopTask(c ctx, in *StopTaskInput) []string {
-	return []string{d.member(c, "task", in.Cluster, in.Task)}
+func (d *door) onStopTask(c ctx, in *StopTaskInput) []awswire.Ask {
+	return awswire.On(d.member(c, "task", in.Cluster, in.Task))
 }
 
-func (d *door) onDescribeTasks(c ctx, in *DescribeTasksInput) []string {
-	return all(in.Tasks, func(s string) string { return d.member(c, "task", in.Cluster, s) })
+func (d *door) onDescribeTasks(c ctx, in *DescribeTasksInput) []awswire.Ask {
+	return awswire.On(all(in.Tasks, func(s string) string { return d.member(c, "task", in.Cluster, s) })...)
 }
 
-func (d *door) onListTasks(c ctx, in *ListTasksInput) []string {
-	return []string{d.member(c, "container-instance", in.Cluster, awswire.Or(in.ContainerInstance, "*"))}
+func (d *door) onListTasks(c ctx, in *ListTasksInput) []awswire.Ask {
+	return awswire.On(d.member(c, "container-instance", in.Cluster, awswire.Or(in.ContainerInstance, "*")))
 }
 
-func (d *door) onListInstances(c ctx, in *ListContainerInstancesInput) []string {
-	return []string{d.named(c, "cluster", awswire.Or(in.Cluster, "default"))}
+func (d *door) onListInstances(c ctx, in *ListContainerInstancesInput) []awswire.Ask {
+	return awswire.On(d.named(c, "cluster", awswire.Or(in.Cluster, "default")))
 }
 
-func (d *door) onDescribeInstances(c ctx, in *DescribeContainerInstancesInput) []string {
-	return all(in.ContainerInstances, func(s string) string { return d.member(c, "container-instance", in.Cluster, s) })
+func (d *door) onDescribeInstances(c ctx, in *DescribeContainerInstancesInput) []awswire.Ask {
+	return awswire.On(all(in.ContainerInstances, func(s string) string { return d.member(c, "container-instance", in.Cluster, s) })...)
 }
 
 // named is the ARN of what a caller names, or the ARN that was given.

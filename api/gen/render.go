@@ -84,6 +84,12 @@ func (r *renderer) api() error {
 		r.printf("Namespace: %q,\n", meta.XMLNamespace)
 	}
 	r.printf("Style: awswire.%s,\nInvalid: %q,\nServerFault: %q,\n", r.svc.Style, r.svc.Invalid, r.svc.ServerFault)
+	if r.svc.Throttled != "" {
+		r.printf("Throttled: %q,\n", r.svc.Throttled)
+	}
+	if r.svc.Global {
+		r.printf("Global: true,\n")
+	}
 	r.printf("Rules: rules,\nOperations: []string{\n")
 	for _, name := range slices.Sorted(maps.Keys(r.model.Operations)) {
 		r.printf("%q,\n", name)

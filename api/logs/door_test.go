@@ -60,13 +60,13 @@ func (g gate) Lookup(ctx context.Context, id, _ string) (string, awswire.Caller,
 	if errors.Is(err, accounts.ErrUnknownKey) {
 		return "", awswire.Caller{}, awswire.ErrUnknownKey
 	}
-	return key.Secret, awswire.Caller{Account: key.Owner.Account, ARN: key.Owner.ARN, UserID: key.Owner.UserID, AccessKeyID: id}, err
+	return key.Secret, awswire.Caller{Account: key.Owner.Account, ARN: key.Owner.ARN, UserID: key.Owner.UserID, AccessKeyID: id, Principal: &key.Owner}, err
 }
 
-func (g gate) Authorize(ctx context.Context, who awswire.Caller, action, resource string) error {
-	err := g.Control.Authorize(ctx, accounts.Principal{Account: who.Account, ARN: who.ARN, UserID: who.UserID}, action, resource)
+func (g gate) Authorize(ctx context.Context, r *awswire.Request) error {
+	err := g.Control.Authorize(ctx, r.Who.Principal.(*accounts.Principal), &accounts.Request{Action: r.Action, Resource: r.Resource})
 	if errors.Is(err, accounts.ErrDenied) {
-		return fmt.Errorf("%w: %w", awswire.ErrDenied, err)
+		return awswire.Denied(err.Error())
 	}
 	return err
 }

@@ -3,6 +3,8 @@
 package sts
 
 import (
+	"time"
+
 	"slipway/api/awswire"
 )
 
@@ -16,6 +18,7 @@ var API = &awswire.API{
 	Style:       awswire.Coral,
 	Invalid:     "ValidationError",
 	ServerFault: "InternalFailure",
+	Global:      true,
 	Rules:       rules,
 	Operations: []string{
 		"AssumeRole",
@@ -34,16 +37,110 @@ var API = &awswire.API{
 
 // The operations that Slipway serves.
 var (
+	AssumeRole        = awswire.NewOp[AssumeRoleInput, AssumeRoleOutput](API, "AssumeRole", "POST", "/", 200)
+	GetAccessKeyInfo  = awswire.NewOp[GetAccessKeyInfoInput, GetAccessKeyInfoOutput](API, "GetAccessKeyInfo", "POST", "/", 200)
 	GetCallerIdentity = awswire.NewOp[GetCallerIdentityInput, GetCallerIdentityOutput](API, "GetCallerIdentity", "POST", "/", 200)
+	GetSessionToken   = awswire.NewOp[GetSessionTokenInput, GetSessionTokenOutput](API, "GetSessionToken", "POST", "/", 200)
 )
+
+type AssumeRoleInput struct {
+	DurationSeconds   *int32                 `aws:"DurationSeconds,rule=roleDurationSecondsType"`
+	ExternalId        *string                `aws:"ExternalId,rule=externalIdType"`
+	Policy            *string                `aws:"Policy,rule=unrestrictedSessionPolicyDocumentType"`
+	PolicyArns        []PolicyDescriptorType `aws:"PolicyArns"`
+	ProvidedContexts  []ProvidedContext      `aws:"ProvidedContexts,rule=ProvidedContextsListType"`
+	RoleArn           string                 `aws:"RoleArn,required,rule=arnType"`
+	RoleSessionName   string                 `aws:"RoleSessionName,required,rule=roleSessionNameType"`
+	SerialNumber      *string                `aws:"SerialNumber,rule=serialNumberType"`
+	SourceIdentity    *string                `aws:"SourceIdentity,rule=sourceIdentityType"`
+	Tags              []Tag                  `aws:"Tags,rule=tagListType"`
+	TokenCode         *string                `aws:"TokenCode,rule=tokenCodeType"`
+	TransitiveTagKeys []string               `aws:"TransitiveTagKeys,rule=tagKeyListType"`
+}
+
+type AssumeRoleOutput struct {
+	AssumedRoleUser  *AssumedRoleUser `aws:"AssumedRoleUser"`
+	Credentials      *Credentials     `aws:"Credentials"`
+	PackedPolicySize *int32           `aws:"PackedPolicySize"`
+	SourceIdentity   *string          `aws:"SourceIdentity,rule=sourceIdentityType"`
+}
+
+type GetAccessKeyInfoInput struct {
+	AccessKeyId string `aws:"AccessKeyId,required,rule=accessKeyIdType"`
+}
+
+type GetAccessKeyInfoOutput struct {
+	Account *string `aws:"Account"`
+}
 
 type GetCallerIdentityInput struct {
 }
 
 type GetCallerIdentityOutput struct {
 	Account *string `aws:"Account"`
-	Arn     *string `aws:"Arn"`
+	Arn     *string `aws:"Arn,rule=arnType"`
 	UserId  *string `aws:"UserId"`
 }
 
-var rules = awswire.Rules{}
+type GetSessionTokenInput struct {
+	DurationSeconds *int32  `aws:"DurationSeconds,rule=durationSecondsType"`
+	SerialNumber    *string `aws:"SerialNumber,rule=serialNumberType"`
+	TokenCode       *string `aws:"TokenCode,rule=tokenCodeType"`
+}
+
+type GetSessionTokenOutput struct {
+	Credentials *Credentials `aws:"Credentials"`
+}
+
+type AssumedRoleUser struct {
+	Arn           string `aws:"Arn,required,rule=arnType"`
+	AssumedRoleId string `aws:"AssumedRoleId,required"`
+}
+
+type Credentials struct {
+	AccessKeyId     string    `aws:"AccessKeyId,required,rule=accessKeyIdType"`
+	Expiration      time.Time `aws:"Expiration,required"`
+	SecretAccessKey string    `aws:"SecretAccessKey,required"`
+	SessionToken    string    `aws:"SessionToken,required"`
+}
+
+type PolicyDescriptorType struct {
+	Arn *string `aws:"arn,rule=arnType"`
+}
+
+type ProvidedContext struct {
+	ContextAssertion *string `aws:"ContextAssertion,rule=contextAssertionType"`
+	ProviderArn      *string `aws:"ProviderArn,rule=arnType"`
+}
+
+type Tag struct {
+	Key   string `aws:"Key,required,rule=tagKeyType"`
+	Value string `aws:"Value,required,rule=tagValueType"`
+}
+
+// The faults that the served operations answer with.
+var (
+	ExpiredTokenException            = awswire.FaultType{Shape: "ExpiredTokenException", Status: 400}
+	MalformedPolicyDocumentException = awswire.FaultType{Shape: "MalformedPolicyDocumentException", Status: 400, Code: "MalformedPolicyDocument"}
+	PackedPolicyTooLargeException    = awswire.FaultType{Shape: "PackedPolicyTooLargeException", Status: 400, Code: "PackedPolicyTooLarge"}
+	RegionDisabledException          = awswire.FaultType{Shape: "RegionDisabledException", Status: 403}
+)
+
+var rules = awswire.Rules{
+	"ProvidedContextsListType":              {Min: new(int64(1)), Max: new(int64(5))},
+	"accessKeyIdType":                       {Min: new(int64(16)), Max: new(int64(128)), Pattern: `[\w]*`},
+	"arnType":                               {Min: new(int64(20)), Max: new(int64(2048)), Pattern: `[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+`},
+	"contextAssertionType":                  {Min: new(int64(4)), Max: new(int64(2048))},
+	"durationSecondsType":                   {Min: new(int64(900)), Max: new(int64(129600))},
+	"externalIdType":                        {Min: new(int64(2)), Max: new(int64(1224)), Pattern: `[\w+=,.@:\/-]*`},
+	"roleDurationSecondsType":               {Min: new(int64(900)), Max: new(int64(43200))},
+	"roleSessionNameType":                   {Min: new(int64(2)), Max: new(int64(64)), Pattern: `[\w+=,.@-]*`},
+	"serialNumberType":                      {Min: new(int64(9)), Max: new(int64(256)), Pattern: `[\w+=/:,.@-]*`},
+	"sourceIdentityType":                    {Min: new(int64(2)), Max: new(int64(64)), Pattern: `[\w+=,.@-]*`},
+	"tagKeyListType":                        {Max: new(int64(50)), Member: "tagKeyType"},
+	"tagKeyType":                            {Min: new(int64(1)), Max: new(int64(128)), Pattern: `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`},
+	"tagListType":                           {Max: new(int64(50))},
+	"tagValueType":                          {Max: new(int64(256)), Pattern: `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`},
+	"tokenCodeType":                         {Min: new(int64(6)), Max: new(int64(6)), Pattern: `[\d]*`},
+	"unrestrictedSessionPolicyDocumentType": {Min: new(int64(1)), Pattern: `[\u0009\u000A\u000D\u0020-\u00FF]+`},
+}

@@ -78,4 +78,4 @@ func (Root) Lookup(_ context.Context, accessKeyID, _ string) (string, awswire.Ca
 }
 
 // Authorize allows everything.
-func (Root) Authorize(context.Context, awswire.Caller, string, string) error { return nil }
+func (Root) Authorize(context.Context, *awswire.Request) error { return nil }
