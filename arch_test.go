@@ -23,7 +23,7 @@ var plan = []struct {
 	reason string
 }{
 	{"cmd", "server agent engine nodeapi", "starts them; everything else it does through the public APIs"},
-	{"server", "agent api oci accounts registry cluster logs nodeapi store events blob", "wires every door, room and floor; the only place that sees every room"},
+	{"server", "agent api oci accounts registry cluster logs nodeapi store seal events blob", "wires every door, room and floor; the only place that sees every room"},
 
 	{"api/awswire", "", "one codec for every service: knows none of them"},
 	{"api/gen", "", "runs at build time"},
@@ -35,9 +35,9 @@ var plan = []struct {
 	{"api/logs", "api/awswire logs", "a door and its room"},
 	{"oci", "registry", "a door and its room"},
 
-	{"accounts", "store events", "a room: never another room"},
+	{"accounts", "store events seal", "a room: never another room"},
 	{"accounts/policy", "", "a pure core"},
-	{"registry", "store events blob", "a room whose bytes are its own: never another room"},
+	{"registry", "store events blob seal", "a room whose bytes are its own: never another room"},
 	{"cluster", "store events nodeapi", "a room whose nodes are its own: never another room"},
 	{"cluster/placement", "", "a pure core"},
 	{"logs", "store events", "a room: never another room"},
@@ -47,6 +47,7 @@ var plan = []struct {
 	{"nodeapi", "", "the wire itself"},
 
 	{"store", "", "floor"},
+	{"seal", "store", "floor: secrets of any room, sealed in its own transaction"},
 	{"events", "store", "written in the transaction that makes them true"},
 	{"blob", "", "floor"},
 	{"demo", "", "runs in a container"},
@@ -58,7 +59,7 @@ var onlyStandard = []string{"internal", "cluster/placement", "accounts/policy", 
 
 // testsMay is what tests may import beyond the plan: the suites and helpers, and what they
 // put on the other side of a wire.
-const testsMay = "store/storetest blob/blobtest blob/disk engine/enginetest engine/fake api/awswire/wiretest api accounts store events nodeapi server"
+const testsMay = "store/storetest seal blob/blobtest blob/disk engine/enginetest engine/fake api/awswire/wiretest api accounts store events nodeapi server"
 
 func TestFloorPlan(t *testing.T) {
 	for file, imports := range goFiles(t) {

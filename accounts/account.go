@@ -36,14 +36,20 @@ func (c *Control) Bootstrap(ctx context.Context, id string) (Key, error) {
 	fresh := newKey()
 	random := ids.Digits(12)
 	var root Key
+	var sealed []byte
 	err := c.db.Update(ctx, func(tx *store.Tx) error {
 		account, err := bootAccount(tx, id, random)
 		if err != nil {
 			return err
 		}
-		root, err = c.rootKey(tx, account, fresh)
+		root, sealed, err = c.rootKey(tx, account, fresh)
 		return err
 	})
+	if err != nil || sealed == nil {
+		return root, err
+	}
+	secret, err := c.secrets.Open(ctx, sealed, root.ID)
+	root.Secret = string(secret)
 	return root, err
 }
 
@@ -64,18 +70,15 @@ func bootAccount(tx *store.Tx, id, random string) (string, error) {
 	return have, nil
 }
 
-// rootKey returns the oldest active key of an account's root; fresh becomes it if there is none.
-func (c *Control) rootKey(tx *store.Tx, account string, fresh Key) (Key, error) {
+// rootKey returns the oldest active key of an account's root, its secret sealed; fresh becomes it
+// if there is none.
+func (c *Control) rootKey(tx *store.Tx, account string, fresh Key) (key Key, sealed []byte, err error) {
 	id, sealed, err := oldestKey(tx, account, ownerRoot)
 	if errors.Is(err, store.ErrNoRows) {
 		fresh.Owner = Root(account)
-		return fresh, c.insertKey(tx, fresh)
+		return fresh, nil, c.insertKey(tx, fresh)
 	}
-	if err != nil {
-		return Key{}, err
-	}
-	secret, err := c.sealer.open(sealed, id)
-	return Key{ID: id, Secret: secret, Owner: Root(account)}, err
+	return Key{ID: id, Owner: Root(account)}, sealed, err
 }
 
 // CreateAccount makes an account with a random id. Nobody can act in it until it has a key.

@@ -8,17 +8,16 @@ import (
 	"sync"
 	"testing"
 
+	"slipway/seal/sealtest"
 	"slipway/store"
 	"slipway/store/storetest"
 )
 
 const us = "123456789012"
 
-var master = bytes.Repeat([]byte("m"), MasterKeySize)
-
 func open(t testing.TB, db *store.DB) *Control {
 	t.Helper()
-	c, err := New(t.Context(), db, master)
+	c, err := New(t.Context(), db, sealtest.Keys(t, db))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,45 +117,7 @@ func TestSecretsAreNotInTheDatabase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, err := New(t.Context(), db, bytes.Repeat([]byte("x"), MasterKeySize))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := other.Bootstrap(t.Context(), us); !errors.Is(err, ErrMasterKey) || !strings.Contains(err.Error(), key.ID) {
-			t.Errorf("under another master key: error %v, want one that names %s", err, key.ID)
-		}
 	})
-}
-
-func TestMasterKeyOfAnotherSizeIsRefused(t *testing.T) {
-	if _, err := New(t.Context(), storetest.SQLite(t), []byte("short")); !errors.Is(err, ErrMasterKey) {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestSealOpensOnlyForItsOwner(t *testing.T) {
-	s, err := newSealer(master)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed := s.seal("hush", "AKIA1")
-	if secret, err := s.open(sealed, "AKIA1"); secret != "hush" || err != nil {
-		t.Errorf("opened as %q, %v", secret, err)
-	}
-	if bytes.Equal(sealed, s.seal("hush", "AKIA1")) {
-		t.Error("the same secret is sealed the same way twice")
-	}
-	for name, bad := range map[string][]byte{
-		"moved": sealed, "cut": sealed[:len(sealed)-1], "empty": nil, "flipped": append(sealed[:len(sealed)-1:len(sealed)-1], sealed[len(sealed)-1]^1),
-	} {
-		of := "AKIA1"
-		if name == "moved" {
-			of = "AKIA2"
-		}
-		if secret, err := s.open(bad, of); err == nil {
-			t.Errorf("a seal that was %s opened as %q", name, secret)
-		}
-	}
 }
 
 func TestAuthorize(t *testing.T) {

@@ -3,8 +3,8 @@
 //
 // It verifies no signatures and knows no wire: it gives the doors the secret that a
 // signature is verified with, and says yes or no to what the signer wants. It makes
-// no files either: the master key comes in as bytes, and what Bootstrap makes is
-// handed out for the server to write down.
+// no files either: the keys that secrets are sealed under come in opened, and what
+// Bootstrap makes is handed out for the server to write down.
 package accounts
 
 import (
@@ -12,26 +12,22 @@ import (
 	"embed"
 	"io/fs"
 
+	"slipway/seal"
 	"slipway/store"
 )
 
 // Control is the room. It is safe for use by many goroutines.
 type Control struct {
-	db     *store.DB
-	sealer *sealer
-	keys   *keyring
+	db      *store.DB
+	secrets *seal.Column // of access keys
+	keys    *keyring
 }
 
 //go:embed schema
 var schema embed.FS
 
-// New brings the tables up to date. The master key, 32 random bytes, is what secrets are sealed
-// under: it is not in the database, and without it they cannot be read.
-func New(ctx context.Context, db *store.DB, master []byte) (*Control, error) {
-	sealer, err := newSealer(master)
-	if err != nil {
-		return nil, err
-	}
+// New brings the tables up to date. Secrets are sealed under keys, which are those of the database.
+func New(ctx context.Context, db *store.DB, keys *seal.Keys) (*Control, error) {
 	files, err := fs.Sub(schema, "schema")
 	if err != nil {
 		return nil, err
@@ -39,7 +35,11 @@ func New(ctx context.Context, db *store.DB, master []byte) (*Control, error) {
 	if err := db.Migrate(ctx, "accounts", files); err != nil {
 		return nil, err
 	}
-	c := &Control{db: db, sealer: sealer}
+	secrets, err := keys.Column(ctx, "access_keys", "id", "sealed")
+	if err != nil {
+		return nil, err
+	}
+	c := &Control{db: db, secrets: secrets}
 	changed, _ := db.Watch(keysTopic) // for as long as the database is open
 	c.keys = newKeyring(changed, c.readKey)
 	return c, nil

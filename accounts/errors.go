@@ -12,7 +12,6 @@ var (
 	ErrOtherAccount = errs.New(errs.Conflict, "the data belongs to another account")
 	ErrNoAccount    = errs.New(errs.NotFound, "account not found")
 	ErrUnknownKey   = errs.New(errs.NotFound, "access key not known")
-	ErrMasterKey    = errs.New(errs.Invalid, "not the master key")
 	ErrDenied       = errs.New(errs.Denied, "not authorized")
 )
 

@@ -51,8 +51,8 @@ func (c *Control) readKey(ctx context.Context, id string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	secret, err := c.sealer.open(sealed, id)
-	return Key{ID: id, Secret: secret, Owner: Root(account)}, err
+	secret, err := c.secrets.Open(ctx, sealed, id)
+	return Key{ID: id, Secret: string(secret), Owner: Root(account)}, err
 }
 
 // CreateKey makes an access key of an account's root. It returns ErrNoAccount.
@@ -82,8 +82,12 @@ func (c *Control) DeleteKey(ctx context.Context, account, id string) error {
 }
 
 func (c *Control) insertKey(tx *store.Tx, key Key) error {
+	sealed, err := c.secrets.Seal(tx, []byte(key.Secret), key.ID)
+	if err != nil {
+		return err
+	}
 	tx.Touch(keysTopic)
-	_, err := tx.Exec(`insert into access_keys (id, account, owner, sealed, status, created) values ($1, $2, $3, $4, 'active', $5)`,
-		key.ID, key.Owner.Account, ownerRoot, c.sealer.seal(key.Secret, key.ID), store.Micros(tx.Now))
+	_, err = tx.Exec(`insert into access_keys (id, account, owner, sealed, status, created) values ($1, $2, $3, $4, 'active', $5)`,
+		key.ID, key.Owner.Account, ownerRoot, sealed, store.Micros(tx.Now))
 	return err
 }

@@ -9,12 +9,14 @@ import (
 	"slipway/api/awswire"
 	"slipway/internal/errs"
 	"slipway/oci"
+	"slipway/seal/sealtest"
 	"slipway/store/storetest"
 )
 
 // The doors ask in their words, and are answered in them.
 func TestAccess(t *testing.T) {
-	control, err := accounts.New(t.Context(), storetest.SQLite(t), make([]byte, accounts.MasterKeySize))
+	db := storetest.SQLite(t)
+	control, err := accounts.New(t.Context(), db, sealtest.Keys(t, db))
 	if err != nil {
 		t.Fatal(err)
 	}

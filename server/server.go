@@ -27,6 +27,7 @@ import (
 	"slipway/logs"
 	"slipway/nodeapi"
 	"slipway/registry"
+	"slipway/seal"
 	"slipway/store"
 )
 
@@ -129,7 +130,11 @@ func reachable(a *net.TCPAddr) string {
 }
 
 func (s *Server) openRooms(ctx context.Context) (err error) {
-	master, err := secretFile(s.config.Data, "master.key", func() []byte { return random(32) })
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	keys, err := seal.Open(ctx, s.db, seal.NewFile(filepath.Join(s.config.Data, "master.key")), host+":"+s.config.Data)
 	if err != nil {
 		return fmt.Errorf("master key: %w", err)
 	}
@@ -142,7 +147,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.accounts, err = accounts.New(ctx, s.db, master); err != nil {
+	if s.accounts, err = accounts.New(ctx, s.db, keys); err != nil {
 		return err
 	}
 	if s.root, err = s.accounts.Bootstrap(ctx, s.config.AccountID); err != nil {

@@ -1,7 +1,6 @@
 package logs_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"slipway/api/awswire/wiretest"
 	door "slipway/api/logs"
 	"slipway/logs"
+	"slipway/seal/sealtest"
 	"slipway/store/storetest"
 )
 
@@ -34,7 +34,7 @@ func newWorld(t testing.TB) *world {
 	db := storetest.SQLite(t)
 	room, err := logs.New(t.Context(), db)
 	must(t, err)
-	who, err := accounts.New(t.Context(), db, bytes.Repeat([]byte("m"), accounts.MasterKeySize))
+	who, err := accounts.New(t.Context(), db, sealtest.Keys(t, db))
 	must(t, err)
 	root, err := who.Bootstrap(t.Context(), wiretest.Account)
 	must(t, err)
