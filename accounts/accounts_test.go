@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"slipway/events"
 	"slipway/seal/sealtest"
 	"slipway/store"
 	"slipway/store/storetest"
@@ -17,6 +18,9 @@ const us = "123456789012"
 
 func open(t testing.TB, db *store.DB) *Control {
 	t.Helper()
+	if err := events.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
 	c, err := New(t.Context(), db, sealtest.Keys(t, db))
 	if err != nil {
 		t.Fatal(err)

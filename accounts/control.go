@@ -26,7 +26,8 @@ type Control struct {
 //go:embed schema
 var schema embed.FS
 
-// New brings the tables up to date. Secrets are sealed under keys, which are those of the database.
+// New brings the tables up to date; those of events must be there. Secrets are sealed under keys,
+// which are those of the database.
 func New(ctx context.Context, db *store.DB, keys *seal.Keys) (*Control, error) {
 	files, err := fs.Sub(schema, "schema")
 	if err != nil {

@@ -2,6 +2,10 @@ package accounts
 
 import "time"
 
+// rightsTopic is touched by whatever changes what a principal may do: policies and their
+// attachments, memberships, boundaries, the trust of roles, tags.
+const rightsTopic = "accounts.rights"
+
 // Principal is who acts.
 type Principal struct {
 	Type    string // TypeRoot, TypeUser or TypeRole
@@ -22,11 +26,12 @@ const (
 
 // Session is what short-lived credentials add to a principal.
 type Session struct {
-	Key            string // the access key id: ASIA...
-	Name           string // of a role's session
-	Issuer         string // ARN of the role, or of the user or root that asked for a session token
-	Policies       []string
-	Tags           map[string]string
+	Key            string            // the access key id: ASIA...
+	Name           string            // of a role's session
+	Issuer         string            // ARN of the role, or of the user or root that asked for a session token
+	Policies       []string          // session policies: documents, and ARNs of managed policies; none: they limit nothing
+	Tags           map[string]string // session tags
+	Transitive     []string          // keys of the tags that a session inherits which this one makes
 	SourceIdentity string
 	Bound          string // ARN of the task or function that it was issued to; "": to nobody in particular
 	Created        time.Time

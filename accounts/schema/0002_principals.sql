@@ -85,6 +85,7 @@ create table sessions (
 	token    bytea not null,   -- SHA-256 of the session token
 	policies text not null,    -- JSON list of session policy documents, '' for none
 	tags     text not null,    -- JSON object of session tags, '' for none
+	passed   text not null,    -- JSON list of the keys of transitive tags, '' for none
 	source   text not null,    -- source identity, or ''
 	bound    text not null,    -- ARN of the task or function that it was issued to, or ''; when that ends, so does the session
 	created  bigint not null,
