@@ -13,6 +13,16 @@ var (
 	ErrNoAccount    = errs.New(errs.NotFound, "account not found")
 	ErrUnknownKey   = errs.New(errs.NotFound, "access key not known")
 	ErrDenied       = errs.New(errs.Denied, "not authorized")
+
+	ErrName         = errs.New(errs.Invalid, "not a name or path")
+	ErrNoEntity     = errs.New(errs.NotFound, "no such entity")
+	ErrEntityExists = errs.New(errs.Conflict, "entity exists already")
+	ErrQuota        = errs.New(errs.Conflict, "quota exceeded")
+	ErrInUse        = errs.New(errs.Conflict, "entity is in use")
+	ErrUnmodifiable = errs.New(errs.Conflict, "entity is only modifiable by AWS")
+	ErrMalformed    = errs.New(errs.Invalid, "malformed policy document")
+	ErrInput        = errs.New(errs.Invalid, "invalid input")
+	ErrToken        = errs.New(errs.Invalid, "not a marker of this listing")
 )
 
 // DenialError is ErrDenied with who was denied what. Its text is AWS's sentence.
