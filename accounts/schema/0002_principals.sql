@@ -14,6 +14,7 @@ create table entities (
 	service     text not null,    -- of a service-linked role: its service; otherwise ''
 	last_used   bigint not null,  -- of a role: when a session was last made or used; 0: never
 	last_region text not null,    -- of a role: where
+	versions    bigint not null default 0, -- of a managed policy: the number of its newest version ever
 	created     bigint not null,
 	updated     bigint not null
 );
