@@ -18,9 +18,10 @@ import (
 
 // Control is the room. It is safe for use by many goroutines.
 type Control struct {
-	db      *store.DB
-	secrets *seal.Column // of access keys
-	keys    *keyring
+	db             *store.DB
+	secrets        *seal.Column // of access keys
+	sessionSecrets *seal.Column
+	keys           *ring[Key]
 }
 
 //go:embed schema
@@ -40,8 +41,15 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Control{db: db, secrets: secrets}
-	changed, _ := db.Watch(keysTopic) // for as long as the database is open
-	c.keys = newKeyring(changed, c.readKey)
-	return c, nil
+	sessionSecrets, err := keys.Column(ctx, "sessions", "id", "sealed")
+	if err != nil {
+		return nil, err
+	}
+	keysChanged, _ := db.Watch(keysTopic) // for as long as the database is open
+	return &Control{
+		db:             db,
+		secrets:        secrets,
+		sessionSecrets: sessionSecrets,
+		keys:           newRing[Key](keysChanged, ErrUnknownKey, ringKeys, nil),
+	}, nil
 }

@@ -12,6 +12,8 @@ var (
 	ErrOtherAccount = errs.New(errs.Conflict, "the data belongs to another account")
 	ErrNoAccount    = errs.New(errs.NotFound, "account not found")
 	ErrUnknownKey   = errs.New(errs.NotFound, "access key not known")
+	ErrBadToken     = errs.New(errs.Denied, "session token does not belong to the access key")
+	ErrExpired      = errs.New(errs.Denied, "session has expired")
 	ErrDenied       = errs.New(errs.Denied, "not authorized")
 
 	ErrName         = errs.New(errs.Invalid, "not a name or path")

@@ -2,110 +2,81 @@ package accounts
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
-	"sync"
+	"fmt"
+	"regexp"
 	"time"
+
+	"slipway/store"
 )
 
-const (
-	ringSize    = 10_000           // keys remembered, and as many ids that are no keys
-	ringMemory  = 30 * time.Second // a wake from another server may be lost: believe nothing for longer
-	ringReaders = 4                // reads of the database at once, however many ids are tried
-)
+// Key is an access key: the id that a request names, the secret that it is signed with, and
+// whom it speaks for.
+type Key struct {
+	ID     string // AKIA or ASIA, and 16 characters of A-Z and 2-7
+	Secret string // 40 characters
+	Owner  Principal
 
-// keyring remembers keys, so that a request costs no read of the database, and ids that are no
-// keys, so that trying them costs none either. It forgets everything when keys change.
-type keyring struct {
-	read    func(context.Context, string) (Key, error)
-	readers chan struct{}
-
-	mu      sync.Mutex
-	changed <-chan struct{}
-	epoch   int // how often everything was forgotten
-	keys    memory[Key]
-	unknown memory[error]
+	token [sha256.Size]byte // of a session: the hash of its token
 }
 
-func newKeyring(changed <-chan struct{}, read func(context.Context, string) (Key, error)) *keyring {
-	return &keyring{read: read, readers: make(chan struct{}, ringReaders), changed: changed}
+// Format prints a key by its id alone, so that no secret gets into a log.
+func (k Key) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "access key %s of %s", k.ID, k.Owner.ARN) }
+
+// TokenIs reports, in constant time, whether token belongs to the key: the session's own of
+// short-lived credentials, none of a long-lived key.
+func (k Key) TokenIs(token string) bool {
+	if k.Owner.Session == nil {
+		return token == ""
+	}
+	hash := sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(hash[:], k.token[:]) == 1
 }
 
-func (r *keyring) get(ctx context.Context, id string) (Key, error) {
-	key, err, found, _ := r.recall(id)
-	if found {
-		return key, err
+// ringKeys is how many keys are remembered.
+const ringKeys = 10_000
+
+var keyPattern = regexp.MustCompile(`^A[KS]IA[A-Z2-7]{16}$`)
+
+// Key returns an access key that may be used now, with the principal that it speaks for: of root,
+// of a user, or of a session, whose token is for the caller to check with TokenIs. It is meant to
+// be asked on every request: what it answered is remembered until a key changes. It returns
+// ErrUnknownKey or, with the key, ErrExpired.
+func (c *Control) Key(ctx context.Context, id string) (Key, error) {
+	if !keyPattern.MatchString(id) {
+		return Key{}, fmt.Errorf("%w: %q", ErrUnknownKey, id)
 	}
-	select {
-	case r.readers <- struct{}{}:
-		defer func() { <-r.readers }()
-	case <-ctx.Done():
-		return Key{}, ctx.Err()
+	key, err := c.keys.get(ctx, id, c.readKey)
+	if s := key.Owner.Session; err == nil && s != nil && !time.Now().Before(s.Expires) {
+		return key, fmt.Errorf("%w: %s, at %s", ErrExpired, id, s.Expires.Format(time.RFC3339))
 	}
-	key, err, found, epoch := r.recall(id) // somebody may have read it meanwhile
-	if found {
-		return key, err
-	}
-	key, err = r.read(ctx, id)
-	r.remember(id, key, err, epoch)
 	return key, err
 }
 
-// recall looks id up in what is remembered, having first forgotten all if keys have changed.
-func (r *keyring) recall(id string) (key Key, err error, found bool, epoch int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	select {
-	case <-r.changed:
-		r.epoch++
-		r.keys, r.unknown = memory[Key]{}, memory[error]{}
-	default:
+// readKey reads a usable key from the database.
+func (c *Control) readKey(ctx context.Context, id string) (key Key, err error) {
+	read := usableKey
+	if id[1] == 'S' {
+		read = usableSession
 	}
-	now := time.Now()
-	if key, found = r.keys.get(id, now); !found {
-		err, found = r.unknown.get(id, now)
+	var sealed []byte
+	err = c.db.View(ctx, func(tx *store.Tx) (err error) {
+		key, sealed, err = read(tx, id)
+		return err
+	})
+	if errors.Is(err, store.ErrNoRows) {
+		return Key{}, fmt.Errorf("%w: %s", ErrUnknownKey, id)
 	}
-	return key, err, found, r.epoch
-}
-
-// remember keeps what was read, unless keys have changed since it was asked for.
-func (r *keyring) remember(id string, key Key, err error, epoch int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case epoch != r.epoch:
-	case err == nil:
-		r.keys.put(id, key, time.Now())
-	case errors.Is(err, ErrUnknownKey):
-		r.unknown.put(id, err, time.Now())
+	if err != nil {
+		return Key{}, err
 	}
-}
-
-// memory remembers the last ringSize to twice as many things that were put or got, each for
-// ringMemory from when it was put.
-type memory[V any] struct{ recent, older map[string]remembered[V] }
-
-type remembered[V any] struct {
-	value V
-	until time.Time
-}
-
-func (m *memory[V]) get(id string, now time.Time) (value V, found bool) {
-	r, found := m.recent[id]
-	if !found {
-		if r, found = m.older[id]; found {
-			m.keep(id, r)
-		}
+	column := c.secrets
+	if key.Owner.Session != nil {
+		column = c.sessionSecrets
 	}
-	return r.value, found && now.Before(r.until)
-}
-
-func (m *memory[V]) put(id string, value V, now time.Time) {
-	m.keep(id, remembered[V]{value, now.Add(ringMemory)})
-}
-
-func (m *memory[V]) keep(id string, r remembered[V]) {
-	if m.recent == nil || len(m.recent) == ringSize {
-		m.recent, m.older = map[string]remembered[V]{}, m.recent
-	}
-	m.recent[id] = r
+	secret, err := column.Open(ctx, sealed, id)
+	key.Secret = string(secret)
+	return key, err
 }

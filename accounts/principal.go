@@ -42,3 +42,15 @@ type Session struct {
 func Root(account string) Principal {
 	return Principal{Type: TypeRoot, Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
 }
+
+func userPrincipal(account, id, path, name string) Principal {
+	return Principal{Type: TypeUser, Account: account, ARN: entityARN(account, KindUser, path, name), UserID: id, Entity: id}
+}
+
+// rolePrincipal is a session of a role. Its ARN has no path.
+func rolePrincipal(account, id, name, session string) Principal {
+	return Principal{
+		Type: TypeRole, Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/" + name + "/" + session,
+		UserID: id + ":" + session, Entity: id,
+	}
+}
