@@ -3,6 +3,7 @@ package awswire
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 )
@@ -106,6 +107,26 @@ func (s *Service) Unbound() []string {
 		}
 	}
 	return names
+}
+
+// API is the service that the door serves.
+func (s *Service) API() *API { return s.api }
+
+// Operation is one of those that a door serves.
+type Operation struct {
+	Name  string
+	Input reflect.Type // a generated struct
+	Open  bool         // every caller who signed may do it
+}
+
+// Bound lists the operations that the door serves, by name.
+func (s *Service) Bound() []Operation {
+	list := make([]Operation, 0, len(s.bound))
+	for _, name := range slices.Sorted(maps.Keys(s.bound)) {
+		b := s.bound[name]
+		list = append(list, Operation{name, b.input, b.on == nil})
+	}
+	return list
 }
 
 // name is "" for no service, which is where requests begin.
