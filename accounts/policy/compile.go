@@ -125,14 +125,16 @@ func (c *compiler) str(n *node) string {
 func (c *compiler) statementList(n *node) {
 	switch {
 	case n.kind != listNode:
-		c.statement(n)
+		c.statement(n, n.start+1)
 	case len(n.items) == 0:
 		c.syntax(n.start, "the list is empty")
 	}
+	from := n.start + 1
 	for i := range n.items {
 		c.enter(fmt.Sprintf("[%d]", i))
-		c.statement(&n.items[i])
+		c.statement(&n.items[i], from)
 		c.leave()
+		from = n.items[i].end
 	}
 }
 

@@ -9,7 +9,7 @@ type Match struct {
 	Statement  int    // its index in the document
 	Sid        string // may be empty
 	Deny       bool
-	Start, End Position // of the statement in the text of its document, as IAM counts: behind its braces
+	Start, End Position // of the statement in the text of its document, as IAM counts them
 }
 
 // Simulation is a decision with all that led to it.

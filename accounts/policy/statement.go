@@ -28,13 +28,14 @@ var (
 	alphanumeric     = regexp.MustCompile(`^[0-9A-Za-z]*$`)
 )
 
-func (c *compiler) statement(n *node) {
+// statement compiles a statement. IAM reports as its start where it had read to before it: behind the
+// brace of one that stands alone, behind the bracket of a list or the end of the statement before.
+func (c *compiler) statement(n *node, from int) {
 	members := c.object(n, identityElements...)
 	if members == nil {
 		return
 	}
-	// IAM reports the characters behind the braces.
-	s := &statement{start: c.at.advance(c.text, n.start+1), end: c.at.advance(c.text, n.end)}
+	s := &statement{start: c.at.advance(c.text, from), end: c.at.advance(c.text, n.end)}
 	c.element(members, "Sid", func(n *node) { s.sid = c.sid(n) })
 	c.effect(s, n, members)
 	c.principalElement(s, n, members)
