@@ -16,6 +16,7 @@ import (
 var (
 	errNoGroup = errs.New(errs.NotFound, "log group not found")
 	errAway    = errs.New(errs.Unavailable, "control plane away")
+	errNoRole  = errs.New(errs.NotFound, "no credentials for this task")
 	errBroken  = errs.New(errs.Internal, "broken")
 )
 
@@ -31,6 +32,7 @@ type plane struct {
 	logs    map[string]*printed         // by task and container
 	noGroup map[string]bool
 	hellos  []nodeapi.Hello
+	asked   []nodeapi.CredentialsRequest
 	changed chan struct{} // closed at every change
 
 	// fault may fail a call: before it has an effect, or after it, when only the answer is lost.
@@ -84,6 +86,9 @@ func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.
 		p.mu.Lock()
 		changed := p.changed
 		frame := nodeapi.Frame{Complete: first}
+		if first {
+			frame.Welcome = &nodeapi.Welcome{Account: "123456789012", Region: "us-east-1", Session: planeSession}
+		}
 		maps.DeleteFunc(said, func(id string, _ bool) bool { _, wanted := p.wanted[id]; return !wanted })
 		for _, id := range slices.Sorted(maps.Keys(p.wanted)) {
 			w := p.wanted[id]
@@ -155,6 +160,30 @@ func (p *plane) Output(_ context.Context, _ string, o nodeapi.Output) (ack nodea
 	}
 	p.touch()
 	return nodeapi.OutputAck{Next: log.next}, after
+}
+
+// planeSession is the secret of every session of the plane.
+const planeSession = "session of the plane"
+
+// credentialsLife is how long its credentials are good.
+const credentialsLife = time.Hour
+
+// Credentials are numbered, so that a test can tell one from the next.
+func (p *plane) Credentials(_ context.Context, r nodeapi.CredentialsRequest) (given nodeapi.Credentials, err error) {
+	before, after := p.faults("Credentials")
+	if before != nil {
+		return given, before
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.wanted[r.Task]
+	if w.Role == "" || p.seen[r.Task].Status == nodeapi.Stopped {
+		return given, errNoRole
+	}
+	p.asked = append(p.asked, r)
+	number := fmt.Sprint(len(p.asked))
+	p.touch()
+	return nodeapi.Credentials{Role: w.Role, AccessKeyID: "ASIA" + number, SecretAccessKey: "secret " + number, SessionToken: "token " + number, Expires: time.Now().Add(credentialsLife)}, after
 }
 
 // run wants a task run.

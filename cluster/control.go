@@ -2,8 +2,8 @@
 // nodes that run containers, and tasks from their placement to their end.
 //
 // It decides what should run where and writes down what the nodes say is so; it runs
-// nothing itself. It keeps no images and no logs: for those it has the small
-// interfaces Images and Logs.
+// nothing itself. It keeps no images, logs or roles: for those it has the small
+// interfaces Images, Logs and Roles.
 package cluster
 
 import (
@@ -48,6 +48,7 @@ type Config struct {
 	Registry string // host:port of our own registry, as nodes see it
 	Images   Images
 	Logs     Logs
+	Roles    Roles
 
 	KeepAlive   time.Duration // a session proves that it is alive this often; 0: 10 s
 	KeepStopped time.Duration // a stopped task can be described this long; 0: 24 h
@@ -88,10 +89,11 @@ func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 }
 
 // Run keeps the room tidy until ctx ends: it notices sessions that died with their server,
-// and forgets what has been over for long.
+// ends the credentials of tasks that have stopped, and forgets what has been over for long.
 func (c *Control) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { loop.Run(ctx, "cluster.stale", c.config.KeepAlive, nil, c.dropStale) })
+	loops.Go(func() { loop.Run(ctx, "cluster.revoke", c.config.KeepAlive, nil, c.revokeStopped) })
 	loops.Go(func() { loop.Run(ctx, "cluster.prune", c.config.KeepStopped/24, nil, c.prune) })
 	loops.Wait()
 }

@@ -23,6 +23,7 @@ var (
 	ErrTokenReused      = errs.New(errs.Conflict, "client token used with other parameters")
 	ErrNode             = errs.New(errs.Invalid, "invalid node")
 	ErrReport           = errs.New(errs.Invalid, "invalid report")
+	ErrNoCredentials    = errs.New(errs.NotFound, "no credentials for this task")
 	ErrReplaced         = errs.New(errs.Conflict, "a newer session of the same node took over")
 	errSessionLost      = errs.New(errs.Unavailable, "the session was ended, join again")
 )

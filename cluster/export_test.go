@@ -6,6 +6,8 @@ import "context"
 func (c *Control) DropStale(ctx context.Context) error { return c.dropStale(ctx) }
 func (c *Control) Prune(ctx context.Context) error     { return c.prune(ctx) }
 
+func (c *Control) RevokeStopped(ctx context.Context) error { return c.revokeStopped(ctx) }
+
 var Merge = merge
 
 func (s Spec) Check(region string) error { return s.check(region) }

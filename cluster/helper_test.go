@@ -25,6 +25,7 @@ type world struct {
 	db     *store.DB
 	images *clustertest.Images
 	logs   *clustertest.Logs
+	roles  *clustertest.Roles
 }
 
 // each tells a story once on SQLite and once on PostgreSQL.
@@ -37,8 +38,9 @@ func newWorld(t *testing.T, db *store.DB) world {
 	if err := events.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	control, images, logs := clustertest.New(t, db)
-	return world{t, control, db, images, logs}
+	roles := clustertest.NewRoles()
+	control, images, logs := clustertest.NewWithRoles(t, db, roles)
+	return world{t, control, db, images, logs, roles}
 }
 
 // web is a definition of one container that holds 100 units of cpu and 100 MiB.

@@ -23,6 +23,7 @@ func (c *Control) Report(ctx context.Context, r nodeapi.Report) (ack nodeapi.Rep
 			return ack, fmt.Errorf("%w: task %.40q has state %d", ErrReport, t.ID, t.Status)
 		}
 	}
+	c.revokeReported(ctx, r)
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
 		var advanced []Task
 		ack = nodeapi.ReportAck{}

@@ -28,7 +28,7 @@ func (c *Control) Session(ctx context.Context, hello nodeapi.Hello, send func(no
 	}
 	wake, stop := c.db.Watch(nodeTopic(hello.Node)) // before the first look, so that no wake is missed
 	defer stop()
-	s := &session{c: c, node: hello.Node, id: ids.Hex(8), send: send, sent: map[string]bool{}}
+	s := &session{c: c, node: hello.Node, id: ids.Hex(16), send: send, sent: map[string]bool{}}
 	if err := c.join(ctx, hello, s.id); err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (s *session) tell(ctx context.Context, complete bool) error {
 	}
 	frame := nodeapi.Frame{Complete: complete}
 	if complete {
-		frame.Welcome = &nodeapi.Welcome{Account: s.c.config.Account, Region: s.c.config.Region, Registry: s.c.config.Registry}
+		frame.Welcome = &nodeapi.Welcome{Account: s.c.config.Account, Region: s.c.config.Region, Registry: s.c.config.Registry, Session: s.id}
 	}
 	for _, t := range tasks {
 		wanted, err := s.c.wanted(ctx, t)

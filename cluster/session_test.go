@@ -19,7 +19,7 @@ func TestASessionBeginsWithAllThatIsWanted(t *testing.T) {
 	each(t, func(w world) {
 		node := w.join('a', 1024, 1024)
 		first := node.Frames()[0]
-		if first.Welcome == nil || *first.Welcome != (nodeapi.Welcome{Account: account, Region: region, Registry: "127.0.0.1:4600"}) || !first.Complete {
+		if first.Welcome == nil || *first.Welcome != (nodeapi.Welcome{Account: account, Region: region, Registry: "127.0.0.1:4600", Session: node.Session()}) || !first.Complete {
 			w.Errorf("the first frame is %+v", first)
 		}
 		tasks := w.runs(w.register("web", web()), 4)

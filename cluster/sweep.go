@@ -62,7 +62,7 @@ func (c *Control) prune(ctx context.Context) error {
 
 // forget deletes a batch of what was over before then, and returns how many tasks that were.
 func forget(tx *store.Tx, before int64) (tasks int64, err error) {
-	const old = `(select id from tasks where status = 8 and settled < $1 order by settled limit $2)`
+	const old = `(select id from tasks where status = 8 and settled < $1 and issued = 0 order by settled limit $2)`
 	if _, err = tx.Exec(`delete from tags where resource in (select 'task/' || o.id from `+old+` o)`, before, pruneBatch); err != nil {
 		return 0, err
 	}

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"time"
 
 	"slipway/nodeapi"
 )
@@ -10,7 +9,7 @@ import (
 // wanted is what the node is told of a task.
 func (c *Control) wanted(ctx context.Context, t Task) (nodeapi.Task, error) {
 	w := nodeapi.Task{
-		ID: t.ID, ARN: c.taskARN(t), Cluster: t.Cluster, Family: t.Family, Revision: t.Revision,
+		ID: t.ID, ARN: c.taskARN(t), Cluster: t.Cluster, Family: t.Family, Revision: t.Revision, Role: t.Role(),
 		Stop: t.Wanted.Stop, StopCode: t.Wanted.StopCode, StopReason: t.Wanted.StopReason,
 		Recorded: t.Seen.Status, CPU: t.Spec.CPU, Memory: t.Spec.Memory,
 	}
@@ -35,10 +34,7 @@ func wantedContainer(t Task, i int) nodeapi.Container {
 		Essential: s.Essential, Entrypoint: s.Entrypoint, Command: s.Command,
 		User: s.User, WorkingDir: s.WorkingDir, Hostname: s.Hostname,
 		CPU: s.CPU, Memory: deref(s.Memory), MemoryReservation: deref(s.MemoryReservation),
-		StopTimeout: defaultStopTime * time.Second, Log: &log,
-	}
-	if s.StopTimeout != nil {
-		w.StopTimeout = time.Duration(*s.StopTimeout) * time.Second
+		StopTimeout: s.stopTime(), Log: &log,
 	}
 	for _, v := range s.Env {
 		w.Env = append(w.Env, v.Name+"="+v.Value)

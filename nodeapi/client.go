@@ -97,6 +97,13 @@ func (c *Client) Output(ctx context.Context, node string, o Output) (OutputAck, 
 	return ack, err
 }
 
+// Credentials is ControlPlane.Credentials.
+func (c *Client) Credentials(ctx context.Context, r CredentialsRequest) (Credentials, error) {
+	var given Credentials
+	err := c.call(ctx, "credentials", r, &given)
+	return given, err
+}
+
 func (c *Client) call(ctx context.Context, path string, in, out any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, callLimit, fmt.Errorf("%w for %s", errDeadLine, callLimit))
 	defer cancel()

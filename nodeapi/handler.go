@@ -24,10 +24,11 @@ const KeepAlive = 5 * time.Second
 // How large the body of each request may be, in bytes, and how long a client may
 // take to accept a frame before its session is given up.
 const (
-	maxHello  = 64 << 10
-	maxReport = 4 << 20
-	maxOutput = 16 << 20 // a piece holds 1 MiB of text, of which JSON may make six times as much
-	sendLimit = 4 * KeepAlive
+	maxHello   = 64 << 10
+	maxReport  = 4 << 20
+	maxOutput  = 16 << 20 // a piece holds 1 MiB of text, of which JSON may make six times as much
+	maxRequest = 4 << 10  // for credentials
+	sendLimit  = 4 * KeepAlive
 )
 
 var (
@@ -44,6 +45,7 @@ func NewHandler(cp ControlPlane, token string) http.Handler {
 	mux.HandleFunc("POST /node/v1/session", h.session)
 	mux.HandleFunc("POST /node/v1/report", h.report)
 	mux.HandleFunc("POST /node/v1/output", h.output)
+	mux.HandleFunc("POST /node/v1/credentials", h.credentials)
 	return h.admit(mux)
 }
 
@@ -89,6 +91,17 @@ func (h *handler) output(w http.ResponseWriter, r *http.Request) {
 	}
 	ack, err := h.cp.Output(r.Context(), in.Node, in.Output)
 	answer(w, r, ack, err)
+}
+
+func (h *handler) credentials(w http.ResponseWriter, r *http.Request) {
+	var in CredentialsRequest
+	if err := read(w, r, maxRequest, &in); err != nil {
+		fail(w, r, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	given, err := h.cp.Credentials(r.Context(), in)
+	answer(w, r, given, err)
 }
 
 func (h *handler) session(w http.ResponseWriter, r *http.Request) {

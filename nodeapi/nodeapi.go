@@ -11,6 +11,8 @@ package nodeapi
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -24,6 +26,9 @@ type ControlPlane interface {
 	Report(ctx context.Context, r Report) (ReportAck, error)
 	// Output writes down a piece of a container's output.
 	Output(ctx context.Context, node string, o Output) (OutputAck, error)
+	// Credentials makes credentials of the role of a task that the node runs. Which of it is wrong
+	// is not told where the task is over, has no role, or is not the node's.
+	Credentials(ctx context.Context, r CredentialsRequest) (Credentials, error)
 }
 
 // Hello opens a session: who the node is and what it offers.
@@ -43,6 +48,7 @@ type Welcome struct {
 	Account  string `json:"account"`
 	Region   string `json:"region"`
 	Registry string `json:"registry"` // host:port under which this Slipway's own images are named
+	Session  string `json:"session"`  // a secret of this session, by which the node asks for credentials
 }
 
 // Frame is one message of the session from the control plane to the node.
@@ -62,6 +68,7 @@ type Task struct {
 	Cluster    string      `json:"cluster"` // name
 	Family     string      `json:"family"`
 	Revision   int         `json:"revision"`
+	Role       string      `json:"role,omitempty"` // ARN of the role that its containers act in; "": none
 	Stop       bool        `json:"stop,omitempty"` // wanted stopped; otherwise running
 	StopCode   string      `json:"stopCode,omitempty"`
 	StopReason string      `json:"stopReason,omitempty"`
@@ -200,3 +207,30 @@ type Event struct {
 type OutputAck struct {
 	Next int64 `json:"next"`
 }
+
+// CredentialsRequest asks for credentials of a task's role.
+type CredentialsRequest struct {
+	Node    string `json:"node"`
+	Session string `json:"session"` // of the node's Welcome
+	Task    string `json:"task"`    // id
+}
+
+// Credentials are short-lived credentials of a task's role. They are kept in memory, and nowhere
+// else; in texts only the id of the access key is shown.
+type Credentials struct {
+	Role            string    `json:"role"` // ARN
+	AccessKeyID     string    `json:"accessKeyId"`
+	SecretAccessKey string    `json:"secretAccessKey"`
+	SessionToken    string    `json:"sessionToken"`
+	Expires         time.Time `json:"expires"`
+}
+
+func (c Credentials) String() string {
+	return fmt.Sprintf("credentials %s of %s until %s", c.AccessKeyID, c.Role, c.Expires.Format(time.RFC3339))
+}
+
+// GoString is String.
+func (c Credentials) GoString() string { return c.String() }
+
+// LogValue is String.
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }

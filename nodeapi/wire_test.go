@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -20,12 +21,13 @@ import (
 
 const token = "open sesame"
 
-// plane is a control plane made of three functions; one that is nil must not be called.
+// plane is a control plane made of functions; one that is nil must not be called.
 type plane struct {
-	t       *testing.T
-	session func(context.Context, nodeapi.Hello, func(nodeapi.Frame) error) error
-	report  func(nodeapi.Report) (nodeapi.ReportAck, error)
-	output  func(string, nodeapi.Output) (nodeapi.OutputAck, error)
+	t           *testing.T
+	session     func(context.Context, nodeapi.Hello, func(nodeapi.Frame) error) error
+	report      func(nodeapi.Report) (nodeapi.ReportAck, error)
+	output      func(string, nodeapi.Output) (nodeapi.OutputAck, error)
+	credentials func(nodeapi.CredentialsRequest) (nodeapi.Credentials, error)
 }
 
 func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.Frame) error) error {
@@ -50,6 +52,14 @@ func (p *plane) Output(_ context.Context, node string, o nodeapi.Output) (nodeap
 		return nodeapi.OutputAck{}, nil
 	}
 	return p.output(node, o)
+}
+
+func (p *plane) Credentials(_ context.Context, r nodeapi.CredentialsRequest) (nodeapi.Credentials, error) {
+	if p.credentials == nil {
+		p.t.Error("Credentials was called")
+		return nodeapi.Credentials{}, nil
+	}
+	return p.credentials(r)
 }
 
 func serve(t *testing.T, p *plane) *httptest.Server {
@@ -128,14 +138,37 @@ func TestReportAndOutputComeBackAcknowledged(t *testing.T) {
 	}
 }
 
+func TestCredentialsComeWholeAndShowNothing(t *testing.T) {
+	request := nodeapi.CredentialsRequest{Node: "0123", Session: "s", Task: "a"}
+	secret := nodeapi.Credentials{Role: "arn:aws:iam::123456789012:role/web", AccessKeyID: "ASIAX", SecretAccessKey: "secret-key", SessionToken: "secret-token", Expires: time.Unix(1_800_000_000, 0).UTC()}
+	client := connect(t, &plane{credentials: func(r nodeapi.CredentialsRequest) (nodeapi.Credentials, error) {
+		if r != request {
+			t.Errorf("the request arrives as %+v, want %+v", r, request)
+		}
+		return secret, nil
+	}})
+	given, err := client.Credentials(t.Context(), request)
+	if err != nil || given != secret {
+		t.Fatalf("Credentials = %v, %v, want what was given", given, err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("given", "credentials", given)
+	for _, text := range []string{fmt.Sprint(given), fmt.Sprintf("%+v %#v", given, given), fmt.Sprint(&given), log.String()} {
+		if strings.Contains(text, "secret-") || !strings.Contains(text, "ASIAX") {
+			t.Errorf("in a text they are %q: want the key's id and no secret", text)
+		}
+	}
+}
+
 func TestOnlyTheTokenOpens(t *testing.T) {
 	s := serve(t, &plane{}) // a call that gets through fails the test
 	for _, wrong := range []string{"", "open", "open sesame!", "Open Sesame"} {
 		client := nodeapi.NewClient(s.URL, wrong, s.Client())
 		_, reported := client.Report(t.Context(), nodeapi.Report{})
 		_, shipped := client.Output(t.Context(), "0123", nodeapi.Output{})
+		_, given := client.Credentials(t.Context(), nodeapi.CredentialsRequest{})
 		joined := client.Session(t.Context(), nodeapi.Hello{}, nil)
-		for _, err := range []error{reported, shipped, joined} {
+		for _, err := range []error{reported, shipped, given, joined} {
 			if errs.KindOf(err) != errs.Denied {
 				t.Errorf("token %q: %v, want it denied", wrong, err)
 			}

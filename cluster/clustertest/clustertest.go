@@ -23,9 +23,15 @@ const (
 // New makes a Control over an empty database, with images and logs that keep what they are given.
 func New(t testing.TB, db *store.DB) (*cluster.Control, *Images, *Logs) {
 	t.Helper()
+	return NewWithRoles(t, db, NewRoles())
+}
+
+// NewWithRoles is New with roles of the test's own.
+func NewWithRoles(t testing.TB, db *store.DB, roles *Roles) (*cluster.Control, *Images, *Logs) {
+	t.Helper()
 	images, logs := &Images{}, &Logs{}
 	c, err := cluster.New(t.Context(), db, cluster.Config{
-		Account: Account, Region: Region, Registry: "127.0.0.1:4600", Images: images, Logs: logs,
+		Account: Account, Region: Region, Registry: "127.0.0.1:4600", Images: images, Logs: logs, Roles: roles,
 	})
 	if err != nil {
 		t.Fatal(err)

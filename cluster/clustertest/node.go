@@ -125,6 +125,14 @@ func (n *Node) Report(reports ...nodeapi.TaskReport) nodeapi.ReportAck {
 	return ack
 }
 
+// Credentials asks for credentials of a task, as the node's present session.
+func (n *Node) Credentials(task string) (nodeapi.Credentials, error) {
+	return n.plane.Credentials(context.Background(), nodeapi.CredentialsRequest{Node: n.ID, Session: n.Session(), Task: task})
+}
+
+// Session is the secret that the node was welcomed with.
+func (n *Node) Session() string { return n.Frames()[0].Welcome.Session }
+
 // Run reports the task running, with free host ports from 32768 on.
 func (n *Node) Run(id string) { n.t.Helper(); n.Report(Running(n.Task(id, false))) }
 
