@@ -11,7 +11,9 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"sync/atomic"
 
+	"slipway/accounts/policy"
 	"slipway/seal"
 	"slipway/store"
 )
@@ -22,6 +24,11 @@ type Control struct {
 	secrets        *seal.Column // of access keys
 	sessionSecrets *seal.Column
 	keys           *ring[Key]
+	rights         *ring[*rights]
+	sessionTexts   *texts
+	resourceTexts  *texts
+	trustTexts     *texts
+	organization   atomic.Pointer[string] // its id, once Bootstrap knows it
 }
 
 //go:embed schema
@@ -46,10 +53,15 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys) (*Control, error) {
 		return nil, err
 	}
 	keysChanged, _ := db.Watch(keysTopic) // for as long as the database is open
+	rightsChanged, _ := db.Watch(rightsTopic)
 	return &Control{
 		db:             db,
 		secrets:        secrets,
 		sessionSecrets: sessionSecrets,
 		keys:           newRing[Key](keysChanged, ErrUnknownKey, ringKeys, nil),
+		rights:         newRing(rightsChanged, errNoRights, ringRights, (*rights).weigh),
+		sessionTexts:   newTexts(policy.Identity),
+		resourceTexts:  newTexts(policy.Resource),
+		trustTexts:     newTexts(policy.Trust),
 	}, nil
 }

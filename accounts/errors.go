@@ -27,16 +27,21 @@ var (
 	ErrToken        = errs.New(errs.Invalid, "not a marker of this listing")
 )
 
-// DenialError is ErrDenied with who was denied what. Its text is AWS's sentence.
+// DenialError is ErrDenied with who was denied what. Its text is AWS's sentence. Source: IAM User
+// Guide, "Troubleshoot access denied error messages".
 type DenialError struct {
 	Who      Principal
 	Action   string // "ecs:RunTask"
 	Resource string // ARN, or "*"
+	Because  string // "because no identity-based policy allows the ecs:RunTask action"; "": not said
 }
 
 func (e *DenialError) Error() string {
-	return fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
-		e.Who.ARN, e.Action, e.Resource, e.Action)
+	sentence := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s", e.Who.ARN, e.Action, e.Resource)
+	if e.Because != "" {
+		sentence += " " + e.Because
+	}
+	return sentence
 }
 
 func (e *DenialError) Unwrap() error { return ErrDenied }
