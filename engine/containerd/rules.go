@@ -21,7 +21,7 @@ import (
 type rules struct {
 	bridge string
 	chain  string
-	mine   [][]string // table, chain, rule...
+	mine   map[string][]string // by table, as iptables-restore takes them; earlier ones come first
 	once   *onceDone
 }
 
@@ -31,27 +31,54 @@ type onceDone struct {
 	done bool
 }
 
+// tables are those that hold rules of ours.
+var tables = []string{"nat", "filter"}
+
 func newRules(bridge, subnet string) rules {
 	r := rules{bridge: bridge, chain: "SLIPWAY-" + bridge, once: &onceDone{}}
-	local := []string{"-m", "addrtype", "--dst-type", "LOCAL", "-j", r.chain}
-	r.mine = [][]string{
-		append([]string{"nat", "PREROUTING"}, local...),
-		append([]string{"nat", "OUTPUT"}, local...),
-		{"nat", "POSTROUTING", "-s", subnet, "!", "-o", bridge, "-j", "MASQUERADE"},
-		{"nat", "POSTROUTING", "-s", "127.0.0.0/8", "-o", bridge, "-j", "MASQUERADE"},
-		{"nat", "POSTROUTING", "-s", subnet, "-o", bridge, "-m", "conntrack", "--ctstate", "DNAT", "-j", "MASQUERADE"},
-		{"filter", "FORWARD", "-i", bridge, "-j", "ACCEPT"},
-		{"filter", "FORWARD", "-o", bridge, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED,DNAT", "-j", "ACCEPT"},
-		// routeLocalnet would let a task that forges packets reach what listens on loopback alone.
-		{"filter", "INPUT", "-i", bridge, "-d", "127.0.0.0/8", "-m", "conntrack", "!", "--ctstate", "RELATED,ESTABLISHED,DNAT", "-j", "DROP"},
-	}
-	for i := range r.mine {
-		r.mine[i] = append(r.mine[i], "-m", "comment", "--comment", "slipway "+bridge)
+	r.mine = map[string][]string{
+		"nat": {
+			"PREROUTING -m addrtype --dst-type LOCAL -j " + r.chain,
+			"OUTPUT -m addrtype --dst-type LOCAL -j " + r.chain,
+			"POSTROUTING -s " + subnet + " ! -o " + bridge + " -j MASQUERADE",
+			"POSTROUTING -s 127.0.0.0/8 -o " + bridge + " -j MASQUERADE",
+			"POSTROUTING -s " + subnet + " -o " + bridge + " -m conntrack --ctstate DNAT -j MASQUERADE",
+		},
+		"filter": {
+			"FORWARD -i " + bridge + " -j ACCEPT",
+			"FORWARD -o " + bridge + " -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
+			// routeLocalnet would let a task that forges packets reach what listens on loopback alone.
+			"INPUT -i " + bridge + " -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP",
+		},
 	}
 	return r
 }
 
-// ensure makes the bridge and its rules where they are missing, once in our life.
+// mark is the comment that tells the rules of this bridge, but for those of its tasks.
+func (r rules) mark() string { return "slipway " + r.bridge }
+
+// insert is the line that puts a rule before all others of its chain.
+func (r rules) insert(rule string) string {
+	return "-I " + rule + ` -m comment --comment "` + r.mark() + `"`
+}
+
+// marked are the lines that take the marked rules away that are in a table now.
+func (r rules) marked(ctx context.Context, table string) ([]string, error) {
+	out, err := iptables(ctx, table, "-S")
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for line := range strings.Lines(out) {
+		rule, isRule := strings.CutPrefix(strings.TrimSpace(line), "-A ")
+		if isRule && strings.Contains(rule, `--comment "`+r.mark()+`"`) {
+			lines = append(lines, "-D "+rule)
+		}
+	}
+	return lines, nil
+}
+
+// ensure makes the bridge and its rules, once in our life. Rules of a former life are replaced.
 func (r rules) ensure(ctx context.Context) error {
 	r.once.Lock()
 	defer r.once.Unlock()
@@ -69,11 +96,15 @@ func (r rules) ensure(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, rule := range r.mine {
-		if _, err := iptables(ctx, rule[0], "-C", rule[1:]...); err == nil {
-			continue
+	for _, table := range tables {
+		lines, err := r.marked(ctx, table)
+		if err != nil {
+			return err
 		}
-		if _, err := iptables(ctx, rule[0], "-I", rule[1:]...); err != nil {
+		for _, rule := range slices.Backward(r.mine[table]) {
+			lines = append(lines, r.insert(rule))
+		}
+		if err := restore(ctx, table, lines); err != nil {
 			return err
 		}
 	}
@@ -86,14 +117,13 @@ func (r rules) remove(ctx context.Context) error {
 	r.once.Lock()
 	defer r.once.Unlock()
 	r.once.done = false
-	for _, rule := range r.mine {
-		for {
-			if _, err := iptables(ctx, rule[0], "-C", rule[1:]...); err != nil {
-				break
-			}
-			if _, err := iptables(ctx, rule[0], "-D", rule[1:]...); err != nil {
-				return err
-			}
+	for _, table := range tables {
+		lines, err := r.marked(ctx, table)
+		if err != nil {
+			return err
+		}
+		if err := restore(ctx, table, lines); err != nil {
+			return err
 		}
 	}
 	if _, err := iptables(ctx, "nat", "-S", r.chain); err != nil {
@@ -120,7 +150,7 @@ func (r rules) publish(ctx context.Context, task, address string, ports []engine
 		to := net.JoinHostPort(address, strconv.Itoa(p.Container))
 		lines = append(lines, fmt.Sprintf("-A %s -p tcp -m tcp --dport %d -m comment --comment %s -j DNAT --to-destination %s", r.chain, p.Host, task, to))
 	}
-	return restoreNAT(ctx, lines)
+	return restore(ctx, "nat", lines)
 }
 
 // routeLocalnet lets the kernel route packets from 127.0.0.1 to the bridge, where they leave with
@@ -141,19 +171,19 @@ func (r rules) unpublish(ctx context.Context, task string) error {
 			lines = append(lines, "-D "+rest)
 		}
 	}
-	return restoreNAT(ctx, lines)
+	return restore(ctx, "nat", lines)
 }
 
 func tcpOf(ports []engine.Port) []engine.Port {
 	return slices.DeleteFunc(slices.Clone(ports), func(p engine.Port) bool { return p.Protocol != "tcp" })
 }
 
-// restoreNAT applies lines to the nat table, all or none.
-func restoreNAT(ctx context.Context, lines []string) error {
+// restore applies lines to a table, all or none.
+func restore(ctx context.Context, table string, lines []string) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	text := "*nat\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
+	text := "*" + table + "\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
 	_, err := run(ctx, text, "iptables-restore", "--wait", "--noflush")
 	return err
 }
