@@ -30,6 +30,10 @@ type Run struct {
 	Tags          []Tag
 	PropagateTags bool   // those of the definition too
 	Token         string // RunTask: the same token and request start nothing anew; "": no token
+
+	// Permit is asked with the definition that will run, before anything else is done, and refuses
+	// by its error. nil: nobody is asked.
+	Permit func(context.Context, Definition) error `json:"-"`
 }
 
 // Started is what came of a Run: the tasks that have a node, and if they are fewer than asked
@@ -77,6 +81,11 @@ func (c *Control) start(ctx context.Context, account string, r Run) (started Sta
 	})
 	if known || err != nil {
 		return started, err
+	}
+	if r.Permit != nil {
+		if err := r.Permit(ctx, d); err != nil {
+			return Started{}, err
+		}
 	}
 	model, err := c.model(ctx, d, r)
 	if err != nil {

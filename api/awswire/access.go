@@ -155,12 +155,13 @@ func (x *exchange) authorize(ctx context.Context, b *Binding, in any) error {
 	if b.on == nil {
 		return nil
 	}
+	x.input = reflect.ValueOf(in).Elem()
 	asks := b.on(ctx, in)
 	if len(asks) == 0 {
 		asks = []Ask{{}}
 	}
 	for i := range asks {
-		if err := x.require(ctx, &asks[i], reflect.ValueOf(in).Elem()); err != nil {
+		if err := x.require(ctx, &asks[i], x.input); err != nil {
 			return err
 		}
 	}
@@ -187,14 +188,19 @@ func (x *exchange) require(ctx context.Context, ask *Ask, input reflect.Value) e
 }
 
 // Require asks for what only a handler finds out that a call needs, such as iam:PassRole on the
-// roles of a definition that is only named. It returns the fault to answer with.
+// roles of a definition that is only named. An Ask without an action is for the operation's own, and
+// has the tags of the input; others have none. It returns the fault to answer with.
 func Require(ctx context.Context, asks ...Ask) error {
 	x := identityOf(ctx).x
 	if x == nil {
 		return errors.New("awswire: Require outside of a call")
 	}
 	for i := range asks {
-		if err := x.require(ctx, &asks[i], reflect.Value{}); err != nil {
+		var input reflect.Value
+		if asks[i].Action == "" {
+			input = x.input
+		}
+		if err := x.require(ctx, &asks[i], input); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -107,10 +108,11 @@ type exchange struct {
 	id        string
 	start     time.Time
 	protocol  Protocol
-	service   *Service // nil until it is known
-	operation string   // "" until it is known that the service has it
-	binding   *Binding // nil until it is known that the door has it
-	who       Caller   // zero until the signature was found good
+	service   *Service      // nil until it is known
+	operation string        // "" until it is known that the service has it
+	binding   *Binding      // nil until it is known that the door has it
+	who       Caller        // zero until the signature was found good
+	input     reflect.Value // invalid until the call is authorized
 	asked     []Asked
 }
 

@@ -30,8 +30,11 @@ func (d *door) registerTaskDefinition(c ctx, in *RegisterTaskDefinitionInput) (*
 	if err := honour(in, ClientException, honouredInDefinition); err != nil {
 		return nil, err
 	}
-	spec, err := readSpec(in)
+	spec, err := d.readSpec(c, in)
 	if err != nil {
+		return nil, err
+	}
+	if err := pass(c, spec.TaskRole, spec.ExecutionRole); err != nil {
 		return nil, err
 	}
 	who := awswire.CallerOf(c)
@@ -108,16 +111,18 @@ func (d *door) listTaskDefinitionFamilies(c ctx, in *ListTaskDefinitionFamiliesI
 	return &ListTaskDefinitionFamiliesOutput{Families: listed(families), NextToken: filled(next)}, nil
 }
 
-func readSpec(in *RegisterTaskDefinitionInput) (cluster.Spec, error) {
+func (d *door) readSpec(c ctx, in *RegisterTaskDefinitionInput) (cluster.Spec, error) {
 	cpu, err1 := readCPU("cpu", in.Cpu, ClientException)
 	memory, err2 := readMemory("memory", in.Memory, ClientException)
-	if err := errors.Join(err1, err2); err != nil {
+	task, err3 := d.roleARN(c, "taskRoleArn", in.TaskRoleArn)
+	execution, err4 := d.roleARN(c, "executionRoleArn", in.ExecutionRoleArn)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return cluster.Spec{}, err
 	}
 	s := cluster.Spec{
 		CPU: cpu, Memory: memory,
 		NetworkMode: string(awswire.Or(in.NetworkMode, "")),
-		TaskRole:    awswire.Or(in.TaskRoleArn, ""), ExecutionRole: awswire.Or(in.ExecutionRoleArn, ""),
+		TaskRole:    task, ExecutionRole: execution,
 	}
 	for _, r := range in.RequiresCompatibilities {
 		s.Requires = append(s.Requires, string(r))

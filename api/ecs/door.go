@@ -19,14 +19,14 @@ type door struct {
 func New(c *cluster.Control, region string) *awswire.Service {
 	d := &door{c, region}
 	return awswire.NewService(API, faults,
-		CreateCluster.Handle(d.createCluster, awswire.Any),
+		CreateCluster.Handle(d.createCluster, d.onCreateCluster),
 		DescribeClusters.Handle(d.describeClusters, d.onClusters),
 		ListClusters.Handle(d.listClusters, awswire.Any),
 		DeleteCluster.Handle(d.deleteCluster, d.onDeleteCluster),
 
-		RegisterTaskDefinition.Handle(d.registerTaskDefinition, awswire.Any),
+		RegisterTaskDefinition.Handle(d.registerTaskDefinition, d.onRegister),
 		DescribeTaskDefinition.Handle(d.describeTaskDefinition, awswire.Any),
-		DeregisterTaskDefinition.Handle(d.deregisterTaskDefinition, awswire.Any),
+		DeregisterTaskDefinition.Handle(d.deregisterTaskDefinition, d.onDeregister),
 		ListTaskDefinitions.Handle(d.listTaskDefinitions, awswire.Any),
 		ListTaskDefinitionFamilies.Handle(d.listTaskDefinitionFamilies, awswire.Any),
 
@@ -39,8 +39,8 @@ func New(c *cluster.Control, region string) *awswire.Service {
 		ListContainerInstances.Handle(d.listContainerInstances, d.onListInstances),
 		DescribeContainerInstances.Handle(d.describeContainerInstances, d.onDescribeInstances),
 
-		TagResource.Handle(d.tagResource, func(_ ctx, in *TagResourceInput) []awswire.Ask { return awswire.On(in.ResourceArn) }),
-		UntagResource.Handle(d.untagResource, func(_ ctx, in *UntagResourceInput) []awswire.Ask { return awswire.On(in.ResourceArn) }),
-		ListTagsForResource.Handle(d.listTagsForResource, func(_ ctx, in *ListTagsForResourceInput) []awswire.Ask { return awswire.On(in.ResourceArn) }),
+		TagResource.Handle(d.tagResource, d.onTagResource),
+		UntagResource.Handle(d.untagResource, d.onUntagResource),
+		ListTagsForResource.Handle(d.listTagsForResource, d.onListTags),
 	)
 }

@@ -33,6 +33,7 @@ func (d *door) runTask(c ctx, in *RunTaskInput) (*RunTaskOutput, error) {
 	if err != nil {
 		return nil, err
 	}
+	run.Permit = d.permit(func(definition string) awswire.Ask { return d.asksOfRun(c, in, definition)[0] }, run)
 	run.Count, run.Launch, run.Token = int(awswire.Or(in.Count, 1)), string(launch), awswire.Or(in.ClientToken, "")
 	run.Group, run.StartedBy, run.Tags = awswire.Or(in.Group, ""), awswire.Or(in.StartedBy, ""), readTags(in.Tags)
 	started, err := d.control.RunTask(c, awswire.CallerOf(c).Account, run)
@@ -53,6 +54,7 @@ func (d *door) startTask(c ctx, in *StartTaskInput) (*StartTaskOutput, error) {
 	if run.Nodes, err = d.ids(c, "container-instance", run.Cluster, in.ContainerInstances); err != nil {
 		return nil, err
 	}
+	run.Permit = d.permit(func(definition string) awswire.Ask { return d.asksOfStart(c, in, definition)[0] }, run)
 	run.Group, run.StartedBy, run.Tags = awswire.Or(in.Group, ""), awswire.Or(in.StartedBy, ""), readTags(in.Tags)
 	started, err := d.control.StartTask(c, awswire.CallerOf(c).Account, run)
 	if err != nil {
@@ -75,11 +77,11 @@ func (d *door) readRun(c ctx, name *string, definition string, overrides *TaskOv
 	case PropagateTagsService:
 		return run, InvalidParameterException.Newf("propagateTags: %q is for the tasks of services.", p)
 	}
-	run.Overrides, err = readOverrides(overrides)
+	run.Overrides, err = d.readOverrides(c, overrides)
 	return run, err
 }
 
-func readOverrides(from *TaskOverride) (o cluster.Overrides, err error) {
+func (d *door) readOverrides(c ctx, from *TaskOverride) (o cluster.Overrides, err error) {
 	if from == nil {
 		return o, nil
 	}
@@ -89,7 +91,12 @@ func readOverrides(from *TaskOverride) (o cluster.Overrides, err error) {
 	if o.Memory, err = readMemory("overrides.memory", from.Memory, InvalidParameterException); err != nil {
 		return o, err
 	}
-	o.TaskRole, o.ExecutionRole = awswire.Or(from.TaskRoleArn, ""), awswire.Or(from.ExecutionRoleArn, "")
+	if o.TaskRole, err = d.roleARN(c, "overrides.taskRoleArn", from.TaskRoleArn); err != nil {
+		return o, err
+	}
+	if o.ExecutionRole, err = d.roleARN(c, "overrides.executionRoleArn", from.ExecutionRoleArn); err != nil {
+		return o, err
+	}
 	for _, c := range from.ContainerOverrides {
 		o.Containers = append(o.Containers, cluster.ContainerOverride{
 			Name: awswire.Or(c.Name, ""), Command: c.Command, Env: readVariables(c.Environment),

@@ -111,6 +111,9 @@ func (n *notes) Authorize(_ context.Context, r *awswire.Request) error {
 func keysOf(r *awswire.Request) string {
 	var keys []string
 	for _, name := range slices.Sorted(maps.Keys(r.Ask.Keys)) {
+		if len(r.Ask.Keys[name]) == 0 {
+			continue // the request has no such key
+		}
 		keys = append(keys, name+"="+strings.Join(r.Ask.Keys[name], ","))
 	}
 	if _, tagged := r.Values("aws:tagkeys"); tagged {
