@@ -41,6 +41,7 @@ var plan = []struct {
 	{"cluster", "store events nodeapi", "a room whose nodes are its own: never another room"},
 	{"cluster/placement", "", "a pure core"},
 	{"logs", "store events", "a room: never another room"},
+	{"audit", "store events seal", "a room: never another room"},
 
 	{"agent", "nodeapi engine", "knows the control plane only by its wire"},
 	{"engine", "", "runs containers for whoever asks"},
