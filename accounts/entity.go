@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -46,18 +47,25 @@ const (
 type kindFacts struct {
 	prefix  string // of unique ids
 	quota   int    // how many an account may have
-	counted string // the quota's name
+	word    string // of its quotas' names
 	missing string // AWS's sentence for a name that is not there
 	taken   string // AWS's sentence for a name that is
 }
 
 // Source: IAM User Guide, "IAM identifiers" and "IAM and AWS STS quotas".
 var kinds = map[Kind]kindFacts{
-	KindUser:    {"AIDA", 5000, "UsersPerAccount", "The user with name %s cannot be found.", "User with name %s already exists."},
-	KindGroup:   {"AGPA", 300, "GroupsPerAccount", "The group with name %s cannot be found.", "Group with name %s already exists."},
-	KindRole:    {"AROA", 1000, "RolesPerAccount", "The role with name %s cannot be found.", "Role with name %s already exists."},
-	KindProfile: {"AIPA", 1000, "InstanceProfilesPerAccount", "Instance Profile %s cannot be found.", "Instance Profile %s already exists."},
-	KindPolicy:  {"ANPA", 1500, "PoliciesPerAccount", "Policy %s was not found.", "A policy called %s already exists. Duplicate names are not allowed."},
+	KindUser:    {"AIDA", 5000, "User", "The user with name %s cannot be found.", "User with name %s already exists."},
+	KindGroup:   {"AGPA", 300, "Group", "The group with name %s cannot be found.", "Group with name %s already exists."},
+	KindRole:    {"AROA", 1000, "Role", "The role with name %s cannot be found.", "Role with name %s already exists."},
+	KindProfile: {"AIPA", 1000, "InstanceProfile", "Instance Profile %s cannot be found.", "Instance Profile %s already exists."},
+	KindPolicy:  {"ANPA", 1500, "Policy", "Policy %s was not found.", "A policy called %s already exists. Duplicate names are not allowed."},
+}
+
+func (f kindFacts) plural() string {
+	if stem, found := strings.CutSuffix(f.word, "y"); found {
+		return stem + "ies"
+	}
+	return f.word + "s"
 }
 
 // newID makes a unique id for an entity of this kind.
@@ -68,6 +76,12 @@ func (k Kind) Quota() int { return kinds[k].quota }
 
 // ARN is the entity's ARN, path included.
 func (e Entity) ARN() string { return entityARN(e.Account, e.Kind, e.Path, e.Name) }
+
+func (e Entity) folded() string { return fold(e.Name) }
+
+func (e *Entity) rename(name, path string) {
+	e.Name, e.Path = cmp.Or(name, e.Name), cmp.Or(path, e.Path)
+}
 
 func entityARN(account string, kind Kind, path, name string) string {
 	return arn.ARN{Service: "iam", Account: account, Resource: string(kind) + path + name}.String()
@@ -145,7 +159,7 @@ func addEntity(tx *store.Tx, e *Entity) error {
 	}
 	n, err := countEntities(tx, e.Account, e.Kind)
 	if err == nil && n > e.Kind.Quota() {
-		return overQuota(kinds[e.Kind].counted, e.Kind.Quota())
+		return overQuota(kinds[e.Kind].plural()+"PerAccount", e.Kind.Quota())
 	}
 	return err
 }

@@ -86,3 +86,19 @@ func readEntities(tx *store.Tx, query string, args ...any) (list []Entity, err e
 	})
 	return list, err
 }
+
+func hasEntity(tx *store.Tx, account string, kind Kind, name string) (bool, error) {
+	n := 0
+	err := tx.Row(`select count(*) from entities where account = $1 and kind = $2 and folded = $3`, account, string(kind), fold(name)).Scan(&n)
+	return n > 0, err
+}
+
+// hasRow looks whether a table has rows whose column is an entity's id.
+func hasRow(table, column string) func(*store.Tx, string) (bool, error) {
+	query := `select count(*) from ` + table + ` where ` + column + ` = $1`
+	return func(tx *store.Tx, id string) (bool, error) {
+		n := 0
+		err := tx.Row(query, id).Scan(&n)
+		return n > 0, err
+	}
+}

@@ -1,0 +1,127 @@
+package accounts
+
+import (
+	"context"
+	"strings"
+
+	"slipway/store"
+)
+
+// Tag is a key and value that somebody put on an entity.
+type Tag struct{ Key, Value string }
+
+// maxTags is how many tags an entity has at most. Source: IAM User Guide, "IAM and AWS STS quotas".
+const maxTags = 50
+
+// Tags lists the tags of an entity by their keys, and the marker of the next page if there is one.
+// It returns ErrNoEntity.
+func (c *Control) Tags(ctx context.Context, account string, kind Kind, name string, p Page) (tags []Tag, next string, err error) {
+	list := "tags of " + entityARN(account, kind, "/", name)
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		e, err := readEntity(tx, account, kind, name)
+		if err != nil {
+			return err
+		}
+		tags, next, err = page(list, p, func(after string, limit int) ([]Tag, error) {
+			return readTags(tx, e.ID, after, limit)
+		}, func(t Tag) string { return kind.foldKey(t.Key) })
+		return err
+	})
+	return tags, next, err
+}
+
+// TagsOf returns the tags of an entity by its id: none for an id that nobody has.
+func (c *Control) TagsOf(ctx context.Context, id string) (tags map[string]string, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		tags, err = tagMap(tx, id)
+		return err
+	})
+	return tags, err
+}
+
+// tagMap are the tags of an entity as conditions of policies ask for them.
+func tagMap(tx *store.Tx, id string) (map[string]string, error) {
+	list, err := allTags(tx, id)
+	tags := make(map[string]string, len(list))
+	for _, t := range list {
+		tags[t.Key] = t.Value
+	}
+	return tags, err
+}
+
+// Tag adds tags to an entity, and replaces those that it has. It returns ErrNoEntity, ErrInput,
+// ErrQuota or ErrUnmodifiable.
+func (c *Control) Tag(ctx context.Context, account string, kind Kind, name string, tags []Tag) error {
+	return c.changeTags(ctx, account, kind, name, func(tx *store.Tx, e Entity) error { return addTags(tx, e, tags) })
+}
+
+// Untag takes tags away; those that are not there are none. It returns ErrNoEntity or ErrUnmodifiable.
+func (c *Control) Untag(ctx context.Context, account string, kind Kind, name string, keys []string) error {
+	return c.changeTags(ctx, account, kind, name, func(tx *store.Tx, e Entity) error {
+		for _, key := range keys {
+			if err := deleteTag(tx, e.ID, kind.foldKey(key)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (c *Control) changeTags(ctx context.Context, account string, kind Kind, name string, change func(*store.Tx, Entity) error) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		e, err := modifiable(tx, account, kind, name)
+		if err != nil {
+			return err
+		}
+		tx.Touch(rightsTopic)
+		return change(tx, e)
+	})
+}
+
+// addTags puts tags on an entity of which the caller has seen that it is there.
+func addTags(tx *store.Tx, e Entity, tags []Tag) error {
+	if err := checkTags(e.Kind, tags); err != nil {
+		return err
+	}
+	for _, t := range tags {
+		if err := putTag(tx, e.ID, e.Kind.foldKey(t.Key), t); err != nil {
+			return err
+		}
+	}
+	n, err := countTags(tx, e.ID)
+	if err == nil && n > maxTags {
+		return overQuota("TagsPer"+kinds[e.Kind].word, maxTags)
+	}
+	return err
+}
+
+// checkTags refuses keys that are reserved or come twice.
+func checkTags(kind Kind, tags []Tag) error {
+	seen := map[string]bool{}
+	for _, t := range tags {
+		key := kind.foldKey(t.Key)
+		switch {
+		case strings.HasPrefix(fold(t.Key), "aws:"):
+			return say(ErrInput, "Tag keys starting with 'aws:' are reserved for internal use: %s", t.Key)
+		case seen[key] && kind.foldsKeys():
+			return say(ErrInput, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+		case seen[key]:
+			return say(ErrInput, "Duplicate tag keys found.")
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+// foldsKeys reports whether tag keys that differ by case alone are the same: "Tag keys of IAM users
+// and roles are not case sensitive; of other IAM resources they are".
+// Source: IAM User Guide, "Tags for AWS Identity and Access Management resources".
+func (k Kind) foldsKeys() bool { return k == KindUser || k == KindRole }
+
+// foldKey is what tells the tag keys of an entity of this kind apart.
+func (k Kind) foldKey(key string) string {
+	if k.foldsKeys() {
+		return fold(key)
+	}
+	return key
+}
