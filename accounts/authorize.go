@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,9 +16,12 @@ import (
 type Request struct {
 	Action   string                                      // "ecs:RunTask"
 	Resource string                                      // an ARN, or "*"
+	Shown    string                                      // how a denial names the resource, "user ann"; "": by Resource
 	Values   func(key string) (values []string, ok bool) // condition keys of the request, asked in lower case; nil: it has none
 	Policy   func() (string, error)                      // the policy of the resource itself, "" if it has none; nil: none
 }
+
+func (r *Request) shown() string { return cmp.Or(r.Shown, r.Resource) }
 
 // Authorize returns nil if who may do what the request says, and otherwise a DenialError, whatever
 // the reason: no policy allows it, one forbids it, or one of those that apply can not be read. A
@@ -28,21 +32,21 @@ type Request struct {
 func (c *Control) Authorize(ctx context.Context, who *Principal, r *Request) error {
 	owner, known := ownerOf(r.Resource, who.Account)
 	if !known || who.Account == "" || forbidden(who, r.Action) {
-		return &DenialError{Who: *who, Action: r.Action, Resource: r.Resource, Because: lacking(r.Action)}
+		return &DenialError{Who: *who, Action: r.Action, Resource: r.shown(), Because: lacking(r.Action)}
 	}
 	decision, err := c.decide(ctx, who, owner, r)
 	switch {
 	case errors.Is(err, errNoRights):
-		return &DenialError{Who: *who, Action: r.Action, Resource: r.Resource, Because: lacking(r.Action)}
+		return &DenialError{Who: *who, Action: r.Action, Resource: r.shown(), Because: lacking(r.Action)}
 	case errors.Is(err, errBroken), errs.KindOf(err) == errs.NotFound:
 		slog.ErrorContext(ctx, "a policy that decides can not be read", "principal", who.ARN, "action", r.Action, "resource", r.Resource, "error", err)
-		return &DenialError{Who: *who, Action: r.Action, Resource: r.Resource, Because: "because a policy that applies can not be read"}
+		return &DenialError{Who: *who, Action: r.Action, Resource: r.shown(), Because: "because a policy that applies can not be read"}
 	case err != nil:
 		return err
 	case decision.Outcome == policy.Allowed:
 		return nil
 	}
-	return &DenialError{Who: *who, Action: r.Action, Resource: r.Resource, Because: because(decision, r.Action)}
+	return &DenialError{Who: *who, Action: r.Action, Resource: r.shown(), Because: because(decision, r.Action)}
 }
 
 // lacking is the reason of who has no policy that allows it.

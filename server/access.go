@@ -31,7 +31,7 @@ func (a access) Lookup(ctx context.Context, accessKeyID, sessionToken string) (s
 // Authorize satisfies awswire.Authorizer.
 func (a access) Authorize(ctx context.Context, r *awswire.Request) error {
 	err := a.accounts.Authorize(ctx, r.Who.Principal.(*accounts.Principal), &accounts.Request{
-		Action: r.Action, Resource: r.Resource, Values: r.Values, Policy: r.Policy,
+		Action: r.Action, Resource: r.Resource, Shown: r.Ask.Shown, Values: r.Values, Policy: r.Policy,
 	})
 	if errors.Is(err, accounts.ErrDenied) {
 		return awswire.Denied(err.Error())
