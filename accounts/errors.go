@@ -15,6 +15,11 @@ var (
 	ErrBadToken     = errs.New(errs.Denied, "session token does not belong to the access key")
 	ErrExpired      = errs.New(errs.Denied, "session has expired")
 	ErrDenied       = errs.New(errs.Denied, "not authorized")
+	ErrDuration     = errs.New(errs.Invalid, "not a duration for this session")
+	ErrFromSession  = errs.New(errs.Denied, "Cannot call GetSessionToken with session credentials")
+	ErrRoleARN      = errs.New(errs.Invalid, "not the ARN of a role")
+	ErrPacked       = errs.New(errs.Invalid, "policies and tags of a session are too large")
+	ErrNotTrusted   = errs.New(errs.Denied, "the role can not be assumed")
 
 	ErrName         = errs.New(errs.Invalid, "not a name or path")
 	ErrNoEntity     = errs.New(errs.NotFound, "no such entity")
