@@ -13,6 +13,7 @@ package engine
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	"slipway/internal/errs"
@@ -29,6 +30,10 @@ var (
 	// ErrUnavailable is an engine that cannot serve now: it starts, or starts again. Try again.
 	ErrUnavailable = errs.New(errs.Unavailable, "container engine unavailable")
 )
+
+// HostAddress is where containers reach what Listen opens. It is the address at which the SDKs look
+// for the credentials of a task. Source: Amazon ECS Developer Guide, "Task IAM role".
+const HostAddress = "169.254.170.2"
 
 // Engine runs containers on this machine. Its methods may be called at the same time for different containers.
 type Engine interface {
@@ -51,6 +56,11 @@ type Engine interface {
 	Detach(ctx context.Context, task string) error
 	// Tasks names every task that holds anything here: containers, or what Prepare or Attach made.
 	Tasks(ctx context.Context) ([]string, error)
+
+	// Listen opens a tcp port of HostAddress to the attached tasks of this engine: the connections of a
+	// task, and no others, come from its Network.Address. Nobody outside of the machine reaches it. Who
+	// opens a port that is open takes it over.
+	Listen(ctx context.Context, port int) (net.Listener, error)
 
 	// Create makes a container with its process ready to start: all that can fail before
 	// the process itself has failed by then, with ErrCreate, or ErrStart where the engine

@@ -17,7 +17,8 @@ import (
 // reach the world behind the host's address, a firewall that forwards nothing by default lets
 // them, and what asks for a published port on the host, from wherever, gets an answer. That leaves
 // one rule for each published tcp port, in a chain of the bridge's own; a task's are made by one run
-// of iptables, where the portmap plugin makes more than twenty.
+// of iptables, where the portmap plugin makes more than twenty. Listen adds a rule for each port by
+// which tasks reach us.
 type rules struct {
 	bridge string
 	chain  string
@@ -45,10 +46,12 @@ func newRules(bridge, subnet string) rules {
 			"POSTROUTING -s " + subnet + " -o " + bridge + " -m conntrack --ctstate DNAT -j MASQUERADE",
 		},
 		"filter": {
+			"FORWARD -i " + bridge + " -d " + engine.HostAddress + " -j REJECT", // what is not led to us goes nowhere
 			"FORWARD -i " + bridge + " -j ACCEPT",
 			"FORWARD -o " + bridge + " -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
 			// routeLocalnet would let a task that forges packets reach what listens on loopback alone.
 			"INPUT -i " + bridge + " -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP",
+			"INPUT -i " + bridge + " -p tcp -m conntrack --ctorigdst " + engine.HostAddress + " -j ACCEPT",
 		},
 	}
 	return r

@@ -52,6 +52,8 @@ func Run(t *testing.T, b Body) {
 		{"what cannot run says why", refusals, false},
 		{"an unknown image says why", unknownImage, false},
 		{"ports are given once", portsGivenOnce, false},
+		{"tasks reach who listens", reachListeners, false},
+		{"nobody else reaches who listens", listenersAreForTasks, true},
 		{"published ports answer", portsAnswer, true},
 		{"a task's containers share a network", sharedNetwork, true},
 		{"tasks reach each other", tasksReachEachOther, true},

@@ -86,7 +86,7 @@ func (e *Engine) run(c *container, args []string) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.kill = cancel
-	c.process = &Process{Spec: c.spec, Args: args, Stdout: out, Signals: make(chan string, 8)}
+	c.process = &Process{Spec: c.spec, Args: args, Stdout: out, Signals: make(chan string, 8), Dial: e.dialFrom(c.spec.Task)}
 	e.lastPid++
 	c.seen.Pid, c.seen.State, c.seen.StartedAt = e.lastPid, engine.Running, time.Now()
 	e.programs.Go(func() {

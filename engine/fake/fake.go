@@ -3,7 +3,7 @@
 // can see without looking at the machine: programs print into real files, take
 // signals, exit, run out of memory and outlive the agent that started them.
 //
-// It runs no process, opens no port and fetches nothing. It is at home in a
+// It runs no process, opens no port of the machine and fetches nothing from it. It is at home in a
 // testing/synctest bubble: it keeps no clock of its own.
 package fake
 
@@ -47,6 +47,7 @@ type Engine struct {
 	lastPid    int
 	lastHost   int
 	lastPort   int
+	doors      map[int]*listener // of Listen, by port
 }
 
 type task struct {
@@ -63,6 +64,7 @@ func New(o Options) *Engine {
 		containers: map[string]*container{},
 		waiters:    map[chan struct{}]bool{},
 		lastPort:   firstDynamicPort - 1,
+		doors:      map[int]*listener{},
 	}
 }
 

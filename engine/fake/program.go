@@ -5,8 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"slipway/engine"
@@ -22,6 +26,8 @@ type Process struct {
 	Args    []string // entrypoint and command of the Spec
 	Stdout  io.Writer
 	Signals chan string // "SIGTERM" and such, but SIGKILL; a program that does not look is one that ignores them
+	// Dial connects to a port of engine.HostAddress; there is nothing else to connect to.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	outOfMemory bool
 }
@@ -45,7 +51,7 @@ func (p *Process) deliver(signal string) {
 //
 //	print LINE...      flood BYTES     exit CODE
 //	sleep DURATION     eat MIB         wait [CODE]: until a signal other than SIGKILL comes
-//	stubborn: until SIGKILL
+//	stubborn: until SIGKILL             get URL: print what it answers; $NAME stands for a variable
 //
 // A first argument that is none of these is skipped as the name of the program. Whoever runs out
 // of steps exits with 0.
@@ -119,12 +125,44 @@ var steps = map[string]func(ctx context.Context, p *Process, args []string) (cod
 		<-ctx.Done()
 		return killed, true
 	},
+	"get": func(ctx context.Context, p *Process, args []string) (int, bool) {
+		fmt.Fprintln(p.Stdout, p.get(ctx, os.Expand(args[0], p.variable)))
+		return 0, false
+	},
 	"eat": func(_ context.Context, p *Process, args []string) (int, bool) {
 		if limit := p.Spec.MemoryLimit; limit > 0 && int64(number(args, 0))<<20 > limit {
 			return p.OutOfMemory(), true
 		}
 		return 0, false
 	},
+}
+
+func (p *Process) get(ctx context.Context, url string) string {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err.Error()
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: p.Dial, DisableKeepAlives: true}}
+	answer, err := client.Do(request)
+	if err != nil {
+		return err.Error()
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(body)
+}
+
+// variable is the value of a variable of the container's environment, the last that is given.
+func (p *Process) variable(name string) (value string) {
+	for _, v := range p.Spec.Env {
+		if rest, is := strings.CutPrefix(v, name+"="); is {
+			value = rest
+		}
+	}
+	return value
 }
 
 func number(args []string, otherwise int) int {

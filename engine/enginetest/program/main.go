@@ -10,7 +10,8 @@
 //	eat MIB              allocate and touch so much memory
 //	serve PORT TEXT      answer http with TEXT for ever
 //	echo PORT            answer every datagram with itself for ever
-//	get URL              print what URL answers, waiting for it to come up
+//	get URL              print what URL answers, waiting for it to come up; $NAME stands for a variable
+//	knock ADDRESS        print "open" or why nothing answers there
 //	write FILE TEXT      write a file
 //	read FILE            print a file
 //	try FILE             print "opened FILE" or why it cannot be opened
@@ -53,7 +54,7 @@ func main() {
 func run(step []string) {
 	words := map[string]func([]string){
 		"print": printLines, "flood": flood, "exit": exit, "sleep": sleep, "wait": wait,
-		"stubborn": stubborn, "eat": eat, "serve": serve, "echo": echo, "get": get, "write": write,
+		"stubborn": stubborn, "eat": eat, "serve": serve, "echo": echo, "get": get, "knock": knock, "write": write,
 		"read": read, "try": try, "spawn": spawn, "fork": fork, "show": show,
 	}
 	word, ok := words[step[0]]
@@ -151,9 +152,10 @@ func echo(args []string) {
 
 func get(args []string) {
 	client := http.Client{Timeout: 5 * time.Second}
+	url := os.ExpandEnv(args[0])
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		answer, err := client.Get(args[0])
+		answer, err := client.Get(url)
 		if err == nil {
 			io.Copy(os.Stdout, answer.Body)
 			fmt.Println()
@@ -164,6 +166,16 @@ func get(args []string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+func knock(args []string) {
+	conn, err := net.DialTimeout("tcp", args[0], 5*time.Second)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	conn.Close()
+	fmt.Println("open")
 }
 
 func write(args []string) { check(os.WriteFile(args[0], []byte(args[1]), 0o644)) }
