@@ -10,6 +10,12 @@ DEMO_NEEDS := $(RUN_NEEDS) skopeo:skopeo /usr/bin/aws:awscli curl:curl jq:jq
 TEST_NEEDS := $(DEMO_NEEDS) /usr/lib/postgresql/*/bin/initdb:postgresql docker-registry:docker-registry \
               dockerd:docker.io docker:docker.io ip:iproute2 pgrep:procps gcc:gcc
 
+# An S3 server for tests.
+bin/versitygw:
+	GOBIN=$(CURDIR)/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+export PATH := $(CURDIR)/bin:$(PATH)
+
 .PHONY: build demo test race crash bench lint generate clean help
 
 build: ## Build bin/slipway
@@ -20,11 +26,11 @@ demo: ## Build, start Slipway, push an image and run it; Ctrl-C ends it (as root
 	@$(MAKE) -s build
 	@scripts/demo
 
-test: lint ## Install what the tests need and run all of them (as root)
+test: lint bin/versitygw ## Install what the tests need and run all of them (as root)
 	@scripts/need $(TEST_NEEDS)
 	SLIPWAY_TEST_ALL=1 go test -timeout 20m ./...
 
-race: ## Run the tests under the race detector
+race: bin/versitygw ## Run the tests under the race detector
 	@scripts/need $(TEST_NEEDS)
 	SLIPWAY_TEST_ALL=1 go test -race -timeout 60m ./...
 
