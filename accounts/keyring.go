@@ -55,6 +55,31 @@ func (c *Control) Key(ctx context.Context, id string) (Key, error) {
 	return key, err
 }
 
+// ActiveRoot returns the root of an account that is active, or ErrNoAccount. What it answered is
+// remembered as that of Key is.
+func (c *Control) ActiveRoot(ctx context.Context, account string) (Principal, error) {
+	if err := checkID(account); err != nil {
+		return Principal{}, fmt.Errorf("%w: %q", ErrNoAccount, account)
+	}
+	key, err := c.keys.get(ctx, account, c.readRoot)
+	if errors.Is(err, ErrUnknownKey) {
+		return Principal{}, fmt.Errorf("%w: %s", ErrNoAccount, account)
+	}
+	return key.Owner, err
+}
+
+// readRoot makes a key without a secret for the root of an active account.
+func (c *Control) readRoot(ctx context.Context, account string) (Key, error) {
+	err := c.db.View(ctx, func(tx *store.Tx) error {
+		a, err := readAccount(tx, account)
+		if errors.Is(err, ErrNoAccount) || err == nil && a.State != StateActive {
+			return fmt.Errorf("%w: account %s", ErrUnknownKey, account)
+		}
+		return err
+	})
+	return Key{Owner: Root(account)}, err
+}
+
 // readKey reads a usable key from the database.
 func (c *Control) readKey(ctx context.Context, id string) (key Key, err error) {
 	read := usableKey

@@ -19,6 +19,10 @@ func (d *door) authenticate(c *call) (err error) {
 	if c.login, err = d.registry.Verify(token); err != nil {
 		return err
 	}
+	c.who = Caller{Account: c.login.Account, ARN: c.login.Principal, UserID: c.login.UserID, AccessKeyID: c.login.Key}
+	if err := d.access.Check(c.r.Context(), c.who); err != nil {
+		return err
+	}
 	c.account = c.login.Account
 	if account, ok := hostAccount(c.r.Host); ok {
 		c.account = account
@@ -62,8 +66,7 @@ func (d *door) authorize(c *call, p permission, repository string) error {
 	if !c.login.Allows(p.scope, c.account, repository) {
 		return fmt.Errorf("%w: the login token does not hold %s on %s", errOutOfScope, p.scope, arn)
 	}
-	who := Caller{Account: c.login.Account, ARN: c.login.Principal, UserID: c.login.UserID}
-	return d.access.Authorize(c.r.Context(), who, p.action, arn)
+	return d.access.Authorize(c.r.Context(), c.who, p.action, arn)
 }
 
 var errOutOfScope = errs.New(errs.Denied, "not authorized")

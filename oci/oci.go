@@ -19,10 +19,16 @@ type Caller struct {
 	Account string // twelve digits
 	ARN     string
 	UserID  string
+
+	AccessKeyID string // that the token was made with; "": none, for it was made by ourselves
 }
 
 // Access decides who may do what.
 type Access interface {
+	// Check returns nil while who may do anything at all: while the key that the token was made with,
+	// its holder and the account are there. Otherwise it returns registry.ErrToken or
+	// registry.ErrTokenExpired; any other error is a failure of ours.
+	Check(ctx context.Context, who Caller) error
 	// Authorize returns nil if who may do action ("ecr:PutImage") on resource, the ARN of a repository.
 	// An error of kind errs.Denied is told to the client; any other is a failure of ours.
 	Authorize(ctx context.Context, who Caller, action, resource string) error
@@ -44,6 +50,7 @@ type call struct {
 	r *http.Request
 	route
 	login   registry.Login
+	who     Caller
 	account string // whose repository it is
 }
 

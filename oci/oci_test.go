@@ -30,8 +30,18 @@ type door struct {
 	access   *access
 }
 
-// access allows everything but what is denied.
-type access struct{ denied map[string]bool }
+// access allows everything but what is denied, to all whose key is not dead.
+type access struct {
+	denied map[string]bool
+	dead   map[string]bool
+}
+
+func (a *access) Check(_ context.Context, who oci.Caller) error {
+	if a.dead[who.AccessKeyID] {
+		return fmt.Errorf("%w: its access key is gone", registry.ErrToken)
+	}
+	return nil
+}
 
 var errDenied = errs.New(errs.Denied, "not today")
 
@@ -59,7 +69,7 @@ func newDoor(t testing.TB) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{t: t, registry: c, access: &access{map[string]bool{}}}
+	d := &door{t: t, registry: c, access: &access{map[string]bool{}, map[string]bool{}}}
 	d.server = httptest.NewServer(oci.New(c, d.access))
 	t.Cleanup(d.server.Close)
 	d.token = d.login(registry.Login{Account: account})

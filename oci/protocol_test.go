@@ -44,6 +44,18 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// The end of the access key that a token was made with is the end of the token, at every path.
+func TestATokenDiesWithItsKey(t *testing.T) {
+	d := newDoor(t)
+	token := d.login(registry.Login{Account: account, Key: "AKIA1"})
+	d.do("GET", "/v2/", "", "Authorization", "Bearer "+token).want(200)
+	d.access.dead["AKIA1"] = true
+	for _, path := range []string{"/v2/", web + "/tags/list", "/v2/nothing/here"} {
+		d.do("GET", path, "", "Authorization", "Bearer "+token).fails(401, "UNAUTHORIZED")
+	}
+	d.do("GET", "/v2/", "", "Authorization", "Bearer "+d.token).want(200)
+}
+
 func TestNarrowTokenDoesOnlyThat(t *testing.T) {
 	d := newDoor(t)
 	d.create("api")

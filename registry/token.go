@@ -45,6 +45,7 @@ type Login struct {
 	Account   string    `json:"acc"`
 	Principal string    `json:"sub"` // an ARN
 	UserID    string    `json:"uid,omitempty"`
+	Key       string    `json:"key,omitempty"` // id of the access key that it was made with, whose end is its own; "": none
 	Region    string    `json:"reg"`
 	Scope     Scope     `json:"scp"`
 	Expires   time.Time `json:"exp"`

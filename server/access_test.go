@@ -39,10 +39,10 @@ func TestAccess(t *testing.T) {
 	other := accounts.Root("210987654321")
 	stranger := awswire.Caller{Account: other.Account, ARN: other.ARN, UserID: other.UserID, Principal: &other}
 	const ours = "arn:aws:ecs:us-east-1:" + account + ":cluster/default"
-	if err := a.Authorize(t.Context(), &awswire.Request{Who: who, Action: "ecs:RunTask", Resource: ours}); err != nil {
+	if err := a.Authorize(t.Context(), &awswire.Request{Ask: &awswire.Ask{}, Who: who, Action: "ecs:RunTask", Resource: ours}); err != nil {
 		t.Errorf("root on what is its own: %v", err)
 	}
-	if err := a.Authorize(t.Context(), &awswire.Request{Who: stranger, Action: "ecs:RunTask", Resource: ours}); err == nil || !strings.Contains(err.Error(), "is not authorized to perform: ecs:RunTask") {
+	if err := a.Authorize(t.Context(), &awswire.Request{Ask: &awswire.Ask{}, Who: stranger, Action: "ecs:RunTask", Resource: ours}); err == nil || !strings.Contains(err.Error(), "is not authorized to perform: ecs:RunTask") {
 		t.Errorf("another account: %v", err)
 	}
 	r := registryAccess{control}

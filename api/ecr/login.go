@@ -36,7 +36,7 @@ func (d *door) endpoint(ctx context.Context) string {
 }
 
 func login(who awswire.Caller, scope registry.Scope) registry.Login {
-	return registry.Login{Account: who.Account, Principal: who.ARN, UserID: who.UserID, Scope: scope}
+	return registry.Login{Account: who.Account, Principal: who.ARN, UserID: who.UserID, Key: who.AccessKeyID, Scope: scope}
 }
 
 func (d *door) describeRegistry(ctx context.Context, _ *DescribeRegistryInput) (*DescribeRegistryOutput, error) {

@@ -8,6 +8,7 @@ import (
 
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"slipway/api/awswire/wiretest"
 	"slipway/registry"
 )
 
@@ -30,7 +31,7 @@ func TestALoginForDocker(t *testing.T) {
 		user, token, _ := strings.Cut(string(plain), ":")
 		login, err := k.room.Verify(token)
 		check(t, err)
-		if user != "AWS" || login.Account != account || login.Principal != "arn:aws:iam::123456789012:root" || login.UserID != account ||
+		if user != "AWS" || login.Account != account || login.Principal != "arn:aws:iam::123456789012:root" || login.UserID != account || login.Key != wiretest.AccessKey ||
 			len(login.Scope.Repositories)+len(login.Scope.Actions) > 0 || !login.Expires.Equal(*data.ExpiresAt) {
 			t.Errorf("user %s, login %+v", user, login)
 		}
