@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
 
 // arnParts are the six parts of an ARN, of which the last may hold colons.
 type arnParts [6]string
@@ -30,9 +27,8 @@ type arnPattern struct {
 	all    bool   // "*"
 	exact  string // without wildcards and variables: the whole, to be compared at once
 	parts  [6]pattern
+	keys   []string // the variables, as they are spelled
 }
-
-var errEarlyVariable = errors.New("a variable may stand only in the last part of an ARN, behind the fifth colon")
 
 // compileARN compiles an ARN. Parts that are missing at its end are "*".
 func compileARN(source string, vars bool) (arnPattern, error) {
@@ -41,16 +37,13 @@ func compileARN(source string, vars bool) (arnPattern, error) {
 		return a, nil
 	}
 	simple := true
-	for i, part := range patternParts(source) {
+	for i, part := range patternParts(source, vars) {
 		p, err := compilePattern(part, syntax{wild: true, vars: vars})
 		if err != nil {
 			return arnPattern{}, err
 		}
-		if i < 5 && p.shape == variables {
-			return arnPattern{}, errEarlyVariable
-		}
 		simple = simple && p.shape == literal
-		a.parts[i] = p
+		a.parts[i], a.keys = p, append(a.keys, p.keys...)
 	}
 	if simple {
 		a.exact = literalARN(&a.parts)
@@ -58,11 +51,35 @@ func compileARN(source string, vars bool) (arnPattern, error) {
 	return a, nil
 }
 
-// patternParts splits the pattern of an ARN, and fills up what it leaves out.
-func patternParts(source string) [6]string {
+// patternParts splits the pattern of an ARN, and fills up what it leaves out. Colons inside of
+// variables do not count.
+func patternParts(source string, vars bool) [6]string {
 	parts := [6]string{"*", "*", "*", "*", "*", "*"}
-	copy(parts[:], strings.SplitN(source, ":", 6))
+	for i := range parts {
+		end := colon(source, vars)
+		if i == 5 || end < 0 {
+			parts[i] = source
+			break
+		}
+		parts[i], source = source[:end], source[end+1:]
+	}
 	return parts
+}
+
+// colon finds the first colon outside of variables, or returns -1.
+func colon(s string, vars bool) int {
+	inside := false
+	for i := range len(s) {
+		switch {
+		case vars && strings.HasPrefix(s[i:], "${"):
+			inside = true
+		case s[i] == '}':
+			inside = false
+		case s[i] == ':' && !inside:
+			return i
+		}
+	}
+	return -1
 }
 
 func literalARN(parts *[6]pattern) string {
@@ -83,10 +100,14 @@ func (a *arnPattern) match(ctx Context, whole string, parts *arnParts, isARN boo
 	case a.exact != "":
 		return verdictOf(a.exact == whole)
 	}
-	for i := range 5 {
-		if a.parts[i].match(nil, parts[i]) != yes {
+	all := yes
+	for i := range parts {
+		switch a.parts[i].match(ctx, parts[i]) {
+		case no:
 			return no
+		case unresolved:
+			all = unresolved
 		}
 	}
-	return a.parts[5].match(ctx, parts[5])
+	return all
 }

@@ -86,7 +86,7 @@ func arnText(text string, vars bool) (operand, error) {
 	return &arnOperand{a}, err
 }
 
-func (o *arnOperand) variables() []string { return o.parts[5].keys }
+func (o *arnOperand) variables() []string { return o.keys }
 
 func (o *arnOperand) test(ctx Context, value string) verdict {
 	parts, ok := splitARN(value)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -27,15 +28,20 @@ func (c *compiler) resource(s *statement, n *node) {
 	}
 	c.checkResource(n, text)
 	a, err := compileARN(text, c.doc.version == version2012)
+	if err == nil && len(a.keys) > len(a.parts[5].keys) {
+		err = errEarlyVariable
+	}
 	if err != nil {
 		c.fault(atLegacy, n.start, textLegacy, err.Error())
 		return
 	}
 	s.on = append(s.on, a)
-	for _, key := range a.parts[5].keys {
+	for _, key := range a.keys {
 		c.noteKey(key)
 	}
 }
+
+var errEarlyVariable = errors.New("a variable may stand only in the last part of the ARN, behind the fifth colon")
 
 // checkResource notes what IAM does about the form of a resource.
 func (c *compiler) checkResource(n *node, text string) {
@@ -46,14 +52,13 @@ func (c *compiler) checkResource(n *node, text string) {
 		c.fault(atResource, n.start, fmt.Sprintf(textARN, text), "")
 		return
 	}
-	given := strings.Count(text, ":") + 1
-	parts := patternParts(text)
+	parts := patternParts(text, c.doc.version == version2012)
 	parts[0] = "arn"
 	switch service := parts[2]; {
-	case service == "" || given == 5 && !accountPart(parts[4]):
-		c.fault(atLegacy, n.start, textLegacy, "an ARN is of the form arn:partition:service:region:account:resource")
 	case !validPartition(parts[1]):
 		c.fault(atResource, n.start, fmt.Sprintf(textPartition, parts[1], strings.Join(parts[:], ":")), "")
+	case service == "" || strings.Count(text, ":") == 4 && !accountPart(parts[4]):
+		c.fault(atLegacy, n.start, textLegacy, "an ARN is of the form arn:partition:service:region:account:resource")
 	case strings.ContainsAny(service, "*?"):
 		c.fault(atResource, n.start, textQualified, "")
 	case service == "iam":

@@ -112,7 +112,7 @@ func (e *evaluation) missing(s *statement) (keys []string) {
 		return nil
 	}
 	for i := range s.on {
-		keys = append(keys, e.unset(s.on[i].parts[5].pieces, s.on[i].parts[5].keys)...)
+		keys = append(keys, e.unsetIn(&s.on[i])...)
 	}
 	if len(keys) == 0 && !e.covers(s) {
 		return nil
@@ -130,24 +130,32 @@ func (e *evaluation) missingFor(c *condition) (keys []string) {
 	for _, o := range c.operands {
 		switch o := o.(type) {
 		case *textOperand:
-			keys = append(keys, e.unset(o.pieces, o.keys)...)
+			keys = append(keys, e.unset(&o.pattern)...)
 		case *arnOperand:
-			keys = append(keys, e.unset(o.parts[5].pieces, o.parts[5].keys)...)
+			keys = append(keys, e.unsetIn(&o.arnPattern)...)
 		}
 	}
 	return keys
 }
 
-// unset lists the variables among pieces that have no value. names are their spellings, in order.
-func (e *evaluation) unset(pieces []piece, names []string) (keys []string) {
-	for _, p := range pieces {
-		if p.kind != varPiece {
+// unset lists the variables of a pattern that have no value.
+func (e *evaluation) unset(p *pattern) (keys []string) {
+	names := p.keys
+	for _, piece := range p.pieces {
+		if piece.kind != varPiece {
 			continue
 		}
-		if _, ok := variable(e.Context, p); !ok {
+		if _, ok := variable(e.Context, piece); !ok {
 			keys = append(keys, names[0])
 		}
 		names = names[1:]
+	}
+	return keys
+}
+
+func (e *evaluation) unsetIn(a *arnPattern) (keys []string) {
+	for i := range a.parts {
+		keys = append(keys, e.unset(&a.parts[i])...)
 	}
 	return keys
 }
