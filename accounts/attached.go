@@ -104,16 +104,17 @@ func boundaryOf(tx *store.Tx, holders []holder) (*policy.Attached, error) {
 	return &a, err
 }
 
-// inForce returns the version of a managed policy that decides now.
+// inForce returns the version of a managed policy that decides now, or ErrNoEntity.
 func inForce(tx *store.Tx, arn string) (policy.Attached, error) {
 	if p := awsPolicies()[arn]; p != nil {
 		return policy.Attached{Document: p.doc, Name: p.Name, Type: policy.SourceAWSManaged}, nil
 	}
-	p, err := readPolicy(tx, arn)
+	owner, _, _, _, _ := parseEntityARN(arn)
+	p, err := readPolicy(tx, owner, arn)
 	if err != nil {
-		return policy.Attached{}, fmt.Errorf("a policy that is attached: %w", err)
+		return policy.Attached{}, err
 	}
-	v, err := defaultVersion(tx, p)
+	v, err := readDefault(tx, p.ID)
 	if err != nil {
 		return policy.Attached{}, err
 	}
@@ -124,7 +125,7 @@ func inForce(tx *store.Tx, arn string) (policy.Attached, error) {
 func compile(name, source, text string) (policy.Attached, error) {
 	doc, err := policy.Parse(text, policy.Identity)
 	if err != nil {
-		return policy.Attached{}, fmt.Errorf("policy %s can not be read: %v", name, err)
+		return policy.Attached{}, fmt.Errorf("%w: %s: %v", errBroken, name, err)
 	}
 	return policy.Attached{Document: doc, Name: name, Type: source}, nil
 }
