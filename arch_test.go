@@ -40,6 +40,7 @@ var plan = []struct {
 	{"registry", "store events blob seal", "a room whose bytes are its own: never another room"},
 	{"cluster", "store events nodeapi", "a room whose nodes are its own: never another room"},
 	{"cluster/placement", "", "a pure core"},
+	{"registry/lifecycle", "", "a pure core"},
 	{"logs", "store events", "a room: never another room"},
 	{"audit", "store events seal", "a room: never another room"},
 
@@ -56,7 +57,7 @@ var plan = []struct {
 }
 
 // onlyStandard are parts that import nothing but the standard library and internal/*.
-var onlyStandard = []string{"internal", "cluster/placement", "accounts/policy", "api/awswire"}
+var onlyStandard = []string{"internal", "cluster/placement", "registry/lifecycle", "accounts/policy", "api/awswire"}
 
 // testsMay is what tests may import beyond the plan: the suites and helpers, and what they
 // put on the other side of a wire.
