@@ -12,7 +12,8 @@ var (
 	ErrColumn    = errs.New(errs.Internal, "not the name of a table or column")
 
 	ErrRotating = errs.New(errs.Conflict, "another rotation is under way")
-	ErrBehind   = errs.New(errs.Conflict, "the old master key is still needed")
+	ErrBehind   = errs.New(errs.Conflict, "this server still needs the old master key")
+	ErrOthers   = errs.New(errs.Conflict, "other servers still need the old master key")
 	ErrSame     = errs.New(errs.Invalid, "that is the master key already")
 	ErrNoNew    = errs.New(errs.Invalid, "a new master key must be given")
 	ErrNoneOpen = errs.New(errs.Conflict, "there is no rotation to finish")

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"slipway/store"
 )
@@ -39,6 +40,11 @@ type Keys struct {
 	held   atomic.Pointer[held]
 	mu     sync.Mutex // for who replaces held
 	unread *reader    // reads the keys that others made
+
+	taking   sync.Mutex              // for who reads the source, or gives it a new key
+	rotating sync.Mutex              // for who puts other keys in the place of those there are
+	patience time.Duration           // with other servers
+	crash    func(step string) error // for tests: ends a rotation after a step
 }
 
 // held is what this server has. It is replaced, never changed.
@@ -61,7 +67,7 @@ func Open(ctx context.Context, db *store.DB, source Source, server string) (*Key
 	if err := db.Migrate(ctx, "seal", files); err != nil {
 		return nil, err
 	}
-	k := &Keys{db: db, source: source, server: server}
+	k := &Keys{db: db, source: source, server: server, patience: patience}
 	k.unread = newReader(k.load)
 	k.held.Store(&held{})
 	if err := k.takeMaster(ctx); err != nil {
@@ -72,6 +78,8 @@ func Open(ctx context.Context, db *store.DB, source Source, server string) (*Key
 
 // takeMaster has the source give its key, and says in the database that this server has it.
 func (k *Keys) takeMaster(ctx context.Context) error {
+	k.taking.Lock()
+	defer k.taking.Unlock()
 	var rows []masterRow
 	err := k.db.View(ctx, func(tx *store.Tx) (err error) {
 		rows, err = masterRows(tx)
@@ -88,6 +96,7 @@ func (k *Keys) takeMaster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	k.change(func(h *held) { h.master = master })
 	return k.hold(master)
 }
 
@@ -103,14 +112,13 @@ func (k *Keys) register(tx *store.Tx, master Master) error {
 	return upsertServer(tx, k.server, master.mark)
 }
 
-// hold keeps a master key, and what it opens of format 1.
+// hold keeps a master key for what it opens, seals of format 1 too.
 func (k *Keys) hold(master Master) error {
 	legacy, err := master.asDataKey()
 	if err != nil {
 		return err
 	}
 	k.change(func(h *held) {
-		h.master = master
 		h.masters[master.mark] = master
 		h.add(legacy)
 	})
@@ -213,7 +221,7 @@ func (k *Keys) first(tx *store.Tx) (*dataKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(insertMaster(tx, master.mark), insertKey(tx, key, stateCurrent), insertWrap(tx, key, master)); err != nil {
+	if err := errors.Join(insertMaster(tx, master.mark), insertCurrentKey(tx, key), insertWrap(tx, key, master)); err != nil {
 		return nil, err
 	}
 	tx.Touch(keysTopic)

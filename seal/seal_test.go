@@ -181,15 +181,21 @@ func TestNoVerbShowsAKey(t *testing.T) {
 	}
 }
 
-func TestOldDataFolderKeepsWorking(t *testing.T) {
-	// Made by the version before data keys, under the master key of 32 letters m.
-	old, err := hex.DecodeString("014c12e93606c07b4f7080e159cb24ccf4ea9a0c32d6c11e2afb5434b26d55e17408c97f9b0e956c4b2eb44b41dc")
+// oldSeal was made by the version before data keys, under the master key of 32 letters m.
+func oldSeal(t testing.TB) []byte {
+	t.Helper()
+	sealed, err := hex.DecodeString("014c12e93606c07b4f7080e159cb24ccf4ea9a0c32d6c11e2afb5434b26d55e17408c97f9b0e956c4b2eb44b41dc")
 	check(t, err)
-	const id = "AKIAOLDOLDOLDOLDOLD2"
+	return sealed
+}
+
+const oldID = "AKIAOLDOLDOLDOLDOLD2"
+
+func TestOldDataFolderKeepsWorking(t *testing.T) {
 	each(t, func(t *testing.T, r *room) {
-		r.store(id, old)
-		r.has(map[string]string{id: "an old secret"})
-		r.store("moved", old)
+		r.store(oldID, oldSeal(t))
+		r.has(map[string]string{oldID: "an old secret"})
+		r.store("moved", oldSeal(t))
 		_, err := r.get("moved")
 		wantErr(t, err, seal.ErrDamaged)
 		if n := r.count(`select count(*) from seal_keys`); n != 0 {
@@ -199,11 +205,11 @@ func TestOldDataFolderKeepsWorking(t *testing.T) {
 	t.Run("under another master key", func(t *testing.T) {
 		db := storetest.SQLite(t)
 		r := newRoom(t, db, sealtest.KeysUnder(t, db, sealtest.Master('x')))
-		r.store(id, old)
-		_, err := r.get(id)
+		r.store(oldID, oldSeal(t))
+		_, err := r.get(oldID)
 		wantErr(t, err, seal.ErrMasterKey)
-		if err != nil && !strings.Contains(err.Error(), id) {
-			t.Errorf("error %q does not name %s", err, id)
+		if err != nil && !strings.Contains(err.Error(), oldID) {
+			t.Errorf("error %q does not name %s", err, oldID)
 		}
 	})
 }

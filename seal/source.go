@@ -208,9 +208,10 @@ func (c *Command) String() string { return "command " + c.words[0] }
 func (c *Command) Master(ctx context.Context, _ []string) (Master, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	out, said := &limited{left: commandOutput}, &limited{left: commandErrors}
-	defer func() { clear(out.Bytes()) }()
+	out, said := newLimited(commandOutput), newLimited(commandErrors)
+	defer func() { clear(out.kept) }()
 	cmd := exec.CommandContext(ctx, c.words[0], c.words[1:]...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, EnvName+"=") })
 	cmd.Stdout, cmd.Stderr = out, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // and what it started
@@ -220,11 +221,11 @@ func (c *Command) Master(ctx context.Context, _ []string) (Master, error) {
 	case ctx.Err() != nil:
 		return Master{}, fmt.Errorf("%w: the %s: %w", ErrSource, c, context.Cause(ctx))
 	case err != nil:
-		return Master{}, fmt.Errorf("%w: the %s: %w: %q", ErrSource, c, err, bytes.TrimSpace(said.Bytes()))
+		return Master{}, fmt.Errorf("%w: the %s: %w: %q", ErrSource, c, err, bytes.TrimSpace(said.kept))
 	case out.cut:
 		return Master{}, fmt.Errorf("%w: the %s printed more than %d bytes", ErrSource, c, commandOutput)
 	}
-	m, err := ParseMaster(out.String())
+	m, err := ParseMaster(string(out.kept))
 	if err != nil {
 		return Master{}, fmt.Errorf("%w: the %s printed something else: %w", ErrSource, c, err)
 	}
@@ -233,15 +234,17 @@ func (c *Command) Master(ctx context.Context, _ []string) (Master, error) {
 
 // limited keeps the beginning of what is written.
 type limited struct {
-	bytes.Buffer
-	left int
+	kept []byte
+	left int // bytes there is room for
 	cut  bool
 }
+
+func newLimited(size int) *limited { return &limited{kept: make([]byte, 0, size), left: size} }
 
 func (l *limited) Write(p []byte) (int, error) {
 	keep := min(len(p), l.left)
 	l.left -= keep
 	l.cut = l.cut || keep < len(p)
-	l.Buffer.Write(p[:keep])
+	l.kept = append(l.kept, p[:keep]...)
 	return len(p), nil
 }

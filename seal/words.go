@@ -10,22 +10,23 @@ import (
 // next one so.
 func splitWords(line string) (words []string, err error) {
 	var word strings.Builder
-	var quote rune // that is open
+	var quote byte // that is open
 	inWord, escaped := false, false
-	for _, r := range line {
+	for i := range len(line) {
+		c := line[i]
 		switch {
 		case escaped:
-			word.WriteRune(r)
+			word.WriteByte(c)
 			escaped = false
-		case r == '\\' && quote != '\'':
+		case c == '\\' && quote != '\'':
 			inWord, escaped = true, true
-		case quote != 0 && r == quote:
+		case quote != 0 && c == quote:
 			quote = 0
 		case quote != 0:
-			word.WriteRune(r)
-		case r == '\'' || r == '"':
-			inWord, quote = true, r
-		case r == ' ' || r == '\t' || r == '\n':
+			word.WriteByte(c)
+		case c == '\'' || c == '"':
+			inWord, quote = true, c
+		case c == ' ' || c == '\t' || c == '\n':
 			if inWord {
 				words = append(words, word.String())
 			}
@@ -33,7 +34,7 @@ func splitWords(line string) (words []string, err error) {
 			inWord = false
 		default:
 			inWord = true
-			word.WriteRune(r)
+			word.WriteByte(c)
 		}
 	}
 	if quote != 0 || escaped {

@@ -1,7 +1,7 @@
 -- Master keys that every data key is wrapped under. One; two or more while one replaces another.
 create table seal_masters (
 	mark    text   primary key, -- sixteen hexadecimal digits of a hash of the key
-	turn    bigint not null unique, -- the highest is the one that replaces the others
+	turn    bigint not null,    -- the highest is the one that replaces the others
 	created bigint not null
 );
 
@@ -9,7 +9,8 @@ create table seal_keys (
 	id      text   primary key, -- hexadecimal, as the head of a seal has it
 	format  bigint not null,    -- of the seals made with it: 1 or 2
 	state   text   not null,    -- current: seals and opens; old: opens
-	created bigint not null
+	created bigint not null,
+	retired bigint not null     -- when it became old; 0 of the current one
 );
 create unique index seal_keys_current on seal_keys (state) where state = 'current';
 
