@@ -17,6 +17,8 @@ var (
 	ErrPattern          = errs.New(errs.Invalid, "invalid tag pattern")
 	ErrLabel            = errs.New(errs.Invalid, "invalid label")
 	ErrTooManyLabels    = errs.New(errs.Invalid, "too many labels")
+	ErrPolicy           = errs.New(errs.Invalid, "invalid repository policy")
+	ErrNoPolicy         = errs.New(errs.NotFound, "the repository has no policy")
 
 	ErrDigest      = blob.ErrDigest
 	ErrMismatch    = blob.ErrMismatch

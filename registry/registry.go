@@ -42,11 +42,13 @@ type Control struct {
 	blobs  blob.Store
 	region string
 	keys   keyring
+
+	checkPolicy func(text string) error
 }
 
 // New brings the tables up to date, makes the token key at the first start, and returns the registry.
 // The tables of events must be there.
-func New(ctx context.Context, db *store.DB, blobs blob.Store, region string) (*Control, error) {
+func New(ctx context.Context, db *store.DB, blobs blob.Store, region string, options ...Option) (*Control, error) {
 	files, err := fs.Sub(schema, "schema")
 	if err != nil {
 		return nil, err
@@ -58,7 +60,11 @@ func New(ctx context.Context, db *store.DB, blobs blob.Store, region string) (*C
 	if err != nil {
 		return nil, fmt.Errorf("keys of login tokens: %w", err)
 	}
-	return &Control{db, blobs, region, keys}, nil
+	c := &Control{db, blobs, region, keys, uncheckedPolicy}
+	for _, set := range options {
+		set(c)
+	}
+	return c, nil
 }
 
 // Region is where the registry says that it is.

@@ -46,7 +46,7 @@ func newKit(t testing.TB, db *store.DB) kit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := registry.New(t.Context(), db, blobs, "us-east-1")
+	c, err := registry.New(t.Context(), db, blobs, "us-east-1", registry.CheckPolicies(checkPolicy))
 	if err != nil {
 		t.Fatal(err)
 	}

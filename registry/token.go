@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -36,6 +37,7 @@ const (
 
 // Scope narrows a token. Whatever it allows, its principal must be allowed as well.
 type Scope struct {
+	Account      string   `json:"o,omitempty"` // whose repositories; "": anybody's, or the login's own where some are named
 	Repositories []string `json:"r,omitempty"` // none: all
 	Actions      []Action `json:"a,omitempty"` // none: all
 }
@@ -51,11 +53,14 @@ type Login struct {
 	Expires   time.Time `json:"exp"`
 }
 
-// Allows reports whether the login's scope holds the action on a repository of the given account. Repositories
-// that a scope names are the login's own.
+// Registry is the account whose repositories are meant where a request does not say.
+func (l Login) Registry() string { return cmp.Or(l.Scope.Account, l.Account) }
+
+// Allows reports whether the login's scope holds the action on a repository of the given account.
 func (l Login) Allows(a Action, account, repository string) bool {
 	s := l.Scope
-	return (len(s.Repositories) == 0 || account == l.Account && slices.Contains(s.Repositories, repository)) &&
+	return (s.Account == "" || s.Account == account) &&
+		(len(s.Repositories) == 0 || account == l.Registry() && slices.Contains(s.Repositories, repository)) &&
 		(len(s.Actions) == 0 || slices.Contains(s.Actions, a))
 }
 

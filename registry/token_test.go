@@ -38,6 +38,36 @@ func TestTokenTellsWhoMayWhat(t *testing.T) {
 	})
 }
 
+// A scope may be on another account's repositories: what its principal may do there is asked elsewhere.
+func TestScopesOnOtherAccounts(t *testing.T) {
+	const other = "999999999999"
+	for _, c := range []struct {
+		scope      registry.Scope
+		registry   string
+		ours, them bool // web allowed
+	}{
+		{registry.Scope{}, account, true, true},
+		{registry.Scope{Repositories: []string{"web"}}, account, true, false},
+		{registry.Scope{Account: other}, other, false, true},
+		{registry.Scope{Account: other, Repositories: []string{"web"}}, other, false, true},
+		{registry.Scope{Account: other, Repositories: []string{"api"}}, other, false, false},
+	} {
+		l := registry.Login{Account: account, Scope: c.scope}
+		if l.Registry() != c.registry || l.Allows(registry.ActionPull, account, "web") != c.ours || l.Allows(registry.ActionPull, other, "web") != c.them {
+			t.Errorf("%+v is for %s, ours %v, theirs %v", c.scope, l.Registry(), l.Allows(registry.ActionPull, account, "web"), l.Allows(registry.ActionPull, other, "web"))
+		}
+	}
+}
+
+func TestTokenKeepsWhoAskedForIt(t *testing.T) {
+	each(t, func(t *testing.T, k kit) {
+		l, err := k.Verify(k.token(registry.Login{Account: account, Principal: ann, Key: "AKIAEXAMPLE"}))
+		if err != nil || l.Key != "AKIAEXAMPLE" || l.Principal != ann {
+			t.Errorf("login %+v, %v", l, err)
+		}
+	})
+}
+
 func TestTokenThatIsNotGood(t *testing.T) {
 	db := storetest.SQLite(t)
 	k := newKit(t, db)

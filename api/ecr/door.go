@@ -1,7 +1,7 @@
 // Package ecr is the door of registry: it speaks ECR and holds no state.
 //
-// What ECR has and Slipway does not honour (scans, keys of a key service, registries of
-// other accounts) is refused by name and never ignored. Docker's own wire is not here.
+// What ECR has and Slipway does not honour (scans, keys of a key service) is refused by
+// name and never ignored. Docker's own wire is not here.
 package ecr
 
 import (
@@ -25,18 +25,21 @@ func New(r *registry.Control, host string) *awswire.Service {
 		BatchDeleteImage.Handle(at(d, d.batchDeleteImage)),
 		BatchGetImage.Handle(at(d, d.batchGetImage)),
 		CompleteLayerUpload.Handle(at(d, d.completeLayerUpload)),
-		CreateRepository.Handle(at(d, d.createRepository)),
+		CreateRepository.Handle(handle(d, d.createRepository), d.onCreateRepository),
 		DeleteRepository.Handle(at(d, d.deleteRepository)),
+		DeleteRepositoryPolicy.Handle(at(d, d.deleteRepositoryPolicy)),
 		DescribeImages.Handle(at(d, d.describeImages)),
 		DescribeRegistry.Handle(worded(d.describeRegistry), awswire.Any),
 		DescribeRepositories.Handle(worded(d.describeRepositories), d.onRepositories),
 		GetAuthorizationToken.Handle(worded(d.getAuthorizationToken), awswire.Any),
 		GetDownloadUrlForLayer.Handle(at(d, d.getDownloadURLForLayer)),
+		GetRepositoryPolicy.Handle(at(d, d.getRepositoryPolicy)),
 		InitiateLayerUpload.Handle(at(d, d.initiateLayerUpload)),
 		ListImages.Handle(at(d, d.listImages)),
 		ListTagsForResource.Handle(at(d, d.listTagsForResource)),
 		PutImage.Handle(at(d, d.putImage)),
 		PutImageTagMutability.Handle(at(d, d.putImageTagMutability)),
+		SetRepositoryPolicy.Handle(at(d, d.setRepositoryPolicy)),
 		TagResource.Handle(at(d, d.tagResource)),
 		UntagResource.Handle(at(d, d.untagResource)),
 		UploadLayerPart.Handle(at(d, d.uploadLayerPart)),
@@ -54,24 +57,28 @@ func worded[I, O any](do func(context.Context, *I) (*O, error)) func(context.Con
 	}
 }
 
-// at binds a handler of calls that are about one repository: the repository's ARN is what the
-// caller must be allowed, and the handler is told whose the repository is.
+// at binds a handler of calls that are about one repository: the repository is what the caller must
+// be allowed, and the handler is told whose it is.
 func at[I, O any, P aimed[I]](d *door, do func(context.Context, target, *I) (*O, error)) (
-	handle func(context.Context, *I) (*O, error), on func(context.Context, *I) []awswire.Ask,
+	func(context.Context, *I) (*O, error), func(context.Context, *I) []awswire.Ask,
 ) {
-	handle = worded(func(ctx context.Context, in *I) (*O, error) {
+	on := func(ctx context.Context, in *I) []awswire.Ask {
+		t, err := d.settle(ctx, P(in).aim)
+		if err != nil {
+			return []awswire.Ask{{Err: faultOf(err)}}
+		}
+		return []awswire.Ask{d.ask(t)}
+	}
+	return handle[I, O, P](d, do), on
+}
+
+// handle is the first half of at.
+func handle[I, O any, P aimed[I]](d *door, do func(context.Context, target, *I) (*O, error)) func(context.Context, *I) (*O, error) {
+	return worded(func(ctx context.Context, in *I) (*O, error) {
 		t, err := d.settle(ctx, P(in).aim)
 		if err != nil {
 			return nil, err
 		}
 		return do(ctx, t, in)
 	})
-	on = func(ctx context.Context, in *I) []awswire.Ask {
-		t, err := d.settle(ctx, P(in).aim)
-		if err != nil {
-			return nil // nothing there to be allowed: the handler says why
-		}
-		return awswire.On(d.registry.ARN(t.account, t.repository))
-	}
-	return handle, on
 }

@@ -28,6 +28,9 @@ var faults = []struct {
 	{registry.ErrLabel, InvalidTagParameterException, parameter("tags", registry.ErrLabel)},
 	{registry.ErrTooManyLabels, TooManyTagsException, parameter("tags", registry.ErrTooManyLabels)},
 
+	{registry.ErrPolicy, InvalidParameterException, invalidPolicy},
+	{registry.ErrNoPolicy, RepositoryPolicyNotFoundException, say("Repository policy does not exist for the repository with name '{repository}' in the registry with id '{account}'")},
+
 	{registry.ErrNoUpload, UploadNotFoundException, say("The upload with id '{upload}' does not exist within the repository with name '{repository}' in the registry with id '{account}'")},
 	{registry.ErrEmptyUpload, EmptyUploadException, say("The upload with id '{upload}' to the repository with name '{repository}' in the registry with id '{account}' has no layer parts")},
 	{registry.ErrNoBlob, LayersNotFoundException, say("The layer with digest '{digest}' does not exist within the repository with name '{repository}' in the registry with id '{account}'")},
@@ -89,6 +92,11 @@ func list(digests []registry.Digest) string {
 func noImage(about *registry.Error, _ error) string {
 	return fmt.Sprintf("The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository with name '%s' in the registry with id '%s'",
 		cmp.Or(string(about.Digest), "null"), cmp.Or(about.Tag, "null"), about.Repository, about.Account)
+}
+
+// invalidPolicy says what is wrong with a policy, and where in it.
+func invalidPolicy(_ *registry.Error, err error) string {
+	return constraint("PolicyText", "Invalid repository policy provided: "+strings.TrimPrefix(err.Error(), registry.ErrPolicy.Error()+": "))
 }
 
 // parameter is the text of a member that is not as it must be: what the room says of it, but for the

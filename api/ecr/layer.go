@@ -158,7 +158,7 @@ func (d *door) getDownloadURLForLayer(ctx context.Context, t target, in *GetDown
 	if _, err := d.registry.BlobSize(ctx, t.account, t.repository, digest); err != nil {
 		return nil, err
 	}
-	pull := login(awswire.CallerOf(ctx), registry.Scope{Repositories: []string{t.repository}, Actions: []registry.Action{registry.ActionPull}})
+	pull := login(awswire.CallerOf(ctx), registry.Scope{Account: t.account, Repositories: []string{t.repository}, Actions: []registry.Action{registry.ActionPull}})
 	pull.Expires = time.Now().Add(downloadLife)
 	token, _, err := d.registry.Token(pull)
 	if err != nil {

@@ -24,7 +24,7 @@ func (d *door) createRepository(ctx context.Context, t target, in *CreateReposit
 	if err != nil {
 		return nil, err
 	}
-	return &CreateRepositoryOutput{Repository: new(d.wireRepository(made))}, nil
+	return &CreateRepositoryOutput{Repository: new(d.wireRepository(ctx, made))}, nil
 }
 
 // checkHonoured refuses what Slipway would otherwise silently not do.
@@ -76,7 +76,7 @@ func wireMutability(m registry.Mutability) (mode ImageTagMutability, filters []I
 	return ImageTagMutabilityMutable, nil
 }
 
-func (d *door) wireRepository(r registry.Repository) Repository {
+func (d *door) wireRepository(ctx context.Context, r registry.Repository) Repository {
 	mode, filters := wireMutability(r.Mutability)
 	return Repository{
 		CreatedAt:                          &r.Created,
@@ -87,8 +87,17 @@ func (d *door) wireRepository(r registry.Repository) Repository {
 		RegistryId:                         &r.Account,
 		RepositoryArn:                      new(d.registry.ARN(r.Account, r.Name)),
 		RepositoryName:                     &r.Name,
-		RepositoryUri:                      new(d.host + "/" + r.Name),
+		RepositoryUri:                      new(d.uri(ctx, r)),
 	}
+}
+
+// uri is where the caller pulls a repository from. Our host alone means the registry of whoever
+// logs in; another account's has the name that it has on AWS.
+func (d *door) uri(ctx context.Context, r registry.Repository) string {
+	if r.Account == awswire.CallerOf(ctx).Account {
+		return d.host + "/" + r.Name
+	}
+	return r.Account + ".dkr.ecr." + d.registry.Region() + ".amazonaws.com/" + r.Name
 }
 
 func (d *door) putImageTagMutability(ctx context.Context, t target, in *PutImageTagMutabilityInput) (*PutImageTagMutabilityOutput, error) {
@@ -111,16 +120,11 @@ func (d *door) deleteRepository(ctx context.Context, t target, in *DeleteReposit
 	if err != nil {
 		return nil, err
 	}
-	return &DeleteRepositoryOutput{Repository: new(d.wireRepository(gone))}, nil
+	return &DeleteRepositoryOutput{Repository: new(d.wireRepository(ctx, gone))}, nil
 }
 
 func (d *door) describeRepositories(ctx context.Context, in *DescribeRepositoriesInput) (*DescribeRepositoriesOutput, error) {
-	account := awswire.CallerOf(ctx).Account
-	if id := awswire.Or(in.RegistryId, account); id != account && len(in.RepositoryNames) == 0 {
-		return nil, RepositoryNotFoundException.Newf("The registry with id '%s' does not exist", id)
-	} else if id != account {
-		return nil, &registry.Error{Cause: registry.ErrNoRepository, Account: id, Repository: in.RepositoryNames[0]}
-	}
+	account := awswire.Or(in.RegistryId, awswire.CallerOf(ctx).Account)
 	if len(in.RepositoryNames) > 0 {
 		return d.namedRepositories(ctx, account, in)
 	}
@@ -135,7 +139,7 @@ func (d *door) describeRepositories(ctx context.Context, in *DescribeRepositorie
 		return nil, err
 	}
 	found, next := page.Cut(found, limit, func(r registry.Repository) string { return r.Name })
-	return &DescribeRepositoriesOutput{Repositories: d.wireRepositories(found), NextToken: token(listing, next)}, nil
+	return &DescribeRepositoriesOutput{Repositories: d.wireRepositories(ctx, found), NextToken: token(listing, next)}, nil
 }
 
 // namedRepositories answers with all that are asked for, or with the first that is not there.
@@ -150,13 +154,13 @@ func (d *door) namedRepositories(ctx context.Context, account string, in *Descri
 			return nil, err
 		}
 	}
-	return &DescribeRepositoriesOutput{Repositories: d.wireRepositories(found)}, nil
+	return &DescribeRepositoriesOutput{Repositories: d.wireRepositories(ctx, found)}, nil
 }
 
-func (d *door) wireRepositories(found []registry.Repository) []Repository {
+func (d *door) wireRepositories(ctx context.Context, found []registry.Repository) []Repository {
 	wire := make([]Repository, len(found))
 	for i, r := range found {
-		wire[i] = d.wireRepository(r)
+		wire[i] = d.wireRepository(ctx, r)
 	}
 	return wire
 }

@@ -95,7 +95,6 @@ func TestWhatDescribeRepositoriesRefuses(t *testing.T) {
 		"names and a page size":        {awsecr.DescribeRepositoriesInput{RepositoryNames: []string{"web"}, MaxResults: aws.Int32(1)}, "InvalidParameterException", "Invalid parameter at 'maxResults' failed to satisfy constraint: 'must be left out with repositoryNames'"},
 		"names and a token":            {awsecr.DescribeRepositoriesInput{RepositoryNames: []string{"web"}, NextToken: aws.String("x")}, "InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint: 'must be left out with repositoryNames'"},
 		"too large a page":             {awsecr.DescribeRepositoriesInput{MaxResults: aws.Int32(1001)}, "InvalidParameterException", "Invalid parameter at 'maxResults' failed to satisfy constraint: 'must have value less than or equal to 1000'"},
-		"a foreign registry":           {awsecr.DescribeRepositoriesInput{RegistryId: aws.String(foreign)}, "RepositoryNotFoundException", "The registry with id '999999999999' does not exist"},
 		"a name in a foreign registry": {awsecr.DescribeRepositoriesInput{RegistryId: aws.String(foreign), RepositoryNames: []string{"web"}}, "RepositoryNotFoundException", fmt.Sprintf(noSuchRepository, "web", foreign)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,9 +118,8 @@ func TestWhatCreateRepositoryRefuses(t *testing.T) {
 		"a name that is taken": {awsecr.CreateRepositoryInput{RepositoryName: aws.String("web")}, "RepositoryAlreadyExistsException", "The repository with name 'web' already exists in the registry with id '123456789012'"},
 		"a name in capitals": {awsecr.CreateRepositoryInput{RepositoryName: aws.String("Web")}, "InvalidParameterException",
 			`Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*''`},
-		"a foreign registry": {awsecr.CreateRepositoryInput{RegistryId: aws.String(foreign)}, "RepositoryNotFoundException", fmt.Sprintf(noSuchRepository, "new", foreign)},
-		"scans":              {awsecr.CreateRepositoryInput{ImageScanningConfiguration: &types.ImageScanningConfiguration{ScanOnPush: true}}, "InvalidParameterException", "Invalid parameter at 'imageScanningConfiguration.scanOnPush' failed to satisfy constraint: 'must be false: scans are not supported by Slipway'"},
-		"a key service":      {awsecr.CreateRepositoryInput{EncryptionConfiguration: &types.EncryptionConfiguration{EncryptionType: types.EncryptionTypeKms}}, "InvalidParameterException", "Invalid parameter at 'encryptionConfiguration.encryptionType' failed to satisfy constraint: 'must be AES256: KMS is not supported by Slipway'"},
+		"scans":         {awsecr.CreateRepositoryInput{ImageScanningConfiguration: &types.ImageScanningConfiguration{ScanOnPush: true}}, "InvalidParameterException", "Invalid parameter at 'imageScanningConfiguration.scanOnPush' failed to satisfy constraint: 'must be false: scans are not supported by Slipway'"},
+		"a key service": {awsecr.CreateRepositoryInput{EncryptionConfiguration: &types.EncryptionConfiguration{EncryptionType: types.EncryptionTypeKms}}, "InvalidParameterException", "Invalid parameter at 'encryptionConfiguration.encryptionType' failed to satisfy constraint: 'must be AES256: KMS is not supported by Slipway'"},
 		"a key that would not be used": {awsecr.CreateRepositoryInput{EncryptionConfiguration: &types.EncryptionConfiguration{EncryptionType: types.EncryptionTypeAes256, KmsKey: aws.String("mine")}},
 			"InvalidParameterException", "Invalid parameter at 'encryptionConfiguration.kmsKey' failed to satisfy constraint: 'must be left out with AES256: mine would not be used'"},
 		"a mode nobody has":       {awsecr.CreateRepositoryInput{ImageTagMutability: "SOMETIMES"}, "InvalidParameterException", "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'must satisfy enum value set: [MUTABLE, IMMUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]'"},
@@ -261,18 +259,18 @@ func TestWhatACallerMustBeAllowed(t *testing.T) {
 	k.DescribeRepositories(t.Context(), &awsecr.DescribeRepositoriesInput{RegistryId: aws.String(foreign)})
 	k.GetAuthorizationToken(t.Context(), nil)
 	k.TagResource(t.Context(), &awsecr.TagResourceInput{ResourceArn: &arn, Tags: []types.Tag{}})
-	k.ListTagsForResource(t.Context(), &awsecr.ListTagsForResourceInput{ResourceArn: aws.String("nonsense")})
+	_, err = k.ListTagsForResource(t.Context(), &awsecr.ListTagsForResourceInput{ResourceArn: aws.String("nonsense")})
+	wantFault(t, err, "InvalidParameterException", "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'")
 
 	wantSame(t, "asked", g.asked, []string{
 		"ecr:CreateRepository " + arn,
 		"ecr:DeleteRepository " + arn,
-		"ecr:DeleteRepository *",
+		"ecr:DeleteRepository arn:aws:ecr:us-east-1:999999999999:repository/web",
 		"ecr:DescribeRepositories arn:aws:ecr:us-east-1:123456789012:repository/*",
 		"ecr:DescribeRepositories " + arn,
-		"ecr:DescribeRepositories *",
+		"ecr:DescribeRepositories arn:aws:ecr:us-east-1:999999999999:repository/*",
 		"ecr:GetAuthorizationToken *",
 		"ecr:TagResource " + arn,
-		"ecr:ListTagsForResource *",
 	})
 	if _, err := k.room.Repository(t.Context(), wiretest.Account, "web"); err == nil {
 		t.Error("it was made all the same")

@@ -89,16 +89,19 @@ var (
 	CompleteLayerUpload         = awswire.NewOp[CompleteLayerUploadInput, CompleteLayerUploadOutput](API, "CompleteLayerUpload", "POST", "/", 200)
 	CreateRepository            = awswire.NewOp[CreateRepositoryInput, CreateRepositoryOutput](API, "CreateRepository", "POST", "/", 200)
 	DeleteRepository            = awswire.NewOp[DeleteRepositoryInput, DeleteRepositoryOutput](API, "DeleteRepository", "POST", "/", 200)
+	DeleteRepositoryPolicy      = awswire.NewOp[DeleteRepositoryPolicyInput, DeleteRepositoryPolicyOutput](API, "DeleteRepositoryPolicy", "POST", "/", 200)
 	DescribeImages              = awswire.NewOp[DescribeImagesInput, DescribeImagesOutput](API, "DescribeImages", "POST", "/", 200)
 	DescribeRegistry            = awswire.NewOp[DescribeRegistryInput, DescribeRegistryOutput](API, "DescribeRegistry", "POST", "/", 200)
 	DescribeRepositories        = awswire.NewOp[DescribeRepositoriesInput, DescribeRepositoriesOutput](API, "DescribeRepositories", "POST", "/", 200)
 	GetAuthorizationToken       = awswire.NewOp[GetAuthorizationTokenInput, GetAuthorizationTokenOutput](API, "GetAuthorizationToken", "POST", "/", 200)
 	GetDownloadUrlForLayer      = awswire.NewOp[GetDownloadUrlForLayerInput, GetDownloadUrlForLayerOutput](API, "GetDownloadUrlForLayer", "POST", "/", 200)
+	GetRepositoryPolicy         = awswire.NewOp[GetRepositoryPolicyInput, GetRepositoryPolicyOutput](API, "GetRepositoryPolicy", "POST", "/", 200)
 	InitiateLayerUpload         = awswire.NewOp[InitiateLayerUploadInput, InitiateLayerUploadOutput](API, "InitiateLayerUpload", "POST", "/", 200)
 	ListImages                  = awswire.NewOp[ListImagesInput, ListImagesOutput](API, "ListImages", "POST", "/", 200)
 	ListTagsForResource         = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
 	PutImage                    = awswire.NewOp[PutImageInput, PutImageOutput](API, "PutImage", "POST", "/", 200)
 	PutImageTagMutability       = awswire.NewOp[PutImageTagMutabilityInput, PutImageTagMutabilityOutput](API, "PutImageTagMutability", "POST", "/", 200)
+	SetRepositoryPolicy         = awswire.NewOp[SetRepositoryPolicyInput, SetRepositoryPolicyOutput](API, "SetRepositoryPolicy", "POST", "/", 200)
 	TagResource                 = awswire.NewOp[TagResourceInput, TagResourceOutput](API, "TagResource", "POST", "/", 200)
 	UntagResource               = awswire.NewOp[UntagResourceInput, UntagResourceOutput](API, "UntagResource", "POST", "/", 200)
 	UploadLayerPart             = awswire.NewOp[UploadLayerPartInput, UploadLayerPartOutput](API, "UploadLayerPart", "POST", "/", 200)
@@ -176,6 +179,17 @@ type DeleteRepositoryOutput struct {
 	Repository *Repository `aws:"repository"`
 }
 
+type DeleteRepositoryPolicyInput struct {
+	RegistryId     *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName string  `aws:"repositoryName,required,rule=RepositoryName"`
+}
+
+type DeleteRepositoryPolicyOutput struct {
+	PolicyText     *string `aws:"policyText,rule=RepositoryPolicyText"`
+	RegistryId     *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName *string `aws:"repositoryName,rule=RepositoryName"`
+}
+
 type DescribeImagesInput struct {
 	Filter         *DescribeImagesFilter `aws:"filter"`
 	ImageIds       []ImageIdentifier     `aws:"imageIds,rule=ImageIdentifierList"`
@@ -227,6 +241,17 @@ type GetDownloadUrlForLayerInput struct {
 type GetDownloadUrlForLayerOutput struct {
 	DownloadUrl *string `aws:"downloadUrl"`
 	LayerDigest *string `aws:"layerDigest,rule=LayerDigest"`
+}
+
+type GetRepositoryPolicyInput struct {
+	RegistryId     *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName string  `aws:"repositoryName,required,rule=RepositoryName"`
+}
+
+type GetRepositoryPolicyOutput struct {
+	PolicyText     *string `aws:"policyText,rule=RepositoryPolicyText"`
+	RegistryId     *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName *string `aws:"repositoryName,rule=RepositoryName"`
 }
 
 type InitiateLayerUploadInput struct {
@@ -285,6 +310,19 @@ type PutImageTagMutabilityOutput struct {
 	ImageTagMutabilityExclusionFilters []ImageTagMutabilityExclusionFilter `aws:"imageTagMutabilityExclusionFilters,rule=ImageTagMutabilityExclusionFilters"`
 	RegistryId                         *string                             `aws:"registryId,rule=RegistryId"`
 	RepositoryName                     *string                             `aws:"repositoryName,rule=RepositoryName"`
+}
+
+type SetRepositoryPolicyInput struct {
+	Force          *bool   `aws:"force"`
+	PolicyText     string  `aws:"policyText,required,rule=RepositoryPolicyText"`
+	RegistryId     *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName string  `aws:"repositoryName,required,rule=RepositoryName"`
+}
+
+type SetRepositoryPolicyOutput struct {
+	PolicyText     *string `aws:"policyText,rule=RepositoryPolicyText"`
+	RegistryId     *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName *string `aws:"repositoryName,rule=RepositoryName"`
 }
 
 type TagResourceInput struct {
@@ -614,6 +652,7 @@ var (
 	RepositoryAlreadyExistsException  = awswire.FaultType{Shape: "RepositoryAlreadyExistsException", Status: 400}
 	RepositoryNotEmptyException       = awswire.FaultType{Shape: "RepositoryNotEmptyException", Status: 400}
 	RepositoryNotFoundException       = awswire.FaultType{Shape: "RepositoryNotFoundException", Status: 400}
+	RepositoryPolicyNotFoundException = awswire.FaultType{Shape: "RepositoryPolicyNotFoundException", Status: 400}
 	ServerException                   = awswire.FaultType{Shape: "ServerException", Status: 500}
 	TooManyTagsException              = awswire.FaultType{Shape: "TooManyTagsException", Status: 400}
 	UnableToGetUpstreamImageException = awswire.FaultType{Shape: "UnableToGetUpstreamImageException", Status: 400}
@@ -641,5 +680,6 @@ var rules = awswire.Rules{
 	"RegistryId":                             {Pattern: `[0-9]{12}`},
 	"RepositoryName":                         {Min: new(int64(2)), Max: new(int64(256)), Pattern: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*`},
 	"RepositoryNameList":                     {Min: new(int64(1)), Max: new(int64(100)), Member: "RepositoryName"},
+	"RepositoryPolicyText":                   {Max: new(int64(10240))},
 	"UploadId":                               {Pattern: `[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`},
 }

@@ -2,10 +2,12 @@ package wiretest
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +27,7 @@ func Access(t *testing.T, door *awswire.Service, samples ...Sample) {
 	t.Helper()
 	got := accessTable(t, door, samples)
 	if *update {
-		if err := os.WriteFile(accessFile, []byte(got), 0o644); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(accessFile), 0o755), os.WriteFile(accessFile, []byte(got), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		return

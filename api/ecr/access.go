@@ -21,24 +21,61 @@ type aimed[I any] interface {
 	aim() (target, error)
 }
 
-// settle finds out whose repository is meant. A registry of another account, or region, is one
-// that is not there: there is nothing of the caller's in it.
+// settle finds out whose repository is meant.
 func (d *door) settle(ctx context.Context, aim func() (target, error)) (target, error) {
 	t, err := aim()
 	if err != nil {
 		return target{}, err
 	}
-	who := awswire.CallerOf(ctx)
 	if t.account == "" {
-		t.account = who.Account
+		t.account = awswire.CallerOf(ctx).Account
 	}
 	if t.region != "" && t.region != d.registry.Region() {
 		return target{}, invalid("resourceArn", "must be in region %s, not %s", d.registry.Region(), t.region)
 	}
-	if t.account != who.Account {
-		return target{}, &registry.Error{Cause: registry.ErrNoRepository, Account: t.account, Repository: t.repository}
-	}
 	return t, nil
+}
+
+// ask is for the operation on a repository, whoever's it is: the repository's own policy may let
+// other accounts in. One that is not there has neither tags nor a policy, so that who may not
+// learns nothing of it.
+func (d *door) ask(t target) awswire.Ask {
+	return awswire.Ask{
+		Resource: d.registry.ARN(t.account, t.repository),
+		Tags: func(ctx context.Context) (map[string]string, error) {
+			return d.registry.DecidingLabels(ctx, t.account, t.repository)
+		},
+		Policy: func(ctx context.Context) (string, error) {
+			return d.registry.DecidingPolicy(ctx, t.account, t.repository)
+		},
+	}
+}
+
+// onCreateRepository asks for the tags of the new repository as well.
+func (d *door) onCreateRepository(ctx context.Context, in *CreateRepositoryInput) []awswire.Ask {
+	t, err := d.settle(ctx, in.aim)
+	if err != nil {
+		return []awswire.Ask{{Err: faultOf(err)}}
+	}
+	asks := []awswire.Ask{d.ask(t)}
+	if len(in.Tags) > 0 {
+		asks = append(asks, d.ask(t))
+		asks[1].Action = "ecr:TagResource"
+	}
+	return asks
+}
+
+// onRepositories are the repositories that are asked for by name, or all of a registry.
+func (d *door) onRepositories(ctx context.Context, in *DescribeRepositoriesInput) []awswire.Ask {
+	account := awswire.Or(in.RegistryId, awswire.CallerOf(ctx).Account)
+	if len(in.RepositoryNames) == 0 {
+		return awswire.On(d.registry.ARN(account, "*"))
+	}
+	asks := make([]awswire.Ask, len(in.RepositoryNames))
+	for i, name := range in.RepositoryNames {
+		asks[i] = d.ask(target{account: account, repository: name})
+	}
+	return asks
 }
 
 // by is the target of a call that has registryId and repositoryName.
@@ -59,8 +96,9 @@ func byARN(resource string) (target, error) {
 	return target{a.Region, a.Account, name}, nil
 }
 
-// What each operation acts on. Source: Service Authorization Reference, "Actions, resources, and
-// condition keys for Amazon Elastic Container Registry".
+// What each operation acts on; testdata/access.golden shows it as a table. Source: Service
+// Authorization Reference, "Actions, resources, and condition keys for Amazon Elastic Container
+// Registry".
 
 func (in *BatchCheckLayerAvailabilityInput) aim() (target, error) {
 	return by(in.RegistryId, in.RepositoryName)
@@ -86,11 +124,19 @@ func (in *DeleteRepositoryInput) aim() (target, error) {
 	return by(in.RegistryId, in.RepositoryName)
 }
 
+func (in *DeleteRepositoryPolicyInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
 func (in *DescribeImagesInput) aim() (target, error) {
 	return by(in.RegistryId, in.RepositoryName)
 }
 
 func (in *GetDownloadUrlForLayerInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
+func (in *GetRepositoryPolicyInput) aim() (target, error) {
 	return by(in.RegistryId, in.RepositoryName)
 }
 
@@ -110,6 +156,10 @@ func (in *PutImageTagMutabilityInput) aim() (target, error) {
 	return by(in.RegistryId, in.RepositoryName)
 }
 
+func (in *SetRepositoryPolicyInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
 func (in *UploadLayerPartInput) aim() (target, error) {
 	return by(in.RegistryId, in.RepositoryName)
 }
@@ -124,21 +174,4 @@ func (in *TagResourceInput) aim() (target, error) {
 
 func (in *UntagResourceInput) aim() (target, error) {
 	return byARN(in.ResourceArn)
-}
-
-// onRepositories are the repositories that are asked for by name, or all of the caller's.
-func (d *door) onRepositories(ctx context.Context, in *DescribeRepositoriesInput) []awswire.Ask {
-	who := awswire.CallerOf(ctx)
-	if awswire.Or(in.RegistryId, who.Account) != who.Account {
-		return nil // the handler says that it is not there
-	}
-	names := in.RepositoryNames
-	if len(names) == 0 {
-		names = []string{"*"}
-	}
-	arns := make([]string, len(names))
-	for i, name := range names {
-		arns[i] = d.registry.ARN(who.Account, name)
-	}
-	return awswire.On(arns...)
 }
