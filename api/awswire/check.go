@@ -37,9 +37,15 @@ func compileCheck(r Rule, t reflect.Type) check {
 
 var javaEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
+// aheadless are the patterns of models that look ahead, which RE2 does not, as it says the same.
+var aheadless = strings.NewReplacer(
+	`^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`, `[a-z0-9](?:-[a-z0-9]|[a-z0-9]-?[a-z0-9])(?:-?[a-z0-9])*`, // an account's alias; its length is a rule of its own
+)
+
 // fromJava rewrites what models use and RE2 spells otherwise: characters by number, and all those
 // beyond 16 bits as a range of surrogate pairs.
 func fromJava(pattern string) string {
+	pattern = aheadless.Replace(pattern)
 	pattern = strings.ReplaceAll(pattern, `\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`)
 	return javaEscape.ReplaceAllString(pattern, `\x{$1}`)
 }
