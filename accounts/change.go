@@ -2,6 +2,8 @@ package accounts
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"slipway/store"
 )
@@ -10,6 +12,18 @@ import (
 func (c *Control) Entity(ctx context.Context, account string, kind Kind, name string) (e Entity, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		e, err = readEntity(tx, account, kind, name)
+		return err
+	})
+	return e, err
+}
+
+// EntityOf returns an entity of an account by its unique id, or ErrNoEntity.
+func (c *Control) EntityOf(ctx context.Context, account, id string) (e Entity, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		e, err = readEntityID(tx, id)
+		if errors.Is(err, store.ErrNoRows) || err == nil && e.Account != account {
+			return fmt.Errorf("%w: %s", ErrNoEntity, id)
+		}
 		return err
 	})
 	return e, err

@@ -33,21 +33,38 @@ var linkedRoles = map[string]linked{
 	"trustedadvisor.amazonaws.com":                 {"AWSServiceRoleForTrustedAdvisor", false},
 }
 
+// linkedRole finds out what the role of a service is called. It returns ErrInput for a service that
+// has none, and for a suffix where there can be none.
+func linkedRole(service, suffix string) (name string, err error) {
+	l, known := linkedRoles[service]
+	switch {
+	case !known:
+		return "", say(ErrInput, "Cannot find Service-linked role template for %s", service)
+	case suffix != "" && !l.suffixed:
+		return "", say(ErrInput, "Custom suffix is not allowed for %s", service)
+	case suffix != "":
+		return l.role + "_" + suffix, nil
+	}
+	return l.role, nil
+}
+
+// LinkedRole returns the path and name of the role that CreateLinkedRole would make; its name is ""
+// if it would make none.
+func LinkedRole(service, suffix string) (path, name string) {
+	name, _ = linkedRole(service, suffix)
+	return servicePath + service + "/", name
+}
+
 // CreateLinkedRole makes the role that a service acts by, which trusts that service alone and which
 // nobody can change. It returns ErrInput for a service that has none, for a suffix where there can
 // be none, or when the role is there already.
 func (c *Control) CreateLinkedRole(ctx context.Context, account, service, suffix, description string) (Entity, error) {
-	l, known := linkedRoles[service]
-	switch {
-	case !known:
-		return Entity{}, say(ErrInput, "Cannot find Service-linked role template for %s", service)
-	case suffix != "" && !l.suffixed:
-		return Entity{}, say(ErrInput, "Custom suffix is not allowed for %s", service)
-	case suffix != "":
-		l.role += "_" + suffix
+	name, err := linkedRole(service, suffix)
+	if err != nil {
+		return Entity{}, err
 	}
 	e := Entity{
-		Account: account, Kind: KindRole, Name: l.role, Path: "/aws-service-role/" + service + "/", Description: description,
+		Account: account, Kind: KindRole, Name: name, Path: servicePath + service + "/", Description: description,
 		Trust: serviceTrust(service), MaxSession: time.Hour, Service: service,
 	}
 	return c.create(ctx, e, nil, func(tx *store.Tx, e *Entity) error {

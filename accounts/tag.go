@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"slipway/store"
@@ -16,18 +17,21 @@ const maxTags = 50
 // Tags lists the tags of an entity by their keys, and the marker of the next page if there is one.
 // It returns ErrNoEntity.
 func (c *Control) Tags(ctx context.Context, account string, kind Kind, name string, p Page) (tags []Tag, next string, err error) {
-	list := "tags of " + entityARN(account, kind, "/", name)
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		e, err := readEntity(tx, account, kind, name)
 		if err != nil {
 			return err
 		}
-		tags, next, err = page(list, p, func(after string, limit int) ([]Tag, error) {
-			return readTags(tx, e.ID, after, limit)
-		}, func(t Tag) string { return kind.foldKey(t.Key) })
+		tags, next, err = pageOfTags(tx, e, p)
 		return err
 	})
 	return tags, next, err
+}
+
+func pageOfTags(tx *store.Tx, e Entity, p Page) ([]Tag, string, error) {
+	return page("tags of "+e.ID, p, func(after string, limit int) ([]Tag, error) {
+		return readTags(tx, e.ID, after, limit)
+	}, func(t Tag) string { return e.Kind.foldKey(t.Key) })
 }
 
 // TagsOf returns the tags of an entity by its id: none for an id that nobody has.
@@ -52,30 +56,37 @@ func tagMap(tx *store.Tx, id string) (map[string]string, error) {
 // Tag adds tags to an entity, and replaces those that it has. It returns ErrNoEntity, ErrInput,
 // ErrQuota or ErrUnmodifiable.
 func (c *Control) Tag(ctx context.Context, account string, kind Kind, name string, tags []Tag) error {
-	return c.changeTags(ctx, account, kind, name, func(tx *store.Tx, e Entity) error { return addTags(tx, e, tags) })
+	return c.retag(ctx, ofName(account, kind, name), func(tx *store.Tx, e Entity) error { return addTags(tx, e, tags) })
 }
 
 // Untag takes tags away; those that are not there are none. It returns ErrNoEntity or ErrUnmodifiable.
 func (c *Control) Untag(ctx context.Context, account string, kind Kind, name string, keys []string) error {
-	return c.changeTags(ctx, account, kind, name, func(tx *store.Tx, e Entity) error {
-		for _, key := range keys {
-			if err := deleteTag(tx, e.ID, kind.foldKey(key)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return c.retag(ctx, ofName(account, kind, name), func(tx *store.Tx, e Entity) error { return deleteTags(tx, e, keys) })
 }
 
-func (c *Control) changeTags(ctx context.Context, account string, kind Kind, name string, change func(*store.Tx, Entity) error) error {
+func ofName(account string, kind Kind, name string) func(*store.Tx) (Entity, error) {
+	return func(tx *store.Tx) (Entity, error) { return modifiable(tx, account, kind, name) }
+}
+
+// retag changes the tags of what find finds.
+func (c *Control) retag(ctx context.Context, find func(*store.Tx) (Entity, error), change func(*store.Tx, Entity) error) error {
 	return c.db.Update(ctx, func(tx *store.Tx) error {
-		e, err := modifiable(tx, account, kind, name)
+		e, err := find(tx)
 		if err != nil {
 			return err
 		}
 		tx.Touch(rightsTopic)
 		return change(tx, e)
 	})
+}
+
+func deleteTags(tx *store.Tx, e Entity, keys []string) error {
+	for _, key := range keys {
+		if err := deleteTag(tx, e.ID, e.Kind.foldKey(key)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addTags puts tags on an entity of which the caller has seen that it is there.
@@ -124,4 +135,48 @@ func (k Kind) foldKey(key string) string {
 		return fold(key)
 	}
 	return key
+}
+
+// TagPolicy is Tag for a managed policy of the account, by its ARN. It returns ErrOfAWS for those of AWS.
+func (c *Control) TagPolicy(ctx context.Context, account, arn string, tags []Tag) error {
+	return c.retag(ctx, ofPolicy(account, arn), func(tx *store.Tx, e Entity) error { return addTags(tx, e, tags) })
+}
+
+// UntagPolicy is Untag for a managed policy of the account, by its ARN. It returns ErrOfAWS for those of AWS.
+func (c *Control) UntagPolicy(ctx context.Context, account, arn string, keys []string) error {
+	return c.retag(ctx, ofPolicy(account, arn), func(tx *store.Tx, e Entity) error { return deleteTags(tx, e, keys) })
+}
+
+// PolicyTags is Tags for a managed policy by its ARN; those of AWS have none.
+func (c *Control) PolicyTags(ctx context.Context, account, arn string, p Page) (tags []Tag, next string, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		e, err := findPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		tags, next, err = pageOfTags(tx, e, p)
+		return err
+	})
+	return tags, next, err
+}
+
+// TagsOfPolicy returns the tags of a managed policy as conditions ask for them: none for an ARN
+// that no policy has.
+func (c *Control) TagsOfPolicy(ctx context.Context, account, arn string) (tags map[string]string, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		e, err := findPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		tags, err = tagMap(tx, e.ID)
+		return err
+	})
+	if errors.Is(err, ErrNoEntity) || errors.Is(err, ErrInput) {
+		return nil, nil
+	}
+	return tags, err
+}
+
+func ofPolicy(account, arn string) func(*store.Tx) (Entity, error) {
+	return func(tx *store.Tx) (Entity, error) { return ownPolicy(tx, account, arn) }
 }
