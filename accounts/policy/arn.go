@@ -23,16 +23,15 @@ func splitARN(s string) (parts arnParts, ok bool) {
 //
 // Source: IAM User Guide, "IAM JSON policy elements: Resource" and "Condition operators".
 type arnPattern struct {
-	source string
-	all    bool   // "*"
-	exact  string // without wildcards and variables: the whole, to be compared at once
-	parts  [6]pattern
-	keys   []string // the variables, as they are spelled
+	all   bool   // "*"
+	exact string // without wildcards and variables: the whole, to be compared at once
+	parts [6]pattern
+	keys  []string // the variables, as they are spelled
 }
 
 // compileARN compiles an ARN. Parts that are missing at its end are "*".
 func compileARN(source string, vars bool) (arnPattern, error) {
-	a := arnPattern{source: source, all: source == "*"}
+	a := arnPattern{all: source == "*"}
 	if a.all {
 		return a, nil
 	}

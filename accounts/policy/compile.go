@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -74,7 +75,7 @@ func (c *compiler) object(n *node, known ...string) map[string]*node {
 		if members[m.name] != nil {
 			c.syntax(m.at, "%q is there twice", m.name)
 		}
-		if len(known) > 0 && !has(known, m.name) {
+		if len(known) > 0 && !slices.Contains(known, m.name) {
 			c.fault(atSyntax, m.at, c.syntaxText(fmt.Sprintf(textUnknown, m.name)), fmt.Sprintf("%q is not known here", m.name))
 		}
 		members[m.name] = &m.value

@@ -256,8 +256,11 @@ func (g *golden) attached(names string) (list []Attached) {
 
 const us, them = "123456789012", "222222222222"
 
+// fataler is what tests and properties have in common.
+type fataler interface{ Fatalf(string, ...any) }
+
 // caller reads TYPE:NAME@ACCOUNT, of which the account is ours if it is left out.
-func caller(t testing.TB, text string) *Principal {
+func caller(t fataler, text string) *Principal {
 	text, account, _ := strings.Cut(text, "@")
 	if account == "" {
 		account = us

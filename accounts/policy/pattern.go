@@ -12,7 +12,6 @@ import (
 //
 // Source: IAM User Guide, "IAM policy elements: Variables and tags".
 type pattern struct {
-	source string
 	shape  shape
 	text   string // of a literal or prefix
 	pieces []piece
@@ -55,7 +54,7 @@ var (
 )
 
 func compilePattern(source string, s syntax) (pattern, error) {
-	p := pattern{source: source}
+	var p pattern
 	for rest := source; rest != ""; {
 		switch {
 		case s.wild && rest[0] == '*':
@@ -188,6 +187,11 @@ func (p *pattern) match(ctx Context, text string) verdict {
 	case wildcards:
 		return verdictOf(glob(p.pieces, text, false))
 	}
+	return p.matchResolved(ctx, text)
+}
+
+// matchResolved compares a text with a pattern that has variables.
+func (p *pattern) matchResolved(ctx Context, text string) verdict {
 	var room [16]piece
 	pieces, ok := resolve(room[:0], p.pieces, ctx)
 	if !ok {

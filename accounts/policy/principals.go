@@ -2,6 +2,7 @@ package policy
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -28,7 +29,7 @@ const (
 // match tells how the element names a caller.
 func (p *principals) match(who *Principal) grant {
 	switch {
-	case p.everyone, who.Type == Service && has(p.services, who.Service), p.named(who.ARN), p.named(who.UserID):
+	case p.everyone, who.Type == Service && slices.Contains(p.services, who.Service), p.named(who.ARN), p.named(who.UserID):
 		return namesCaller
 	case p.named(who.IssuerARN), p.named(who.IssuerID):
 		return namesIssuer
@@ -38,10 +39,10 @@ func (p *principals) match(who *Principal) grant {
 	return notNamed
 }
 
-func (p *principals) named(name string) bool { return name != "" && has(p.names, name) }
+func (p *principals) named(name string) bool { return name != "" && slices.Contains(p.names, name) }
 
 func (p *principals) namesAccountOf(who *Principal) bool {
-	return who.Account != "" && has(p.accounts, who.Account)
+	return who.Account != "" && slices.Contains(p.accounts, who.Account)
 }
 
 // excepts reports whether a NotPrincipal element spares a caller. A Deny spares those whose account
@@ -59,15 +60,6 @@ func (p *principals) excepts(who *Principal, deny bool) bool {
 		return how == namesCaller && p.namesAccountOf(who) && (p.named(who.IssuerARN) || p.named(who.IssuerID))
 	}
 	return how == namesCaller && p.namesAccountOf(who)
-}
-
-func has(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
 }
 
 var (
