@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
-	"time"
 
 	"slipway/internal/arn"
+	"slipway/internal/condition"
 )
 
 // Ask is one thing that a caller must be allowed before a call is made.
@@ -78,14 +77,14 @@ func (r *Request) Policy() (string, error) {
 }
 
 // Values returns what the request has for a condition key, which is in lower case, and whether it
-// has the key at all. Source: IAM User Guide, "AWS global condition context keys".
+// has the key at all.
 func (r *Request) Values(key string) ([]string, bool) {
 	prefix, name, tagged := strings.Cut(key, "/")
 	switch {
 	case tagged && prefix == "aws:requesttag":
-		return findTag(r.x.requestTags(r.input), name)
+		return condition.Tag(r.x.requestTags(r.input), name)
 	case tagged && strings.HasSuffix(prefix, ":resourcetag"):
-		return findTag(r.resourceTags(), name)
+		return condition.Tag(r.resourceTags(), name)
 	case key == "aws:tagkeys":
 		return r.x.tagKeys(r.input)
 	}
@@ -94,36 +93,12 @@ func (r *Request) Values(key string) ([]string, bool) {
 			return values, len(values) > 0
 		}
 	}
-	value, ok := r.global(key)
+	all := condition.Request{HTTP: r.x.r, Time: r.x.start, Region: r.x.mux.config.Region, ResourceAccount: r.ResourceAccount()}
+	value, ok := all.Value(key)
 	if !ok {
 		return nil, false
 	}
 	return []string{value}, true
-}
-
-// global are the keys that every request has.
-func (r *Request) global(key string) (string, bool) {
-	switch key {
-	case "aws:sourceip":
-		return sourceAddress(r.x.r.RemoteAddr), true
-	case "aws:useragent":
-		return r.x.r.UserAgent(), r.x.r.UserAgent() != ""
-	case "aws:referer":
-		return r.x.r.Referer(), r.x.r.Referer() != ""
-	case "aws:securetransport":
-		return strconv.FormatBool(r.x.r.TLS != nil), true
-	case "aws:currenttime":
-		return r.x.start.UTC().Format(time.RFC3339), true
-	case "aws:epochtime":
-		return strconv.FormatInt(r.x.start.Unix(), 10), true
-	case "aws:requestedregion":
-		return r.x.mux.config.Region, true
-	case "aws:viaawsservice":
-		return "false", true
-	case "aws:resourceaccount":
-		return r.ResourceAccount(), true
-	}
-	return "", false
 }
 
 // ResourceAccount is whose the resource is: what its ARN says, or the caller's where it says nothing.
@@ -140,16 +115,6 @@ func (r *Request) resourceTags() map[string]string {
 		r.read = true
 	}
 	return r.tags
-}
-
-// findTag finds a tag by its name in lower case, as condition keys have it.
-func findTag(tags map[string]string, name string) ([]string, bool) {
-	for key, value := range tags {
-		if strings.EqualFold(key, name) {
-			return []string{value}, true
-		}
-	}
-	return nil, false
 }
 
 // authorize asks for everything that a call needs.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"reflect"
 	"runtime/debug"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/condition"
 	"slipway/internal/ids"
 	"slipway/internal/sigv4"
 )
@@ -138,16 +138,8 @@ func (x *exchange) answer() (*answer, *Call) {
 func (x *exchange) call() *Call {
 	return &Call{
 		Service: x.service.name(), Operation: x.operation, Time: x.start, Who: x.who, RequestID: x.id,
-		Asked: x.asked, SourceAddress: sourceAddress(x.r.RemoteAddr), UserAgent: x.r.UserAgent(),
+		Asked: x.asked, SourceAddress: condition.SourceAddress(x.r), UserAgent: x.r.UserAgent(),
 	}
-}
-
-// sourceAddress is a client's address without its port.
-func sourceAddress(remote string) string {
-	if host, _, err := net.SplitHostPort(remote); err == nil {
-		return host
-	}
-	return remote
 }
 
 // serve goes the way of one request. Nothing of the body is read for a caller whose key is unknown.
