@@ -8,6 +8,7 @@ import (
 	"slipway/api/awswire"
 	"slipway/api/ecr"
 	"slipway/api/ecs"
+	"slipway/api/iam"
 	"slipway/api/logs"
 	"slipway/api/sts"
 	"slipway/nodeapi"
@@ -26,6 +27,7 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 			s.meters.observe(c.Service, c.Operation, strconv.Itoa(c.Status), c.Duration)
 		},
 	},
+		iam.New(s.accounts),
 		sts.New(),
 		ecr.New(s.registry, s.config.Advertise),
 		ecs.New(s.cluster, s.config.Region),
