@@ -180,7 +180,7 @@ func (a *Agent) share(w *worker, k kind) job {
 }
 
 func (a *Agent) create(w *worker, c *container) job {
-	spec := specOf(&w.task, c)
+	spec := specOf(&w.task, c, a.roleEnv(w))
 	return func(ctx context.Context) (func(time.Time), error) {
 		return func(time.Time) { w.made(c, a.deeds.Add(1)) }, a.config.Engine.Create(ctx, spec)
 	}

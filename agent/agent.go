@@ -5,7 +5,7 @@
 // It decides by looking: what is wanted (the session's frames) beside what is
 // there (the engine), so every instruction may come twice, late or out of order,
 // and an agent that was killed goes on where it finds things. It writes nothing
-// down but its own name.
+// down but its own name and a secret of its own.
 //
 // It places no tasks, keeps no logs and knows no container runtime: those are the
 // control plane's and the engine's.
@@ -13,11 +13,13 @@ package agent
 
 import (
 	"context"
+	"net/url"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"slipway/agent/endpoint"
 	"slipway/engine"
 	"slipway/nodeapi"
 )
@@ -32,6 +34,7 @@ type Config struct {
 	CPU          int                  // units of 1/1024 of a core to offer; 0: all that the machine has
 	Memory       int                  // MiB to offer; 0: what the machine has, less MemoryReserve
 	Ports        []int                // host ports that tasks must not be given
+	API          *url.URL             // where containers with a role are led to for the API: "http://127.0.0.1:4600"; nil: nowhere
 	Attributes   map[string]string
 }
 
@@ -49,10 +52,12 @@ type Agent struct {
 
 	reports reporter
 	output  *shipper
-	wake    chan struct{}  // has the engine looked at
-	deeds   atomic.Uint64  // numbers the agent's own deeds, to tell an older look from a newer
-	heavy   chan struct{}  // bounds the engine calls that load the machine
-	work    sync.WaitGroup // of everything the main loop has started
+	door    *endpoint.Server                // what containers reach
+	welcome atomic.Pointer[nodeapi.Welcome] // of the present session, or of the last
+	wake    chan struct{}                   // has the engine looked at
+	deeds   atomic.Uint64                   // numbers the agent's own deeds, to tell an older look from a newer
+	heavy   chan struct{}                   // bounds the engine calls that load the machine
+	work    sync.WaitGroup                  // of everything the main loop has started
 }
 
 // doneKept is how long late news of a task that is gone may be on its way: far longer than a dead line lives.
@@ -65,7 +70,11 @@ func New(c Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Agent{
+	secret, err := nodeSecret(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{
 		config:  c,
 		hello:   hello,
 		mail:    make(chan func(time.Time), 64),
@@ -76,7 +85,9 @@ func New(c Config) (*Agent, error) {
 		wake:    make(chan struct{}, 1),
 		output:  newShipper(c.ControlPlane, hello.Node),
 		heavy:   make(chan struct{}, max(8, 4*runtime.NumCPU())),
-	}, nil
+	}
+	a.door = endpoint.New(endpoint.Config{Listen: c.Engine.Listen, Issue: a.issue, API: c.API, Secret: secret})
+	return a, nil
 }
 
 // Node is the node's id: 32 hexadecimal digits.
@@ -88,6 +99,7 @@ func (a *Agent) Run(ctx context.Context) {
 	parts.Go(func() { a.watchEngine(ctx) })
 	parts.Go(func() { a.keepSession(ctx) })
 	parts.Go(func() { a.output.run(ctx) })
+	parts.Go(func() { a.door.Run(ctx) })
 	a.loop(ctx)
 	parts.Wait()
 	a.work.Wait()
@@ -149,6 +161,7 @@ func (a *Agent) decide(ctx context.Context, w *worker, now time.Time) {
 		w.become(*d.become, now)
 		d = step(&w.task, now)
 	}
+	a.admit(w)
 	a.perform(ctx, w, d.do, now)
 	a.wakeAt(ctx, w, d.again, now)
 	if d.forget {

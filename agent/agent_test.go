@@ -137,11 +137,11 @@ func TestTheDefinitionReachesTheEngine(t *testing.T) {
 	w.wanted(task)
 	w.namespace = "/ns"
 	w.pulled(w.container("a"), engine.Image{Ref: "r"}, time.Time{})
-	specs <- specOf(w, w.container("a"))
+	specs <- specOf(w, w.container("a"), []string{"A=2", "B=3"})
 	got := <-specs
 	want := engine.Spec{
 		ID: taskID + "-a", Task: taskID, Name: "a", Hostname: "box", Image: engine.Image{Ref: "r"}, Namespace: "/ns",
-		Entrypoint: []string{"e"}, Command: []string{"x"}, Env: []string{"A=1"}, User: "app", WorkingDir: "/srv",
+		Entrypoint: []string{"e"}, Command: []string{"x"}, Env: []string{"A=1", "B=3"}, User: "app", WorkingDir: "/srv",
 		CPUShares: 256, MemoryLimit: 128 << 20, MemorySoft: 64 << 20,
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -1,12 +1,12 @@
 package agent
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 
@@ -21,9 +21,7 @@ import (
 // system, in MiB, but never more than an eighth of it.
 const MemoryReserve = 256
 
-var errIdentity = errs.New(errs.Invalid, "the node's id is damaged")
-
-var nodeID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+var errIdentity = errs.New(errs.Invalid, "the node's identity is damaged")
 
 // introduce is what the node says of itself, but for its engine.
 func introduce(c Config) (nodeapi.Hello, error) {
@@ -54,34 +52,49 @@ func spareMemory() (mib int, err error) {
 
 // identity reads the node's id, which is made once and stays with the folder.
 func identity(dir string) (string, error) {
-	path := filepath.Join(dir, "node-id")
+	return kept(filepath.Join(dir, "node-id"), 16, "restore it, or remove it to join as a new node")
+}
+
+// nodeSecret reads the secret from which the ids follow by which containers are known. It is made once
+// and stays with the folder, for containers outlive the agent.
+func nodeSecret(dir string) ([]byte, error) {
+	text, err := kept(filepath.Join(dir, "node-secret"), 32, "restore it, or remove it: tasks that run with a role then lose it")
+	if err != nil {
+		return nil, err
+	}
+	return hex.DecodeString(text)
+}
+
+// kept reads so many random bytes, as hexadecimal digits, from a file that is made when it is not there.
+func kept(path string, size int, hint string) (string, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return newIdentity(dir, path)
+		fresh := ids.Hex(size)
+		return fresh, keep(path, fresh)
 	}
 	if err != nil {
 		return "", err
 	}
-	id := strings.TrimSpace(string(text))
-	if !nodeID.MatchString(id) {
-		return "", fmt.Errorf("%w: %s holds %.40q, not 32 hexadecimal digits; restore it, or remove it to join as a new node", errIdentity, path, id)
+	digits := strings.TrimSpace(string(text))
+	if raw, err := hex.DecodeString(digits); err != nil || len(raw) != size || digits != strings.ToLower(digits) {
+		return "", fmt.Errorf("%w: %s does not hold %d hexadecimal digits; %s", errIdentity, path, 2*size, hint)
 	}
-	return id, nil
+	return digits, nil
 }
 
-func newIdentity(dir, path string) (string, error) {
+func keep(path, digits string) error {
+	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
+		return err
 	}
-	id := ids.Hex(16)
 	temp := path + ".new"
-	if err := writeSynced(temp, id+"\n"); err != nil {
-		return "", err
+	if err := writeSynced(temp, digits+"\n"); err != nil {
+		return err
 	}
 	if err := os.Rename(temp, path); err != nil {
-		return "", err
+		return err
 	}
-	return id, syncDir(dir)
+	return syncDir(dir)
 }
 
 func writeSynced(path, text string) error {

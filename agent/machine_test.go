@@ -1,13 +1,17 @@
 package agent
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"slipway/engine/fake"
 )
+
+var nodeID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func TestIdentityIsMadeOnceForTheOwnerAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "node")
@@ -22,6 +26,29 @@ func TestIdentityIsMadeOnceForTheOwnerAlone(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, "node-id"))
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("the file is %v (%v), want it readable by its owner alone", info.Mode(), err)
+	}
+}
+
+func TestTheNodesSecretIsMadeOnceForTheOwnerAlone(t *testing.T) {
+	dir := t.TempDir()
+	first, err := nodeSecret(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := nodeSecret(dir)
+	if err != nil || len(first) != 32 || !bytes.Equal(first, second) {
+		t.Errorf("made of %d bytes, the same the second time: %v (%v)", len(first), bytes.Equal(first, second), err)
+	}
+	path := filepath.Join(dir, "node-secret")
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("the file is %v (%v), want it readable by its owner alone", info.Mode(), err)
+	}
+	damaged := strings.Repeat("0", 63)
+	if err := os.WriteFile(path, []byte(damaged), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := nodeSecret(dir); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), damaged) {
+		t.Errorf("damaged: %v, want an error that names the file and not what it holds", err)
 	}
 }
 

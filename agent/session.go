@@ -50,6 +50,9 @@ func (a *Agent) join(ctx context.Context, welcome func()) error {
 	hello.Engine = info.Name + " " + info.Version
 	return a.config.ControlPlane.Session(ctx, hello, func(f nodeapi.Frame) error {
 		welcome()
+		if f.Welcome != nil {
+			a.welcome.Store(f.Welcome)
+		}
 		a.tell(ctx, func(now time.Time) { a.take(f, now) })
 		return ctx.Err()
 	})
@@ -69,6 +72,7 @@ func (a *Agent) take(f nodeapi.Frame, now time.Time) {
 		return
 	}
 	a.whole = true
+	a.door.Settle()
 	a.reports.again = now // it is there again
 	for id, w := range a.tasks {
 		w.orphan = !named[id]

@@ -41,8 +41,9 @@ func portsWanted(w *nodeapi.Task) []engine.Port {
 	return ports
 }
 
-// specOf is the container to make for c, whose image is pulled and whose task is prepared.
-func specOf(t *task, c *container) engine.Spec {
+// specOf is the container to make for c, whose image is pulled and whose task is prepared, with
+// variables beside its own.
+func specOf(t *task, c *container, env []string) engine.Spec {
 	w := c.want
 	return engine.Spec{
 		ID:          c.id,
@@ -53,7 +54,7 @@ func specOf(t *task, c *container) engine.Spec {
 		Namespace:   t.namespace,
 		Entrypoint:  w.Entrypoint,
 		Command:     w.Command,
-		Env:         w.Env,
+		Env:         withDefaults(w.Env, env),
 		User:        w.User,
 		WorkingDir:  w.WorkingDir,
 		CPUShares:   uint64(max(w.CPU, 0)),
