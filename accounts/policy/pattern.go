@@ -332,7 +332,7 @@ func endsWith(stretch []piece, s string, fold bool) bool {
 		if stretch[i].kind == onePiece {
 			_, size = utf8.DecodeLastRuneInString(s[:from])
 		}
-		if size > from || size == 0 && stretch[i].kind == onePiece {
+		if size > from {
 			return false
 		}
 		from -= size

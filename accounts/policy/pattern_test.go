@@ -38,10 +38,30 @@ func fewLetters(letters string, most int) *rapid.Generator[string] {
 	})
 }
 
+// veil draws a pattern that is likely to match a text: it puts wildcards over parts of it.
+func veil(t *rapid.T, text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		switch rapid.IntRange(0, 5).Draw(t, "cover") {
+		case 0:
+			out.WriteByte('*')
+		case 1:
+			out.WriteByte('?')
+		case 2: // left out
+		default:
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
+
 func TestWildcardsMatchAsTheObviousWay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		source := fewLetters("abü**??", 12).Draw(t, "pattern")
 		text := fewLetters("abü", 14).Draw(t, "text")
+		source := fewLetters("abü**??", 12).Draw(t, "pattern")
+		if rapid.Bool().Draw(t, "likely") {
+			source = veil(t, text)
+		}
 		p, err := compilePattern(source, syntax{wild: true})
 		if err != nil {
 			t.Fatal(err)
@@ -79,6 +99,26 @@ func TestVariablesMatchAsTheirValues(t *testing.T) {
 			t.Fatal("a variable without a value is resolved")
 		}
 	})
+}
+
+func TestWildcards(t *testing.T) {
+	for _, test := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"", "", true}, {"", "a", false}, {"*", "", true}, {"?", "", false}, {"?*", "", false}, {"*?", "a", true},
+		{"a*a", "a", false}, {"a*a", "aa", true}, {"*?b*", "aaba", true}, {"*a?c*", "abdabc", true}, {"*a?c*", "abdabd", false},
+		{"*ab", "abab", true}, {"*ab*ab", "ab", false}, {"**a**", "bab", true}, {"*a*b*c*", "xaxbxcx", true}, {"*a*c*b*", "xaxbxcx", false},
+		{"?", "ü", true}, {"?", "\xff", true}, {"*?", "\xe2\x82", true}, {"??", "ü", false},
+	} {
+		p, err := compilePattern(test.pattern, syntax{wild: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.match(nil, test.text) == yes; got != test.want {
+			t.Errorf("%q matches %q: %v", test.pattern, test.text, got)
+		}
+	}
 }
 
 // Patterns that take an exponential matcher the age of the universe.
