@@ -1,12 +1,10 @@
 package oci
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
-	"slipway/internal/errs"
 	"slipway/registry"
 )
 
@@ -20,10 +18,10 @@ func (d *door) authenticate(c *call) (err error) {
 		return err
 	}
 	c.who = Caller{Account: c.login.Account, ARN: c.login.Principal, UserID: c.login.UserID, AccessKeyID: c.login.Key}
-	if err := d.access.Check(c.r.Context(), c.who); err != nil {
+	if err := d.config.Access.Check(c.r.Context(), c.who); err != nil {
 		return err
 	}
-	c.account = c.login.Account
+	c.account = c.login.Registry()
 	if account, ok := hostAccount(c.r.Host); ok {
 		c.account = account
 	}
@@ -58,24 +56,4 @@ func challenge(r *http.Request) string {
 		scheme = "https"
 	}
 	return "Basic realm=" + strconv.Quote(scheme+"://"+r.Host+"/") + `,service="ecr.amazonaws.com"`
-}
-
-// authorize makes sure that both the token and its principal may do it to the repository.
-func (d *door) authorize(c *call, p permission, repository string) error {
-	arn := d.registry.ARN(c.account, repository)
-	if !c.login.Allows(p.scope, c.account, repository) {
-		return fmt.Errorf("%w: the login token does not hold %s on %s", errOutOfScope, p.scope, arn)
-	}
-	return d.access.Authorize(c.r.Context(), c.who, p.action, arn)
-}
-
-var errOutOfScope = errs.New(errs.Denied, "not authorized")
-
-// mayRead reports whether the caller may pull from the repository, which need not be there.
-func (d *door) mayRead(c *call, repository string) (bool, error) {
-	err := d.authorize(c, readBlob, repository)
-	if errs.KindOf(err) == errs.Denied {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -10,94 +10,60 @@ package oci
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"slipway/internal/ids"
 	"slipway/registry"
 )
 
-// Caller is who holds the token of a request.
-type Caller struct {
-	Account string // twelve digits
-	ARN     string
-	UserID  string
+// Config is what the server gives the door. Access is required.
+type Config struct {
+	Access Access
 
-	AccessKeyID string // that the token was made with; "": none, for it was made by ourselves
-}
-
-// Access decides who may do what.
-type Access interface {
-	// Check returns nil while who may do anything at all: while the key that the token was made with,
-	// its holder and the account are there. Otherwise it returns registry.ErrToken or
-	// registry.ErrTokenExpired; any other error is a failure of ours.
-	Check(ctx context.Context, who Caller) error
-	// Authorize returns nil if who may do action ("ecr:PutImage") on resource, the ARN of a repository.
-	// An error of kind errs.Denied is told to the client; any other is a failure of ours.
-	Authorize(ctx context.Context, who Caller, action, resource string) error
+	// Limit says how long a caller must wait before this action; 0: not at all. nil: nobody waits.
+	Limit func(who Caller, action string) time.Duration
+	// Record writes down a call whose caller is proven, before its answer begins; when it fails, the
+	// client learns so instead of the answer. nil: nothing is written down.
+	Record func(context.Context, *Call) error
 }
 
 // New returns the handler of everything below /v2/.
-func New(c *registry.Control, access Access) http.Handler {
-	return &door{c, access}
+func New(c *registry.Control, config Config) http.Handler {
+	if config.Limit == nil {
+		config.Limit = func(Caller, string) time.Duration { return 0 }
+	}
+	if config.Record == nil {
+		config.Record = func(context.Context, *Call) error { return nil }
+	}
+	return &door{c, config}
 }
 
 type door struct {
 	registry *registry.Control
-	access   Access
+	config   Config
 }
 
 // call is one request on its way through the door.
 type call struct {
-	w http.ResponseWriter
-	r *http.Request
+	w     http.ResponseWriter
+	r     *http.Request
+	id    string
+	start time.Time
 	route
 	login   registry.Login
-	who     Caller
+	who     Caller // zero until the token was found good
 	account string // whose repository it is
-}
-
-// operation is what a method does to a kind of resource, and what it takes to be allowed to.
-type operation struct {
-	do func(*door, *call) error
-	permission
-}
-
-type permission struct {
-	action string          // as policies name it
-	scope  registry.Action // as tokens name it
-}
-
-var readBlob = permission{"ecr:GetDownloadUrlForLayer", registry.ActionPull}
-
-var operations = map[kind]map[string]operation{
-	blobs: {
-		http.MethodGet:    {(*door).getBlob, readBlob},
-		http.MethodHead:   {(*door).headBlob, permission{"ecr:BatchCheckLayerAvailability", registry.ActionPull}},
-		http.MethodDelete: {(*door).deleteBlob, permission{"ecr:BatchDeleteImage", registry.ActionDelete}},
-	},
-	uploads: {
-		http.MethodPost:   {(*door).startUpload, permission{"ecr:InitiateLayerUpload", registry.ActionPush}},
-		http.MethodGet:    {(*door).uploadStatus, permission{"ecr:UploadLayerPart", registry.ActionPush}},
-		http.MethodPatch:  {(*door).appendUpload, permission{"ecr:UploadLayerPart", registry.ActionPush}},
-		http.MethodPut:    {(*door).finishUpload, permission{"ecr:CompleteLayerUpload", registry.ActionPush}},
-		http.MethodDelete: {(*door).cancelUpload, permission{"ecr:UploadLayerPart", registry.ActionPush}},
-	},
-	manifests: {
-		http.MethodGet:    {(*door).getManifest, permission{"ecr:BatchGetImage", registry.ActionPull}},
-		http.MethodHead:   {(*door).getManifest, permission{"ecr:BatchGetImage", registry.ActionPull}},
-		http.MethodPut:    {(*door).putManifest, permission{"ecr:PutImage", registry.ActionPush}},
-		http.MethodDelete: {(*door).deleteManifest, permission{"ecr:BatchDeleteImage", registry.ActionDelete}},
-	},
-	tags: {
-		http.MethodGet: {(*door).listTags, permission{"ecr:ListImages", registry.ActionPull}},
-	},
-	referrers: {
-		http.MethodGet: {(*door).listReferrers, permission{"ecr:BatchGetImage", registry.ActionPull}},
-	},
+	action  string // as policies name it; "" until it is known
+	asked   []Asked
+	problem *problem // what the call ends with; nil: it is done
 }
 
 // ServeHTTP answers one request.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{r: r, id: ids.UUID(), start: time.Now()}
+	c.w = &recorder{ResponseWriter: w, record: func(status int) error { return d.record(c, status) }}
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
-	c := &call{w: w, r: r}
+	w.Header().Set("X-Amzn-Requestid", c.id)
 	if err := d.serve(c); err != nil {
 		c.fail(err)
 	}
@@ -121,6 +87,10 @@ func (d *door) serve(c *call) (err error) {
 	op, ok := operations[c.kind][c.r.Method]
 	if !ok {
 		return problemf(http.StatusMethodNotAllowed, "UNSUPPORTED", "%s is not a method of %s", c.r.Method, c.r.URL.Path)
+	}
+	c.action = op.action
+	if wait := d.config.Limit(c.who, c.action); wait > 0 {
+		return tooFast(wait)
 	}
 	if err := d.authorize(c, op.permission, c.name); err != nil {
 		return err

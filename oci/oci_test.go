@@ -30,10 +30,13 @@ type door struct {
 	access   *access
 }
 
-// access allows everything but what is denied, to all whose key is not dead.
+// access allows everything but what is denied, to all whose key is not dead, and to what is another
+// account's whoever its policy names.
 type access struct {
 	denied map[string]bool
 	dead   map[string]bool
+	asked  []string
+	ask    func(*oci.Request) // nil: nothing more is asked
 }
 
 func (a *access) Check(_ context.Context, who oci.Caller) error {
@@ -45,17 +48,29 @@ func (a *access) Check(_ context.Context, who oci.Caller) error {
 
 var errDenied = errs.New(errs.Denied, "not today")
 
-func (a *access) Authorize(_ context.Context, who oci.Caller, action, resource string) error {
-	if who.Account == "" || who.ARN == "" {
-		return fmt.Errorf("nobody asks for %s", action)
+func (a *access) Authorize(_ context.Context, r *oci.Request) error {
+	a.asked = append(a.asked, r.Action+" "+r.Resource)
+	if a.ask != nil {
+		a.ask(r)
 	}
-	if a.denied[action] || a.denied[resource] {
-		return fmt.Errorf("%w: %s to do %s on %s", errDenied, who.ARN, action, resource)
+	if r.Who.Account == "" || r.Who.ARN == "" {
+		return fmt.Errorf("nobody asks for %s", r.Action)
+	}
+	policy, err := r.Policy()
+	if err != nil {
+		return err
+	}
+	foreign := !strings.Contains(r.Resource, ":"+r.Who.Account+":") && !strings.Contains(policy, r.Who.Account)
+	if foreign || a.denied[r.Action] || a.denied[r.Resource] {
+		return fmt.Errorf("%w: %s to do %s on %s", errDenied, r.Who.ARN, r.Action, r.Resource)
 	}
 	return nil
 }
 
-func newDoor(t testing.TB) *door {
+func newDoor(t testing.TB) *door { return newDoorWith(t, oci.Config{}) }
+
+// newDoorWith is newDoor with more than an Access.
+func newDoorWith(t testing.TB, config oci.Config) *door {
 	t.Helper()
 	db := storetest.SQLite(t)
 	if err := events.Migrate(t.Context(), db); err != nil {
@@ -65,12 +80,13 @@ func newDoor(t testing.TB) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := registry.New(t.Context(), db, blobs, "us-east-1")
+	c, err := registry.New(t.Context(), db, blobs, "us-east-1", registry.CheckPolicies(func(string) error { return nil }))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{t: t, registry: c, access: &access{map[string]bool{}, map[string]bool{}}}
-	d.server = httptest.NewServer(oci.New(c, d.access))
+	d := &door{t: t, registry: c, access: &access{denied: map[string]bool{}, dead: map[string]bool{}}}
+	config.Access = d.access
+	d.server = httptest.NewServer(oci.New(c, config))
 	t.Cleanup(d.server.Close)
 	d.token = d.login(registry.Login{Account: account})
 	d.create("team/web")

@@ -22,9 +22,18 @@ type problem struct {
 	Code    string         `json:"code"`
 	Message string         `json:"message"`
 	Detail  map[string]any `json:"detail,omitempty"`
+
+	wait time.Duration // until the call is worth another try; 0: not said
 }
 
 func (p *problem) Error() string { return p.Code + ": " + p.Message }
+
+// tooFast asks a caller to slow down.
+func tooFast(wait time.Duration) *problem {
+	p := problemf(http.StatusTooManyRequests, "TOOMANYREQUESTS", "Rate exceeded")
+	p.wait = wait
+	return p
+}
 
 func problemf(status int, code, format string, args ...any) *problem {
 	return &problem{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
@@ -67,7 +76,7 @@ func problemOf(err error) *problem {
 	}
 	for _, row := range problems {
 		if errors.Is(err, row.cause) {
-			return &problem{row.status, row.code, word(row.text, err), details(err)}
+			return &problem{Status: row.status, Code: row.code, Message: word(row.text, err), Detail: details(err)}
 		}
 	}
 	switch errs.KindOf(err) {
@@ -142,7 +151,10 @@ func (c *call) fail(err error) {
 	if p.Status >= http.StatusInternalServerError {
 		slog.Error("registry request failed", "method", c.r.Method, "path", c.r.URL.Path, "error", err)
 	}
+	c.problem = p
 	switch p.Status {
+	case http.StatusTooManyRequests:
+		c.w.Header().Set("Retry-After", strconv.FormatInt(int64((p.wait+time.Second-1)/time.Second), 10)) // RFC 9110, 10.2.3
 	case http.StatusUnauthorized:
 		c.w.Header().Set("WWW-Authenticate", challenge(c.r))
 	case http.StatusRequestedRangeNotSatisfiable:

@@ -101,7 +101,7 @@ func TestHostNamesTheAccount(t *testing.T) {
 	d := newDoor(t)
 	d.do("GET", web+"/tags/list", "", "Host", account+".dkr.ecr.us-east-1.slipway.example:4600").want(200)
 	d.do("GET", web+"/tags/list", "", "Host", "999999999999.dkr.ecr.us-east-1.slipway.example").
-		fails(404, "NAME_UNKNOWN", "team/web", "999999999999")
+		fails(403, "DENIED", "arn:aws:ecr:us-east-1:999999999999:repository/team/web")
 }
 
 func TestRepositoryMustBeThere(t *testing.T) {

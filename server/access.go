@@ -54,12 +54,12 @@ func (a registryAccess) Check(ctx context.Context, who oci.Caller) error {
 }
 
 // Authorize satisfies oci.Access.
-func (a registryAccess) Authorize(ctx context.Context, who oci.Caller, action, resource string) error {
-	principal, err := a.principal(ctx, who)
+func (a registryAccess) Authorize(ctx context.Context, r *oci.Request) error {
+	principal, err := a.principal(ctx, r.Who)
 	if err != nil {
 		return err
 	}
-	return a.accounts.Authorize(ctx, &principal, &accounts.Request{Action: action, Resource: resource})
+	return a.accounts.Authorize(ctx, &principal, &accounts.Request{Action: r.Action, Resource: r.Resource, Values: r.Values, Policy: r.Policy})
 }
 
 // principal is who made a token: whom its access key speaks for, as long as the key is good. A token

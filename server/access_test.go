@@ -47,10 +47,10 @@ func TestAccess(t *testing.T) {
 	}
 	r := registryAccess{control}
 	const repository = "arn:aws:ecr:us-east-1:" + account + ":repository/web"
-	if err := r.Authorize(t.Context(), oci.Caller{Account: account, ARN: who.ARN, UserID: account}, "ecr:BatchGetImage", repository); err != nil {
+	if err := r.Authorize(t.Context(), &oci.Request{Who: oci.Caller{Account: account, ARN: who.ARN, UserID: account}, Action: "ecr:BatchGetImage", Resource: repository}); err != nil {
 		t.Errorf("root on its repository: %v", err)
 	}
-	if err := r.Authorize(t.Context(), oci.Caller{Account: stranger.Account, ARN: stranger.ARN, UserID: stranger.UserID}, "ecr:BatchGetImage", repository); errs.KindOf(err) != errs.Denied {
+	if err := r.Authorize(t.Context(), &oci.Request{Who: oci.Caller{Account: stranger.Account, ARN: stranger.ARN, UserID: stranger.UserID}, Action: "ecr:BatchGetImage", Resource: repository}); errs.KindOf(err) != errs.Denied {
 		t.Errorf("another account on our repository: %v", err)
 	}
 }

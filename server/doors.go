@@ -37,7 +37,7 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("/node/v1/", endWith(ctx, nodeapi.NewHandler(s.Node(), s.token)))
-	mux.Handle("/v2/", oci.New(s.registry, registryAccess{s.accounts}))
+	mux.Handle("/v2/", oci.New(s.registry, oci.Config{Access: registryAccess{s.accounts}}))
 	mux.Handle("/", calls)
 	return mux
 }
