@@ -133,7 +133,7 @@ func TestLatestComesFirstPageByPage(t *testing.T) {
 		}
 		page, next, err := c.Lookup(t.Context(), us, Query{})
 		must(t, err)
-		if len(page) != MaxPage || page[0].RequestID != "119" || next == "" {
+		if len(page) != 50 || page[0].RequestID != "119" || next == "" {
 			t.Fatalf("first page %s, then %q", requests(page), next)
 		}
 		note(t, c, runTask("later")) // which the pages that follow do not have

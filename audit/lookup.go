@@ -18,15 +18,15 @@ type Query struct {
 	From, Until time.Time // entries at From or later and before Until; zero: without end
 	By          Attribute
 	Value       string
-	Limit       int    // entries of a page; 0: MaxPage
+	Limit       int    // entries of a page; 0: 50, as AWS CloudTrail; at most MaxPage
 	Token       string // of the page before, with everything else as it was then
 }
 
 // MaxPage is how many entries a page has at most.
-// Source: AWS CloudTrail API Reference, LookupEvents.
-const MaxPage = 50
+const MaxPage = 1000
 
 const (
+	defaultPage  = 50
 	lookupChunks = 5000 // looked at for one page
 	lookupUnpack = 250  // and unpacked
 	lookupWait   = time.Second
@@ -92,7 +92,7 @@ type search struct {
 var lastID = id(bytes.Repeat([]byte{0xff}, len(id{})))
 
 func (q *Query) search(account string) (*search, error) {
-	s := &search{account: account, until: math.MaxInt64, before: lastID, by: q.By, value: q.Value, limit: cmp.Or(q.Limit, MaxPage)}
+	s := &search{account: account, until: math.MaxInt64, before: lastID, by: q.By, value: q.Value, limit: min(cmp.Or(q.Limit, defaultPage), MaxPage)}
 	s.from = store.Micros(q.From)
 	if !q.Until.IsZero() {
 		s.until = store.Micros(q.Until)

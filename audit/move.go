@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,17 +23,17 @@ func (c *Control) move(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	var all error
+	var unreadable error // the first
 	for _, g := range c.spool.all() {
 		err := c.drain(ctx, g)
-		all = errors.Join(all, err)
 		if err != nil && !errors.Is(err, errUnreadable) {
-			return all
+			return err
 		}
+		unreadable = cmp.Or(unreadable, err)
 	}
 	gone, err := c.spool.clear()
 	c.gone = append(c.gone, gone...)
-	return errors.Join(all, err)
+	return cmp.Or(unreadable, err)
 }
 
 // drain moves what a segment has now.

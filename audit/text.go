@@ -2,6 +2,7 @@ package audit
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -58,11 +59,13 @@ var secretPatterns = []*regexp.Regexp{
 		`(["']?\s*(?:=|:\s|:["'])\s*["']?|\s+["'])[^\s,;&"']+`),
 }
 
-// longSecret finds what looks like a secret key or a token: many characters without a break.
-var longSecret = regexp.MustCompile(`[A-Za-z0-9+/=]{40,}`)
+// secretWords are in every text, in small letters, that a pattern is found in: most have none.
+var secretWords = []string{"x-amz-", "authorization", "bearer", "basic", "signature", "passw", "secret", "token"}
 
-// maxMessage is how much of a message is looked at: the rest is not kept.
-const maxMessage = 2048
+const (
+	maxMessage = 2048 // of a message is looked at: the rest is not kept
+	longSecret = 40   // characters without a break are what a secret key has, and a token
+)
 
 // withoutSecrets takes out of a message what could be a secret that the caller sent. Messages
 // of rooms and doors hold none; this is for the one that some day does.
@@ -71,15 +74,34 @@ func withoutSecrets(message string) string {
 		return ""
 	}
 	message, _, _ = strings.Cut(message[:min(len(message), maxMessage)], "The Canonical String")
-	for _, pattern := range secretPatterns {
-		message = pattern.ReplaceAllString(message, "$1$2***")
-	}
-	return longSecret.ReplaceAllStringFunc(message, func(s string) string {
-		if isMixed(s) {
-			return "***"
+	small := strings.ToLower(message)
+	if slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(small, word) }) {
+		for _, pattern := range secretPatterns {
+			message = pattern.ReplaceAllString(message, "$1$2***")
 		}
-		return s
-	})
+	}
+	return withoutKeys(message)
+}
+
+// withoutKeys takes out what looks like a secret key or a token, whatever stands beside it.
+func withoutKeys(message string) string {
+	from := 0
+	for i := 0; i <= len(message); i++ {
+		if i < len(message) && isKeyByte(message[i]) {
+			continue
+		}
+		if i-from >= longSecret && isMixed(message[from:i]) {
+			message = message[:from] + "***" + message[i:]
+			i = from + len("***")
+		}
+		from = i + 1
+	}
+	return message
+}
+
+// isKeyByte tells whether a byte is one of base64's.
+func isKeyByte(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '='
 }
 
 // isMixed tells random characters from names, digests and ARNs, which have few capitals.
