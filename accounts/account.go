@@ -13,16 +13,20 @@ import (
 
 // Account is a tenant: everything in Slipway belongs to one.
 type Account struct {
-	ID      string // twelve digits
-	Name    string
-	State   string // StateActive or StateClosed
-	Created time.Time
+	ID         string // twelve digits
+	Name       string
+	Email      string // of whoever answers for it; no two accounts have the same; "" of the first
+	State      string // StateActive, StateClosed or StateGone
+	Management bool   // it is the one that this installation was made for
+	Created    time.Time
+	Closed     time.Time // zero while it is active
 }
 
 // The states of an account. Only those of an active one may do anything.
 const (
 	StateActive = "active"
-	StateClosed = "closed"
+	StateClosed = "closed" // everything is there still, for a while
+	StateGone   = "gone"   // a record: its users, roles and policies are deleted
 )
 
 // Bootstrap makes the account that this installation is for, with an access key of its root, and
@@ -45,8 +49,12 @@ func (c *Control) Bootstrap(ctx context.Context, id string) (Key, error) {
 		root, sealed, err = c.rootKey(tx, account, fresh)
 		return err
 	})
-	if err != nil || sealed == nil {
+	if err != nil {
 		return root, err
+	}
+	c.organization.Store(newOrganization(root.Owner.Account))
+	if sealed == nil {
+		return root, nil
 	}
 	secret, err := c.secrets.Open(ctx, sealed, root.ID)
 	root.Secret = string(secret)

@@ -144,6 +144,17 @@ func (p *Principal) Passes() (tags map[string]string, sourceIdentity string) {
 	return tags, p.Session.SourceIdentity
 }
 
+// makers are the accounts of all who have a part in the sessions that the principal makes.
+func (p *Principal) makers() string {
+	switch {
+	case p.Session == nil || p.Session.makers == "":
+		return p.Account
+	case strings.Contains(p.Session.makers, p.Account):
+		return p.Session.makers
+	}
+	return p.Session.makers + " " + p.Account
+}
+
 // session is what is asked for, with what the caller's own session passes on.
 func (a *Assumption) session(who *Principal) (Session, error) {
 	inherited, source := who.Passes()
@@ -154,7 +165,7 @@ func (a *Assumption) session(who *Principal) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	s := Session{Name: a.Name, Policies: slices.Clone(a.PolicyARNs), Tags: tags, SourceIdentity: cmp.Or(a.SourceIdentity, source)}
+	s := Session{Name: a.Name, makers: who.makers(), Policies: slices.Clone(a.PolicyARNs), Tags: tags, SourceIdentity: cmp.Or(a.SourceIdentity, source)}
 	s.Transitive = append(slices.Sorted(maps.Keys(inherited)), a.Transitive...)
 	if a.Policy == "" {
 		return s, nil

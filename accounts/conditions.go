@@ -14,7 +14,7 @@ import (
 type conditions struct {
 	who          *Principal
 	tags         map[string]string // of the user or role, keys in lower case
-	organization *string           // nil: not known yet
+	organization *Organization     // nil: not known yet
 	values       func(string) ([]string, bool)
 }
 
@@ -72,7 +72,7 @@ func (c *conditions) principal(key string) (value string, ok, ours bool) {
 		if c.organization == nil {
 			return "", false, true
 		}
-		return *c.organization, true, true
+		return c.organization.ID, true, true
 	case "aws:multifactorauthpresent": // long-lived keys do not have it
 		return "false", session != nil, true
 	case "aws:tokenissuetime":

@@ -12,6 +12,7 @@ import (
 	"embed"
 	"io/fs"
 	"sync/atomic"
+	"time"
 
 	"slipway/accounts/policy"
 	"slipway/seal"
@@ -28,7 +29,9 @@ type Control struct {
 	sessionTexts   *texts
 	resourceTexts  *texts
 	trustTexts     *texts
-	organization   atomic.Pointer[string] // its id, once Bootstrap knows it
+	organization   atomic.Pointer[Organization] // nil before Bootstrap
+	keepClosed     time.Duration
+	used           used
 }
 
 //go:embed schema
@@ -63,5 +66,6 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys) (*Control, error) {
 		sessionTexts:   newTexts(policy.Identity),
 		resourceTexts:  newTexts(policy.Resource),
 		trustTexts:     newTexts(policy.Trust),
+		keepClosed:     DefaultKeepClosed,
 	}, nil
 }

@@ -24,19 +24,20 @@ func usableKey(tx *store.Tx, id string) (key Key, sealed []byte, err error) {
 	return key, sealed, err
 }
 
-// usableSession reads a session of an active account, of somebody who is still there. It may have
-// expired.
+// usableSession reads a session of an active account, of somebody who is still there, that nobody of
+// a closed account made. It may have expired.
 func usableSession(tx *store.Tx, id string) (key Key, sealed []byte, err error) {
 	s := Session{Key: id}
 	var account, entity, policies, tags, passed, kind, name, path string
 	var token []byte
 	var created, expires int64
 	err = tx.Row(`
-		select s.account, s.entity, s.name, s.sealed, s.token, s.policies, s.tags, s.passed, s.source, s.bound, s.created, s.expires,
+		select s.account, s.entity, s.name, s.sealed, s.token, s.policies, s.tags, s.passed, s.source, s.makers, s.bound, s.created, s.expires,
 			coalesce(e.kind, ''), coalesce(e.name, ''), coalesce(e.path, '')
 		from sessions s join accounts a on a.id = s.account left join entities e on e.id = s.entity
-		where s.id = $1 and a.state = 'active' and (s.entity = 'root' or e.kind in ('user', 'role'))`,
-		id).Scan(&account, &entity, &s.Name, &sealed, &token, &policies, &tags, &passed, &s.SourceIdentity, &s.Bound, &created, &expires,
+		where s.id = $1 and a.state = 'active' and (s.entity = 'root' or e.kind in ('user', 'role'))
+			and not exists (select 1 from accounts c where c.state <> 'active' and s.makers like '%' || c.id || '%')`,
+		id).Scan(&account, &entity, &s.Name, &sealed, &token, &policies, &tags, &passed, &s.SourceIdentity, &s.makers, &s.Bound, &created, &expires,
 		&kind, &name, &path)
 	if err != nil {
 		return Key{}, nil, err

@@ -36,6 +36,8 @@ type Session struct {
 	Bound          string // ARN of the task or function that it was issued to; "": to nobody in particular
 	Created        time.Time
 	Expires        time.Time
+
+	makers string // accounts of all who made this session, or the one that made it, one behind the other
 }
 
 // Root is the principal that owns an account.

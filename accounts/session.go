@@ -67,9 +67,9 @@ func (c *Control) insertSession(tx *store.Tx, r *row, life time.Duration) error 
 	}
 	hash := sha256.Sum256([]byte(r.token))
 	_, err = tx.Exec(`
-		insert into sessions (id, account, entity, name, sealed, token, policies, tags, passed, source, bound, created, expires)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		r.Key, r.account, r.entity, r.Name, sealed, hash[:], toJSON(r.Policies), toJSON(r.Tags), toJSON(r.Transitive), r.SourceIdentity, r.Bound,
+		insert into sessions (id, account, entity, name, sealed, token, policies, tags, passed, source, makers, bound, created, expires)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		r.Key, r.account, r.entity, r.Name, sealed, hash[:], toJSON(r.Policies), toJSON(r.Tags), toJSON(r.Transitive), r.SourceIdentity, r.makers, r.Bound,
 		store.Micros(r.Created), store.Micros(r.Expires))
 	return err
 }

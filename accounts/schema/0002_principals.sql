@@ -88,6 +88,7 @@ create table sessions (
 	tags     text not null,    -- JSON object of session tags, '' for none
 	passed   text not null,    -- JSON list of the keys of transitive tags, '' for none
 	source   text not null,    -- source identity, or ''
+	makers   text not null,    -- accounts of those who made it, one behind the other; their end ends the session
 	bound    text not null,    -- ARN of the task or function that it was issued to, or ''; when that ends, so does the session
 	created  bigint not null,
 	expires  bigint not null

@@ -1,0 +1,70 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"slipway/store"
+)
+
+// DefaultKeepClosed is how long the users, roles and policies of a closed account are kept.
+// Source: AWS Account Management Reference Guide, "Close an AWS account", post-closure period.
+const DefaultKeepClosed = 90 * 24 * time.Hour
+
+// KeepClosed sets how long the users, roles and policies of a closed account are kept. It is to be
+// called before Run.
+func (c *Control) KeepClosed(d time.Duration) { c.keepClosed = d }
+
+// CloseAccount closes an account for good: when it returns, none of its keys, sessions and login
+// tokens is let in by this server, and soon by no other, nor are sessions elsewhere that somebody of
+// the account made. Nothing is deleted before the time that KeepClosed says. It returns
+// ErrNoAccount, ErrAccountClosed or ErrManagement.
+func (c *Control) CloseAccount(ctx context.Context, id string) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		a, err := readAccount(tx, id)
+		switch {
+		case err != nil:
+			return err
+		case a.State == StateGone:
+			return fmt.Errorf("%w: %s", ErrNoAccount, id)
+		case a.State == StateClosed:
+			return fmt.Errorf("%w: %s", ErrAccountClosed, id)
+		case a.Management:
+			return fmt.Errorf("%w: %s", ErrManagement, id)
+		}
+		if err := closeAccount(tx, id); err != nil {
+			return err
+		}
+		tx.Touch(keysTopic)
+		tx.Touch(rightsTopic)
+		return c.tell(tx, EventClosed, id)
+	})
+}
+
+// purge deletes the users, roles and policies of the accounts that were closed long enough ago, one
+// account in each transaction.
+func (c *Control) purge(ctx context.Context) error {
+	for {
+		var id string
+		err := c.db.Update(ctx, func(tx *store.Tx) (err error) {
+			if id, err = closedBefore(tx, store.Micros(tx.Now.Add(-c.keepClosed))); err != nil {
+				return err
+			}
+			if err := deleteIdentities(tx, id); err != nil {
+				return err
+			}
+			tx.Touch(rightsTopic)
+			return c.tell(tx, EventGone, id)
+		})
+		if errors.Is(err, store.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		slog.InfoContext(ctx, "the users, roles and policies of a closed account are deleted", "account", id)
+	}
+}
