@@ -165,6 +165,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Registry: s.config.Advertise,
 		Images:   images{s.registry, s.config.Advertise, s.config.Region},
 		Logs:     output{s.logs},
+		Roles:    roles{s.accounts},
 	})
 	return err
 }

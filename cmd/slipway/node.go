@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -42,8 +43,9 @@ func nodeFlags(cmd *cobra.Command) *node {
 	return &n
 }
 
-// run keeps this machine doing what the control plane wants until ctx ends.
-func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane) error {
+// run keeps this machine doing what the control plane wants until ctx ends. Containers with a role are
+// led to the API.
+func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane, api *url.URL) error {
 	if err := os.MkdirAll(n.data, 0o700); err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane) error {
 	}
 	a, err := agent.New(agent.Config{
 		Dir: n.data, Engine: machine, ControlPlane: cp, Cluster: n.cluster,
-		Version: versionText(), CPU: n.cpu, Memory: n.memory,
+		API: api, Version: versionText(), CPU: n.cpu, Memory: n.memory,
 	})
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ kill it, and the next "slipway up" on the same data folder finds them again.`,
 			return err
 		}
 		node.data = filepath.Join(config.Data, "agent")
-		err = together(cmd.Context(), srv.Run, func(ctx context.Context) error { return node.run(ctx, srv.Node()) })
+		err = together(cmd.Context(), srv.Run, func(ctx context.Context) error { return node.run(ctx, srv.Node(), srv.API()) })
 		return errors.Join(err, srv.Close())
 	}
 	return cmd
@@ -83,30 +83,30 @@ plane's data folder, in node.token.`,
 	cmd.MarkFlagRequired("token-file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		setLog(cmd)
-		plane, err := controlPlane(*address, *tokenFile)
+		plane, api, err := controlPlane(*address, *tokenFile)
 		if err != nil {
 			return err
 		}
-		return node.run(cmd.Context(), plane)
+		return node.run(cmd.Context(), plane, api)
 	}
 	return cmd
 }
 
-// controlPlane is the one at an address, to which the token in a file admits us.
-func controlPlane(address, tokenFile string) (nodeapi.ControlPlane, error) {
+// controlPlane is the one at an address, to which the token in a file admits us, and its API.
+func controlPlane(address, tokenFile string) (nodeapi.ControlPlane, *url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("--join %q: want the address of a control plane, as http://192.0.2.7:4600", address)
+		return nil, nil, fmt.Errorf("--join %q: want the address of a control plane, as http://192.0.2.7:4600", address)
 	}
 	text, err := os.ReadFile(tokenFile)
 	if err != nil {
-		return nil, fmt.Errorf("token: %w", err)
+		return nil, nil, fmt.Errorf("token: %w", err)
 	}
 	token := strings.TrimSpace(string(text))
 	if token == "" {
-		return nil, fmt.Errorf("token: the file %s is empty", tokenFile)
+		return nil, nil, fmt.Errorf("token: the file %s is empty", tokenFile)
 	}
-	return nodeapi.NewClient(address, token, nil), nil
+	return nodeapi.NewClient(address, token, nil), u, nil
 }
 
 func serverFlags(cmd *cobra.Command) *server.Config {
