@@ -27,7 +27,7 @@ type API struct {
 	ServiceID   string // "CloudWatch Logs"
 	Version     string // "2014-11-13"
 	Protocols   []Protocol
-	Target      string // what X-Amz-Target has before its dot
+	Target      string // what X-Amz-Target has before its dot, without a namespace
 	Namespace   string // of its XML
 	Style       Style
 	Invalid     string   // code of the fault for a broken constraint

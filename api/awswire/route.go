@@ -26,15 +26,26 @@ func protocolOf(r *http.Request) Protocol {
 
 // target takes apart what names service and operation outright:
 // the header X-Amz-Target: Service.Operation, or the path /service/Service/operation/Operation.
+// Some clients write a service with the namespace that it has at AWS, com.amazonaws.cloudtrail.v20131101.
+// and so on, and some without.
 func (x *exchange) target() (service, operation string) {
 	switch x.protocol {
 	case JSON10, JSON11:
-		service, operation, _ = strings.Cut(x.r.Header.Get("X-Amz-Target"), ".")
+		service, operation = cutLast(x.r.Header.Get("X-Amz-Target"))
+		_, service = cutLast("." + service)
 	case CBOR:
 		_, rest, _ := strings.Cut(x.r.URL.Path, "/service/")
 		service, operation, _ = strings.Cut(rest, "/operation/")
 	}
 	return service, operation
+}
+
+// cutLast cuts a text at its last dot; without one all of it comes before.
+func cutLast(s string) (before, after string) {
+	if i := strings.LastIndexByte(s, '.'); i >= 0 {
+		return s[:i], s[i+1:]
+	}
+	return s, ""
 }
 
 func (x *exchange) serviceByTarget() *Service {
