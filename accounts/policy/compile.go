@@ -95,7 +95,7 @@ func (c *compiler) element(members map[string]*node, name string, compile func(*
 func (c *compiler) policy(root *node) {
 	members := c.object(root, "Version", "Id", "Statement")
 	c.element(members, "Version", c.version)
-	c.element(members, "Id", func(n *node) { c.doc.id = c.str(n) })
+	c.element(members, "Id", func(n *node) { c.str(n) })
 	if c.doc.kind == Identity && c.doc.version != version2012 {
 		c.fault(atVersion, root.start, textVersion, "")
 	}

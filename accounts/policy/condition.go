@@ -118,7 +118,7 @@ func empty(values []string) bool {
 
 func (c *condition) holdsAbsent(absent bool) bool {
 	for _, o := range c.operands {
-		if (o.test(nil, "") == no) == absent {
+		if o.(*absence).wanted == absent {
 			return true
 		}
 	}

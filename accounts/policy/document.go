@@ -33,7 +33,6 @@ const MaxText = 131072
 type Document struct {
 	kind       Kind
 	version    string
-	id         string
 	statements []statement
 	index      map[string][]int // the statements whose actions are of a vendor, in lower case
 	rest       []int            // those whose actions may be of any

@@ -267,4 +267,5 @@ func absenceOf(text string, _ bool) (operand, error) {
 	return &absence{wanted: wanted}, nil
 }
 
+// test compares a value that is there.
 func (o *absence) test(Context, string) verdict { return verdictOf(!o.wanted) }

@@ -82,6 +82,21 @@ func TestWildcardsMatchAsTheObviousWay(t *testing.T) {
 	})
 }
 
+func TestManyMarksMatchAsTheObviousWay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := fewLetters("abü", 90).Draw(t, "text")
+		source := "*" + veil(t, text) + "??a???????" + fewLetters("ab???", 80).Draw(t, "stretch") + "*" + fewLetters("ab", 2).Draw(t, "end")
+		p, err := compilePattern(source, syntax{wild: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += fewLetters("aaab", 90).Draw(t, "more")
+		if got, want := p.match(nil, text) == yes, naive([]rune(source), []rune(text)); got != want {
+			t.Fatalf("%q matches %q: %v, want %v", source, text, got, want)
+		}
+	})
+}
+
 func TestVariablesMatchAsTheirValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before, after := fewLetters("ab*?", 5).Draw(t, "before"), fewLetters("ab*?", 5).Draw(t, "after")
@@ -109,6 +124,9 @@ func TestWildcards(t *testing.T) {
 		{"", "", true}, {"", "a", false}, {"*", "", true}, {"?", "", false}, {"?*", "", false}, {"*?", "a", true},
 		{"a*a", "a", false}, {"a*a", "aa", true}, {"*?b*", "aaba", true}, {"*a?c*", "abdabc", true}, {"*a?c*", "abdabd", false},
 		{"*ab", "abab", true}, {"*ab*ab", "ab", false}, {"**a**", "bab", true}, {"*a*b*c*", "xaxbxcx", true}, {"*a*c*b*", "xaxbxcx", false},
+		{"*a????????ü*", "xa12345678üx", true}, {"*a????????ü*", "xa1234567üx", false}, {"*????????\ufffd*", "12345678\xff", false},
+		{"*????????\ufffd*", "12345678\ufffd", true}, {"*" + strings.Repeat("?", 64) + "b*", strings.Repeat("a", 64) + "b", true},
+		{"*" + strings.Repeat("?", 64) + "b*", strings.Repeat("a", 63) + "b", false}, {"*" + strings.Repeat("?", 63) + "b*", strings.Repeat("a", 63) + "bc", true},
 		{"?", "ü", true}, {"?", "\xff", true}, {"*?", "\xe2\x82", true}, {"??", "ü", false},
 	} {
 		p, err := compilePattern(test.pattern, syntax{wild: true})
