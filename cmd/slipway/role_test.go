@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -217,3 +218,44 @@ func TestTaskRoleOnAJoinedNode(t *testing.T) {
 	c.wantPage(port, assumed(task, "acting"))
 	c.stop(task)
 }
+
+// BenchmarkStart is from a task's creation to its start, by what it tells of itself: a role costs no
+// time before a container asks for its credentials, which "asking" waits for.
+func BenchmarkStart(b *testing.B) {
+	c := startCloud(b)
+	c.pushApp()
+	role := c.createRole("acting", trustsTasks)
+	ask := []string{"get", "http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"}
+	for _, variant := range []struct {
+		name, role string
+		command    []string
+		reached    func(types.Task) *time.Time
+	}{
+		{"plain", "", []string{"wait"}, startedAt},
+		{"role", role, []string{"wait"}, startedAt},
+		{"asking", role, ask, stoppedAt},
+		{"ending", "", []string{"print", "x"}, stoppedAt},
+	} {
+		b.Run(variant.name, func(b *testing.B) {
+			c.t = b
+			var took time.Duration
+			for b.Loop() {
+				task := c.runAs(variant.role, variant.name, c.app("app", variant.command...))
+				within(b, "its time", func() bool {
+					now, err := c.task(b.Context(), task)
+					task = now
+					return err == nil && variant.reached(task) != nil
+				})
+				took += variant.reached(task).Sub(*task.CreatedAt)
+				b.StopTimer()
+				c.stop(task)
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(took.Milliseconds())/float64(b.N), "ms/task")
+		})
+	}
+	c.t = b
+}
+
+func startedAt(t types.Task) *time.Time { return t.StartedAt }
+func stoppedAt(t types.Task) *time.Time { return t.ExecutionStoppedAt }
