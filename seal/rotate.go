@@ -86,7 +86,9 @@ func (k *Keys) next(ctx context.Context, r Rotation, s state) (*Master, error) {
 	if len(s.masters) > 0 {
 		newest = s.masters[0].mark
 	}
+	k.taking.Lock()
 	given, err := k.source.Master(ctx, marksOf(s.masters))
+	k.taking.Unlock()
 	if err != nil {
 		return nil, err
 	}

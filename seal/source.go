@@ -80,6 +80,9 @@ func (f *File) staged() string { return f.path + ".new" }
 // Master satisfies Source. A rotation that was cut short is carried on: when the database is under
 // the staged key, that one becomes the key.
 func (f *File) Master(_ context.Context, marks []string) (Master, error) {
+	for _, path := range []string{f.path, f.staged()} {
+		os.Remove(path + partSuffix) // of a crash: it was no key yet
+	}
 	next, err := readKey(f.staged())
 	if err == nil && slices.Contains(marks, next.mark) {
 		return next, f.Install()
@@ -150,18 +153,23 @@ func checkPrivate(path string, info fs.FileInfo) error {
 	return nil
 }
 
+// partSuffix is of a key file that is not whole yet.
+const partSuffix = ".part"
+
 // writeKey writes a key file as a whole: a crash leaves it, or what was there.
 func writeKey(path string, m Master) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	part := path + partSuffix
+	os.Remove(part) // of a crash
+	tmp, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSource, err)
 	}
-	defer os.Remove(tmp.Name()) // after the rename it is not there
+	defer os.Remove(part) // after the rename it is not there
 	_, err = tmp.Write(m.key[:])
 	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("%w: %w", ErrSource, err)
 	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
+	if err := os.Rename(part, path); err != nil {
 		return fmt.Errorf("%w: %w", ErrSource, err)
 	}
 	return syncDir(filepath.Dir(path))
