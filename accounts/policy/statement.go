@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// statement is a compiled statement.
+// statement is a compiled statement: who may do what, on which resources, and when. The elements
+// that begin with Not have the field of their opposite, and a flag.
 type statement struct {
 	sid        string
 	deny       bool
@@ -19,19 +20,19 @@ type statement struct {
 	vendors []string // of all its actions, in lower case; nil: of any
 	on      []arnPattern
 	notOn   bool
-	onAny   bool // has no Resource element, as trust policies have none
-	when    []condition
+	onAny   bool        // has no Resource element, as trust policies have none
+	when    []condition // all of them have to hold
 }
 
 var (
-	identityElements = []string{"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
-	alphanumeric     = regexp.MustCompile(`^[0-9A-Za-z]*$`)
+	statementElements = []string{"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+	alphanumeric      = regexp.MustCompile(`^[0-9A-Za-z]*$`)
 )
 
 // statement compiles a statement. IAM reports as its start where it had read to before it: behind the
 // brace of one that stands alone, behind the bracket of a list or the end of the statement before.
 func (c *compiler) statement(n *node, from int) {
-	members := c.object(n, identityElements...)
+	members := c.object(n, statementElements...)
 	if members == nil {
 		return
 	}
