@@ -40,6 +40,8 @@ type Config struct {
 	Region    string // the region that signatures must name
 	AccountID string // twelve digits of the root account; "": as the data folder has it, or chosen at random
 	Store     string // "postgres://..."; "": SQLite in the data folder
+
+	MasterKey seal.Source // of what secrets are sealed under, see MasterKey; nil: master.key in the data folder
 }
 
 // drain is how long requests in flight may take to end when the server stops.
@@ -50,6 +52,7 @@ type Server struct {
 	config Config
 	lock   *os.File
 	db     *store.DB
+	keys   *seal.Keys
 	meters *meters
 
 	accounts *accounts.Control
@@ -61,6 +64,8 @@ type Server struct {
 	token string // admits nodes
 	api   net.Listener
 	admin net.Listener
+
+	control net.Listener // nil: the data folder can hold none
 }
 
 var regionPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -86,7 +91,7 @@ func Open(ctx context.Context, config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: config, meters: newMeters()}
-	steps := []func(context.Context) error{s.openData, s.listen, s.openRooms, s.tellClients}
+	steps := []func(context.Context) error{s.openData, s.listen, s.openKeys, s.openRooms, s.openControl, s.tellClients}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -130,14 +135,6 @@ func reachable(a *net.TCPAddr) string {
 }
 
 func (s *Server) openRooms(ctx context.Context) (err error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return err
-	}
-	keys, err := seal.Open(ctx, s.db, seal.NewFile(filepath.Join(s.config.Data, "master.key")), host+":"+s.config.Data)
-	if err != nil {
-		return fmt.Errorf("master key: %w", err)
-	}
 	token, err := secretFile(s.config.Data, "node.token", func() []byte { return []byte(hex.EncodeToString(random(32))) })
 	if err != nil {
 		return fmt.Errorf("node token: %w", err)
@@ -147,7 +144,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.accounts, err = accounts.New(ctx, s.db, keys); err != nil {
+	if s.accounts, err = accounts.New(ctx, s.db, s.keys); err != nil {
 		return err
 	}
 	if s.root, err = s.accounts.Bootstrap(ctx, s.config.AccountID); err != nil {
@@ -196,6 +193,10 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.cluster.Run(loops) })
 	running.Go(func() { s.logs.Run(loops) })
 	running.Go(func() { s.registry.Run(loops) })
+	running.Go(func() { s.keys.Run(loops) })
+	if s.control != nil {
+		running.Go(func() { serve(loops, newHTTPServer(s.controlHandler(loops)), s.control, drain) })
+	}
 	if s.admin != nil {
 		running.Go(func() { serve(loops, newHTTPServer(s.adminHandler()), s.admin, 0) })
 	}
@@ -208,7 +209,7 @@ func (s *Server) Run(ctx context.Context) error {
 // Close gives everything back. It may be called on a server that is half open.
 func (s *Server) Close() error {
 	var all []error
-	for _, l := range []net.Listener{s.api, s.admin} {
+	for _, l := range []net.Listener{s.api, s.admin, s.control} {
 		if l != nil {
 			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 				all = append(all, err)

@@ -66,7 +66,7 @@ protocol, so aws, the AWS SDKs, docker, skopeo and containerd work against it un
 		&cobra.Group{ID: "start", Title: "Start Slipway:"},
 		&cobra.Group{ID: "use", Title: "Use it:"},
 	)
-	for _, c := range []*cobra.Command{upCommand(), serverCommand(), agentCommand(), doctorCommand()} {
+	for _, c := range []*cobra.Command{upCommand(), serverCommand(), agentCommand(), doctorCommand(), keysCommand()} {
 		c.GroupID = "start"
 		root.AddCommand(c)
 	}
@@ -92,6 +92,9 @@ func hintUsage(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return hinted(err) })
 	args := cmd.Args
 	cmd.Args = func(cmd *cobra.Command, given []string) error { return hinted(args(cmd, given)) }
+	for _, c := range cmd.Commands() {
+		hintUsage(c)
+	}
 }
 
 // exitCode ends the program with a code and says nothing more.

@@ -64,7 +64,11 @@ func ageOf(t types.Task, now time.Time) string {
 	if t.CreatedAt == nil {
 		return ""
 	}
-	age := now.Sub(*t.CreatedAt)
+	return age(*t.CreatedAt, now)
+}
+
+func age(since, now time.Time) string {
+	age := now.Sub(since)
 	switch {
 	case age < time.Minute:
 		return fmt.Sprintf("%ds", int(age.Seconds()))

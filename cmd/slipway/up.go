@@ -33,7 +33,7 @@ kill it, and the next "slipway up" on the same data folder finds them again.`,
 	node := nodeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		setLog(cmd)
-		srv, err := openServer(cmd.Context(), *config)
+		srv, err := openServer(cmd, *config)
 		if err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func serverCommand() *cobra.Command {
 	config := serverFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		setLog(cmd)
-		srv, err := openServer(cmd.Context(), *config)
+		srv, err := openServer(cmd, *config)
 		if err != nil {
 			return err
 		}
@@ -119,6 +119,7 @@ func serverFlags(cmd *cobra.Command) *server.Config {
 	f.StringVar(&c.Region, "region", "us-east-1", "region that signatures must name")
 	f.StringVar(&c.AccountID, "account-id", "", "twelve digits of the root account (default: chosen at the first start)")
 	f.StringVar(&c.Store, "store", "", "postgres://USER@HOST/DATABASE, its password in PGPASSWORD (default: SQLite in the data folder)")
+	f.String("master-key-command", "", "command that prints the key that secrets are sealed under (default: master.key in the data folder)")
 	f.String("log-level", "info", "debug, info, warn or error")
 	return &c
 }
@@ -136,8 +137,15 @@ func setLog(cmd *cobra.Command) {
 	}
 }
 
-func openServer(ctx context.Context, config server.Config) (*server.Server, error) {
-	srv, err := server.Open(ctx, config)
+func openServer(cmd *cobra.Command, config server.Config) (*server.Server, error) {
+	command, err := cmd.Flags().GetString("master-key-command")
+	if err != nil {
+		return nil, err
+	}
+	if config.MasterKey, err = server.MasterKey(command); err != nil {
+		return nil, err
+	}
+	srv, err := server.Open(cmd.Context(), config)
 	switch {
 	case errors.Is(err, server.ErrDataInUse):
 		return nil, withHint(err, "stop the other one, or give this one a folder of its own with --data DIR")
