@@ -21,13 +21,15 @@ type Control struct {
 	db    *store.DB
 	codec *codec
 	queue queue
+
+	checkPolicy func(text string) error
 }
 
 //go:embed schema
 var schema embed.FS
 
 // New brings the tables up to date.
-func New(ctx context.Context, db *store.DB) (*Control, error) {
+func New(ctx context.Context, db *store.DB, options ...Option) (*Control, error) {
 	files, err := fs.Sub(schema, "schema")
 	if err != nil {
 		return nil, err
@@ -39,7 +41,11 @@ func New(ctx context.Context, db *store.DB) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Control{db: db, codec: codec, queue: newQueue()}, nil
+	c := &Control{db: db, codec: codec, queue: newQueue(), checkPolicy: uncheckedPolicy}
+	for _, set := range options {
+		set(c)
+	}
+	return c, nil
 }
 
 // Run takes away what was deleted or is past its retention, until ctx ends.

@@ -12,6 +12,8 @@ var (
 	ErrRetention    = errs.New(errs.Invalid, "not a number of days that events can be kept")
 	ErrTag          = errs.New(errs.Invalid, "not a tag")
 	ErrTooManyTags  = errs.New(errs.Conflict, "too many tags")
+	ErrPolicy       = errs.New(errs.Invalid, "not a resource policy")
+	ErrNoPolicy     = errs.New(errs.NotFound, "resource policy not found")
 	ErrToken        = errs.New(errs.Invalid, "not a token of this listing")
 	ErrPattern      = errs.New(errs.Invalid, "not a filter pattern")
 	ErrOrder        = errs.New(errs.Invalid, "events are not in the order of their times")
@@ -19,5 +21,7 @@ var (
 	ErrTooLarge     = errs.New(errs.Invalid, "Upload too large")
 	ErrEvent        = errs.New(errs.Invalid, "not an event")
 	ErrOffset       = errs.New(errs.Invalid, "not a piece of output")
-	ErrUnsupported  = errs.New(errs.Unsupported, "not supported by Slipway yet")
+
+	ErrTooManyPolicies = errs.New(errs.Conflict, "too many resource policies")
+	ErrUnsupported     = errs.New(errs.Unsupported, "not supported by Slipway yet")
 )

@@ -27,7 +27,7 @@ func each(t *testing.T, test func(t *testing.T, c *Control)) {
 
 func open(t testing.TB, db *store.DB) *Control {
 	t.Helper()
-	c, err := New(t.Context(), db)
+	c, err := New(t.Context(), db, CheckPolicies(checkPolicy))
 	must(t, err)
 	return c
 }

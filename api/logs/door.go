@@ -32,6 +32,10 @@ func New(c *logs.Control, region string) *awswire.Service {
 		GetLogEvents.Handle(d.getLogEvents, d.onGetLogEvents),
 		FilterLogEvents.Handle(d.filterLogEvents, d.onFilterLogEvents),
 
+		PutResourcePolicy.Handle(d.putResourcePolicy, awswire.Any),
+		DescribeResourcePolicies.Handle(d.describeResourcePolicies, awswire.Any),
+		DeleteResourcePolicy.Handle(d.deleteResourcePolicy, awswire.Any),
+
 		TagResource.Handle(d.tagResource, d.onTagResource),
 		UntagResource.Handle(d.untagResource, d.onUntagResource),
 		ListTagsForResource.Handle(d.listTagsForResource, d.onListTagsForResource),

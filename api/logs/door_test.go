@@ -32,7 +32,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	db := storetest.SQLite(t)
-	room, err := logs.New(t.Context(), db)
+	room, err := logs.New(t.Context(), db, logs.CheckPolicies(checkPolicy))
 	must(t, err)
 	who, err := accounts.New(t.Context(), db, sealtest.Keys(t, db))
 	must(t, err)
@@ -64,7 +64,7 @@ func (g gate) Lookup(ctx context.Context, id, _ string) (string, awswire.Caller,
 }
 
 func (g gate) Authorize(ctx context.Context, r *awswire.Request) error {
-	err := g.Control.Authorize(ctx, r.Who.Principal.(*accounts.Principal), &accounts.Request{Action: r.Action, Resource: r.Resource})
+	err := g.Control.Authorize(ctx, r.Who.Principal.(*accounts.Principal), &accounts.Request{Action: r.Action, Resource: r.Resource, Values: r.Values, Policy: r.Policy})
 	if errors.Is(err, accounts.ErrDenied) {
 		return awswire.Denied(err.Error())
 	}

@@ -44,12 +44,12 @@ func wireRejected(r logs.Rejected, events int) *RejectedLogEventsInfo {
 }
 
 func (d *door) getLogEvents(ctx context.Context, in *GetLogEventsInput) (*GetLogEventsOutput, error) {
-	group, err := d.groupOf(ctx, in.LogGroupName, in.LogGroupIdentifier)
+	g, err := d.here(d.groupOf(ctx, in.LogGroupName, in.LogGroupIdentifier))
 	if err != nil {
 		return nil, err
 	}
-	page, err := d.control.Read(ctx, awswire.CallerOf(ctx).Account, logs.ReadQuery{
-		Group:    group,
+	page, err := d.control.Read(ctx, g.account, logs.ReadQuery{
+		Group:    g.name,
 		Stream:   in.LogStreamName,
 		Span:     logs.Span{From: awswire.Or(in.StartTime, logs.AllTime.From), Until: awswire.Or(in.EndTime, logs.AllTime.Until)},
 		Limit:    int(awswire.Or(in.Limit, 0)),
@@ -69,7 +69,7 @@ func (d *door) getLogEvents(ctx context.Context, in *GetLogEventsInput) (*GetLog
 }
 
 func (d *door) filterLogEvents(ctx context.Context, in *FilterLogEventsInput) (*FilterLogEventsOutput, error) {
-	group, err := d.groupOf(ctx, in.LogGroupName, in.LogGroupIdentifier)
+	g, err := d.here(d.groupOf(ctx, in.LogGroupName, in.LogGroupIdentifier))
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +83,8 @@ func (d *door) filterLogEvents(ctx context.Context, in *FilterLogEventsInput) (*
 	if in.EndTime != nil && *in.EndTime < span.Until {
 		span.Until = *in.EndTime + 1 // here, and not in GetLogEvents, events of that time are wanted too
 	}
-	records, token, err := d.control.Filter(ctx, awswire.CallerOf(ctx).Account, logs.FilterQuery{
-		Group:   group,
+	records, token, err := d.control.Filter(ctx, g.account, logs.FilterQuery{
+		Group:   g.name,
 		Streams: in.LogStreamNames,
 		Prefix:  awswire.Or(in.LogStreamNamePrefix, ""),
 		Span:    span,

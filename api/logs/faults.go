@@ -15,6 +15,9 @@ var faults = awswire.Faults{
 	{Cause: logs.ErrSpan, Fault: InvalidParameterException, Text: "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."},
 	{Cause: logs.ErrTooLarge, Fault: InvalidParameterException}, // "Upload too large: 1166386 bytes exceeds limit of 1048576"
 	{Cause: logs.ErrEvent, Fault: InvalidParameterException},
+	{Cause: logs.ErrPolicy, Fault: InvalidParameterException},
+	{Cause: logs.ErrNoPolicy, Fault: ResourceNotFoundException, Text: "Policy does not exist."},
+	{Cause: logs.ErrTooManyPolicies, Fault: LimitExceededException, Text: "Resource limit exceeded."},
 	{Cause: logs.ErrToken, Fault: InvalidParameterException, Text: "The specified nextToken is invalid."},
 	{Cause: logs.ErrPattern, Fault: InvalidParameterException, Text: "Invalid filter pattern"},
 	{Cause: logs.ErrName, Fault: InvalidParameterException},

@@ -27,7 +27,7 @@ func (d *door) deleteLogGroup(ctx context.Context, in *DeleteLogGroupInput) (*aw
 }
 
 func (d *door) describeLogGroups(ctx context.Context, in *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error) {
-	q, err := d.groupQuery(ctx, in)
+	account, q, err := d.groupQuery(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -35,16 +35,17 @@ func (d *door) describeLogGroups(ctx context.Context, in *DescribeLogGroupsInput
 	if awswire.Or(in.LogGroupClass, LogGroupClassStandard) != LogGroupClassStandard {
 		return out, nil // all are of the standard class
 	}
-	groups, token, err := d.control.Groups(ctx, awswire.CallerOf(ctx).Account, q)
+	groups, token, err := d.control.Groups(ctx, account, q)
 	for _, g := range groups {
-		out.LogGroups = append(out.LogGroups, d.wireGroup(ctx, g))
+		out.LogGroups = append(out.LogGroups, d.wireGroup(account, g))
 	}
 	out.NextToken = some(token)
 	return out, err
 }
 
-func (d *door) groupQuery(ctx context.Context, in *DescribeLogGroupsInput) (logs.GroupQuery, error) {
-	q := logs.GroupQuery{
+// groupQuery tells whose groups are meant, and which.
+func (d *door) groupQuery(ctx context.Context, in *DescribeLogGroupsInput) (account string, q logs.GroupQuery, err error) {
+	q = logs.GroupQuery{
 		Prefix:   awswire.Or(in.LogGroupNamePrefix, ""),
 		Contains: awswire.Or(in.LogGroupNamePattern, ""),
 		Limit:    int(awswire.Or(in.Limit, 0)),
@@ -52,28 +53,39 @@ func (d *door) groupQuery(ctx context.Context, in *DescribeLogGroupsInput) (logs
 	}
 	switch {
 	case len(in.AccountIdentifiers) > 0:
-		return q, unsupported("accountIdentifiers")
+		return "", q, unsupported("accountIdentifiers")
 	case awswire.Or(in.IncludeLinkedAccounts, false):
-		return q, unsupported("includeLinkedAccounts")
+		return "", q, unsupported("includeLinkedAccounts")
 	case in.LogGroupNamePrefix != nil && in.LogGroupNamePattern != nil:
-		return q, InvalidParameterException.New("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
+		return "", q, InvalidParameterException.New("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
 	case in.LogGroupIdentifiers != nil && (in.LogGroupNamePrefix != nil || in.LogGroupNamePattern != nil):
-		return q, InvalidParameterException.New("logGroupIdentifiers cannot be given together with a log group name prefix or pattern.")
+		return "", q, InvalidParameterException.New("logGroupIdentifiers cannot be given together with a log group name prefix or pattern.")
 	}
-	for _, identifier := range in.LogGroupIdentifiers {
-		name, err := d.groupNamed(ctx, identifier)
-		if err != nil {
-			return q, err
-		}
-		q.Names = append(q.Names, name)
-	}
-	return q, nil
+	account, q.Names, err = d.namesOf(ctx, in.LogGroupIdentifiers)
+	return account, q, err
 }
 
-func (d *door) wireGroup(ctx context.Context, g logs.Group) LogGroup {
-	group := LogGroup{
-		Arn:                              new(d.groupARN(ctx, g.Name) + ":*"),
-		LogGroupArn:                      new(d.groupARN(ctx, g.Name)),
+// namesOf reads the identifiers of groups, which must be of one account.
+func (d *door) namesOf(ctx context.Context, identifiers []string) (account string, names []string, err error) {
+	account = awswire.CallerOf(ctx).Account
+	for i, identifier := range identifiers {
+		g, err := d.here(d.groupNamed(ctx, identifier))
+		switch {
+		case err != nil:
+			return "", nil, err
+		case i > 0 && g.account != account:
+			return "", nil, unsupported("logGroupIdentifiers of more than one account")
+		}
+		account, names = g.account, append(names, g.name)
+	}
+	return account, names, nil
+}
+
+func (d *door) wireGroup(account string, g logs.Group) LogGroup {
+	arn := group{d.region, account, g.Name}.arn()
+	wire := LogGroup{
+		Arn:                              new(arn + ":*"),
+		LogGroupArn:                      &arn,
 		LogGroupName:                     &g.Name,
 		LogGroupClass:                    new(LogGroupClassStandard),
 		CreationTime:                     new(g.Created.UnixMilli()),
@@ -83,9 +95,9 @@ func (d *door) wireGroup(ctx context.Context, g logs.Group) LogGroup {
 		BearerTokenAuthenticationEnabled: new(false),
 	}
 	if g.Retention != 0 {
-		group.RetentionInDays = new(int32(g.Retention))
+		wire.RetentionInDays = new(int32(g.Retention))
 	}
-	return group
+	return wire
 }
 
 func (d *door) putRetentionPolicy(ctx context.Context, in *PutRetentionPolicyInput) (*awswire.None, error) {

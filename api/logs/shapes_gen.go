@@ -136,20 +136,23 @@ var API = &awswire.API{
 
 // The operations that Slipway serves.
 var (
-	CreateLogGroup        = awswire.NewOp[CreateLogGroupInput, awswire.None](API, "CreateLogGroup", "POST", "/", 200)
-	CreateLogStream       = awswire.NewOp[CreateLogStreamInput, awswire.None](API, "CreateLogStream", "POST", "/", 200)
-	DeleteLogGroup        = awswire.NewOp[DeleteLogGroupInput, awswire.None](API, "DeleteLogGroup", "POST", "/", 200)
-	DeleteLogStream       = awswire.NewOp[DeleteLogStreamInput, awswire.None](API, "DeleteLogStream", "POST", "/", 200)
-	DeleteRetentionPolicy = awswire.NewOp[DeleteRetentionPolicyInput, awswire.None](API, "DeleteRetentionPolicy", "POST", "/", 200)
-	DescribeLogGroups     = awswire.NewOp[DescribeLogGroupsInput, DescribeLogGroupsOutput](API, "DescribeLogGroups", "POST", "/", 200)
-	DescribeLogStreams    = awswire.NewOp[DescribeLogStreamsInput, DescribeLogStreamsOutput](API, "DescribeLogStreams", "POST", "/", 200)
-	FilterLogEvents       = awswire.NewOp[FilterLogEventsInput, FilterLogEventsOutput](API, "FilterLogEvents", "POST", "/", 200)
-	GetLogEvents          = awswire.NewOp[GetLogEventsInput, GetLogEventsOutput](API, "GetLogEvents", "POST", "/", 200)
-	ListTagsForResource   = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
-	PutLogEvents          = awswire.NewOp[PutLogEventsInput, PutLogEventsOutput](API, "PutLogEvents", "POST", "/", 200)
-	PutRetentionPolicy    = awswire.NewOp[PutRetentionPolicyInput, awswire.None](API, "PutRetentionPolicy", "POST", "/", 200)
-	TagResource           = awswire.NewOp[TagResourceInput, awswire.None](API, "TagResource", "POST", "/", 200)
-	UntagResource         = awswire.NewOp[UntagResourceInput, awswire.None](API, "UntagResource", "POST", "/", 200)
+	CreateLogGroup           = awswire.NewOp[CreateLogGroupInput, awswire.None](API, "CreateLogGroup", "POST", "/", 200)
+	CreateLogStream          = awswire.NewOp[CreateLogStreamInput, awswire.None](API, "CreateLogStream", "POST", "/", 200)
+	DeleteLogGroup           = awswire.NewOp[DeleteLogGroupInput, awswire.None](API, "DeleteLogGroup", "POST", "/", 200)
+	DeleteLogStream          = awswire.NewOp[DeleteLogStreamInput, awswire.None](API, "DeleteLogStream", "POST", "/", 200)
+	DeleteResourcePolicy     = awswire.NewOp[DeleteResourcePolicyInput, awswire.None](API, "DeleteResourcePolicy", "POST", "/", 200)
+	DeleteRetentionPolicy    = awswire.NewOp[DeleteRetentionPolicyInput, awswire.None](API, "DeleteRetentionPolicy", "POST", "/", 200)
+	DescribeLogGroups        = awswire.NewOp[DescribeLogGroupsInput, DescribeLogGroupsOutput](API, "DescribeLogGroups", "POST", "/", 200)
+	DescribeLogStreams       = awswire.NewOp[DescribeLogStreamsInput, DescribeLogStreamsOutput](API, "DescribeLogStreams", "POST", "/", 200)
+	DescribeResourcePolicies = awswire.NewOp[DescribeResourcePoliciesInput, DescribeResourcePoliciesOutput](API, "DescribeResourcePolicies", "POST", "/", 200)
+	FilterLogEvents          = awswire.NewOp[FilterLogEventsInput, FilterLogEventsOutput](API, "FilterLogEvents", "POST", "/", 200)
+	GetLogEvents             = awswire.NewOp[GetLogEventsInput, GetLogEventsOutput](API, "GetLogEvents", "POST", "/", 200)
+	ListTagsForResource      = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
+	PutLogEvents             = awswire.NewOp[PutLogEventsInput, PutLogEventsOutput](API, "PutLogEvents", "POST", "/", 200)
+	PutResourcePolicy        = awswire.NewOp[PutResourcePolicyInput, PutResourcePolicyOutput](API, "PutResourcePolicy", "POST", "/", 200)
+	PutRetentionPolicy       = awswire.NewOp[PutRetentionPolicyInput, awswire.None](API, "PutRetentionPolicy", "POST", "/", 200)
+	TagResource              = awswire.NewOp[TagResourceInput, awswire.None](API, "TagResource", "POST", "/", 200)
+	UntagResource            = awswire.NewOp[UntagResourceInput, awswire.None](API, "UntagResource", "POST", "/", 200)
 )
 
 type CreateLogGroupInput struct {
@@ -172,6 +175,12 @@ type DeleteLogGroupInput struct {
 type DeleteLogStreamInput struct {
 	LogGroupName  string `aws:"logGroupName,required,rule=LogGroupName"`
 	LogStreamName string `aws:"logStreamName,required,rule=LogStreamName"`
+}
+
+type DeleteResourcePolicyInput struct {
+	ExpectedRevisionId *string `aws:"expectedRevisionId,rule=ExpectedRevisionId"`
+	PolicyName         *string `aws:"policyName"`
+	ResourceArn        *string `aws:"resourceArn"`
 }
 
 type DeleteRetentionPolicyInput struct {
@@ -207,6 +216,18 @@ type DescribeLogStreamsInput struct {
 type DescribeLogStreamsOutput struct {
 	LogStreams []LogStream `aws:"logStreams"`
 	NextToken  *string     `aws:"nextToken,rule=NextToken"`
+}
+
+type DescribeResourcePoliciesInput struct {
+	Limit       *int32       `aws:"limit,rule=DescribeLimit"`
+	NextToken   *string      `aws:"nextToken,rule=NextToken"`
+	PolicyScope *PolicyScope `aws:"policyScope"`
+	ResourceArn *string      `aws:"resourceArn"`
+}
+
+type DescribeResourcePoliciesOutput struct {
+	NextToken        *string          `aws:"nextToken,rule=NextToken"`
+	ResourcePolicies []ResourcePolicy `aws:"resourcePolicies"`
 }
 
 type FilterLogEventsInput struct {
@@ -267,6 +288,18 @@ type PutLogEventsOutput struct {
 	NextSequenceToken     *string                `aws:"nextSequenceToken,rule=SequenceToken"`
 	RejectedEntityInfo    *RejectedEntityInfo    `aws:"rejectedEntityInfo"`
 	RejectedLogEventsInfo *RejectedLogEventsInfo `aws:"rejectedLogEventsInfo"`
+}
+
+type PutResourcePolicyInput struct {
+	ExpectedRevisionId *string `aws:"expectedRevisionId,rule=ExpectedRevisionId"`
+	PolicyDocument     *string `aws:"policyDocument,rule=PolicyDocument"`
+	PolicyName         *string `aws:"policyName"`
+	ResourceArn        *string `aws:"resourceArn"`
+}
+
+type PutResourcePolicyOutput struct {
+	ResourcePolicy *ResourcePolicy `aws:"resourcePolicy"`
+	RevisionId     *string         `aws:"revisionId,rule=ExpectedRevisionId"`
 }
 
 type PutRetentionPolicyInput struct {
@@ -345,6 +378,15 @@ type RejectedLogEventsInfo struct {
 	TooOldLogEventEndIndex   *int32 `aws:"tooOldLogEventEndIndex"`
 }
 
+type ResourcePolicy struct {
+	LastUpdatedTime *int64       `aws:"lastUpdatedTime,rule=Timestamp"`
+	PolicyDocument  *string      `aws:"policyDocument,rule=PolicyDocument"`
+	PolicyName      *string      `aws:"policyName"`
+	PolicyScope     *PolicyScope `aws:"policyScope"`
+	ResourceArn     *string      `aws:"resourceArn"`
+	RevisionId      *string      `aws:"revisionId,rule=ExpectedRevisionId"`
+}
+
 type SearchedLogStream struct {
 	LogStreamName      *string `aws:"logStreamName,rule=LogStreamName"`
 	SearchedCompletely *bool   `aws:"searchedCompletely"`
@@ -406,6 +448,15 @@ const (
 
 func (OrderBy) Values() []string { return []string{"LogStreamName", "LastEventTime"} }
 
+type PolicyScope string
+
+const (
+	PolicyScopeAccount  PolicyScope = "ACCOUNT"
+	PolicyScopeResource PolicyScope = "RESOURCE"
+)
+
+func (PolicyScope) Values() []string { return []string{"ACCOUNT", "RESOURCE"} }
+
 // The faults that the served operations answer with.
 var (
 	DataAlreadyAcceptedException   = awswire.FaultType{Shape: "DataAlreadyAcceptedException", Status: 400}
@@ -435,6 +486,7 @@ var rules = awswire.Rules{
 	"EntityKeyAttributesValue":             {Min: new(int64(1)), Max: new(int64(512))},
 	"EventMessage":                         {Min: new(int64(1))},
 	"EventsLimit":                          {Min: new(int64(1)), Max: new(int64(10000))},
+	"ExpectedRevisionId":                   {Min: new(int64(1))},
 	"FilterPattern":                        {Max: new(int64(1024))},
 	"InputLogEvents":                       {Min: new(int64(1)), Max: new(int64(10000))},
 	"InputLogStreamNames":                  {Min: new(int64(1)), Max: new(int64(100)), Member: "LogStreamName"},
@@ -444,6 +496,7 @@ var rules = awswire.Rules{
 	"LogGroupNamePattern":                  {Max: new(int64(512)), Pattern: `[\.\-_/#A-Za-z0-9]*`},
 	"LogStreamName":                        {Min: new(int64(1)), Max: new(int64(512)), Pattern: `[^:*]*`},
 	"NextToken":                            {Min: new(int64(1))},
+	"PolicyDocument":                       {Min: new(int64(1)), Max: new(int64(51200))},
 	"SequenceToken":                        {Min: new(int64(1))},
 	"TagKey":                               {Min: new(int64(1)), Max: new(int64(128)), Pattern: `^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$`},
 	"TagKeyList":                           {Max: new(int64(50)), Member: "TagKey"},

@@ -16,7 +16,7 @@ func (d *door) deleteLogStream(ctx context.Context, in *DeleteLogStreamInput) (*
 }
 
 func (d *door) describeLogStreams(ctx context.Context, in *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error) {
-	group, err := d.groupOf(ctx, in.LogGroupName, in.LogGroupIdentifier)
+	g, err := d.here(d.groupOf(ctx, in.LogGroupName, in.LogGroupIdentifier))
 	if err != nil {
 		return nil, err
 	}
@@ -24,8 +24,8 @@ func (d *door) describeLogStreams(ctx context.Context, in *DescribeLogStreamsInp
 	if byTime && in.LogStreamNamePrefix != nil {
 		return nil, InvalidParameterException.New("Cannot order by LastEventTime with a logStreamNamePrefix.")
 	}
-	streams, token, err := d.control.Streams(ctx, awswire.CallerOf(ctx).Account, logs.StreamQuery{
-		Group:      group,
+	streams, token, err := d.control.Streams(ctx, g.account, logs.StreamQuery{
+		Group:      g.name,
 		Prefix:     awswire.Or(in.LogStreamNamePrefix, ""),
 		ByTime:     byTime,
 		Descending: awswire.Or(in.Descending, false),
@@ -34,15 +34,15 @@ func (d *door) describeLogStreams(ctx context.Context, in *DescribeLogStreamsInp
 	})
 	out := &DescribeLogStreamsOutput{LogStreams: []LogStream{}, NextToken: some(token)}
 	for _, s := range streams {
-		out.LogStreams = append(out.LogStreams, d.wireStream(ctx, group, s))
+		out.LogStreams = append(out.LogStreams, wireStream(g, s))
 	}
 	return out, err
 }
 
 // wireStream has no size: as at AWS, only groups tell theirs. Times that have not come are left out.
-func (d *door) wireStream(ctx context.Context, group string, s logs.Stream) LogStream {
+func wireStream(g group, s logs.Stream) LogStream {
 	stream := LogStream{
-		Arn:                 new(d.streamARN(ctx, group, s.Name)),
+		Arn:                 new(g.streamARN(s.Name)),
 		LogStreamName:       &s.Name,
 		CreationTime:        new(s.Created.UnixMilli()),
 		StoredBytes:         new(int64(0)),

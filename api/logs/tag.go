@@ -4,38 +4,29 @@ import (
 	"context"
 
 	"slipway/api/awswire"
-	"slipway/internal/arn"
 )
 
 func (d *door) tagResource(ctx context.Context, in *TagResourceInput) (*awswire.None, error) {
-	group, err := d.taggedGroup(ctx, in.ResourceArn)
+	g, err := d.here(d.taggedGroup(ctx, in.ResourceArn))
 	if err != nil {
 		return nil, err
 	}
-	return nil, d.control.Tag(ctx, awswire.CallerOf(ctx).Account, group, in.Tags)
+	return nil, d.control.Tag(ctx, g.account, g.name, in.Tags)
 }
 
 func (d *door) untagResource(ctx context.Context, in *UntagResourceInput) (*awswire.None, error) {
-	group, err := d.taggedGroup(ctx, in.ResourceArn)
+	g, err := d.here(d.taggedGroup(ctx, in.ResourceArn))
 	if err != nil {
 		return nil, err
 	}
-	return nil, d.control.Untag(ctx, awswire.CallerOf(ctx).Account, group, in.TagKeys)
+	return nil, d.control.Untag(ctx, g.account, g.name, in.TagKeys)
 }
 
 func (d *door) listTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
-	group, err := d.taggedGroup(ctx, in.ResourceArn)
+	g, err := d.here(d.taggedGroup(ctx, in.ResourceArn))
 	if err != nil {
 		return nil, err
 	}
-	tags, err := d.control.Tags(ctx, awswire.CallerOf(ctx).Account, group)
+	tags, err := d.control.Tags(ctx, g.account, g.name)
 	return &ListTagsForResourceOutput{Tags: tags}, err
-}
-
-// taggedGroup is the group of an ARN. Nothing else has tags.
-func (d *door) taggedGroup(ctx context.Context, resource string) (string, error) {
-	if !arn.Is(resource) {
-		return "", InvalidParameterException.Newf("%s is not an ARN.", resource)
-	}
-	return d.groupNamed(ctx, resource)
 }
