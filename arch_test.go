@@ -33,6 +33,7 @@ var plan = []struct {
 	{"api/ecr", "api/awswire registry", "a door and its room"},
 	{"api/ecs", "api/awswire cluster", "a door and its room"},
 	{"api/logs", "api/awswire logs", "a door and its room"},
+	{"api/cloudtrail", "api/awswire audit", "a door and its room"},
 	{"oci", "registry", "a door and its room"},
 
 	{"accounts", "store events seal", "a room: never another room"},

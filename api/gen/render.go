@@ -78,7 +78,7 @@ func (r *renderer) api() error {
 	r.printf("Name: %q,\nServiceID: %q,\nVersion: %q,\n", r.model.signingName(), meta.ServiceID, meta.APIVersion)
 	r.printf("Protocols: []awswire.Protocol{%s},\n", strings.Join(protocols, ", "))
 	if meta.TargetPrefix != "" {
-		r.printf("Target: %q,\n", meta.TargetPrefix)
+		r.printf("Target: %q,\n", meta.TargetPrefix[strings.LastIndexByte(meta.TargetPrefix, '.')+1:])
 	}
 	if meta.XMLNamespace != "" {
 		r.printf("Namespace: %q,\n", meta.XMLNamespace)
@@ -268,7 +268,10 @@ func (r *renderer) enums() error {
 			}
 			r.printf("%s %s = %q\n", constant, goName, value)
 		}
-		r.printf(")\n\nfunc (%s) Values() []string { return []string{%s} }\n\n", goName, quoted(s.Enum))
+		r.printf(")\n\n")
+		if !slices.Contains(r.svc.Unchecked, name) {
+			r.printf("func (%s) Values() []string { return []string{%s} }\n\n", goName, quoted(s.Enum))
+		}
 	}
 	return nil
 }
@@ -311,7 +314,7 @@ func faultFields(name string, s *shape) []string {
 // ruled reports whether a value of the shape has something to check beyond its Go type.
 func (r *renderer) ruled(name string) bool {
 	s := r.inputs[name]
-	if s == nil || s.Type == "structure" {
+	if s == nil || s.Type == "structure" || slices.Contains(r.svc.Unchecked, name) {
 		return false
 	}
 	return hasMin(s) || s.Max != nil || s.Pattern != "" || s.Sensitive ||

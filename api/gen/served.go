@@ -3,12 +3,13 @@ package main
 // service names what Slipway serves of one AWS service. To serve one more operation,
 // add its line here, run `go generate ./api/gen`, and bind it in the door.
 type service struct {
-	Name        string // the model file, the folder under api/ and the signing name
-	Invalid     string // code of the fault that answers a broken constraint
-	Style       string // wording of that fault: an awswire.Style
-	ServerFault string // code of the fault that answers what no door foresaw
-	Throttled   string // code of the fault that answers who calls too often; "": ThrottlingException
-	Global      bool   // AWS has it once for all regions
+	Name        string   // the model file, the folder under api/ and the signing name
+	Invalid     string   // code of the fault that answers a broken constraint
+	Style       string   // wording of that fault: an awswire.Style
+	ServerFault string   // code of the fault that answers what no door foresaw
+	Throttled   string   // code of the fault that answers who calls too often; "": ThrottlingException
+	Global      bool     // AWS has it once for all regions
+	Unchecked   []string // shapes whose constraints the door checks, since the service has faults of its own for them
 	Operations  []string
 }
 
@@ -227,6 +228,16 @@ var served = []service{
 			"PutRetentionPolicy",
 			"TagResource",
 			"UntagResource",
+		},
+	},
+	{
+		Name:        "cloudtrail",
+		Invalid:     "InvalidLookupAttributesException",
+		Style:       "Coral",
+		ServerFault: "InternalFailure",
+		Unchecked:   []string{"EventCategory", "MaxResults"},
+		Operations: []string{
+			"LookupEvents",
 		},
 	},
 }
