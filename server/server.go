@@ -150,10 +150,10 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.root, err = s.accounts.Bootstrap(ctx, s.config.AccountID); err != nil {
 		return err
 	}
-	if s.logs, err = logs.New(ctx, s.db); err != nil {
+	if s.logs, err = logs.New(ctx, s.db, logsPolicies); err != nil {
 		return err
 	}
-	if s.registry, err = registry.New(ctx, s.db, blobs, s.config.Region); err != nil {
+	if s.registry, err = registry.New(ctx, s.db, blobs, s.config.Region, registryPolicies); err != nil {
 		return err
 	}
 	s.cluster, err = cluster.New(ctx, s.db, cluster.Config{
