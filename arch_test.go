@@ -27,6 +27,7 @@ var plan = []struct {
 
 	{"api/awswire", "", "one codec for every service: knows none of them"},
 	{"api/gen", "", "runs at build time"},
+	{"api/doortest", "api/awswire", "doors before a real room, for tests"},
 	{"api/sts", "api/awswire accounts", "a door and its room"},
 	{"api/iam", "api/awswire accounts", "a door and its room"},
 	{"api/organizations", "api/awswire accounts", "a door and its room"},

@@ -80,6 +80,22 @@ func (c *Control) readRoot(ctx context.Context, account string) (Key, error) {
 	return Key{Owner: Root(account)}, err
 }
 
+// KeyAccount returns the account that an access key belongs to, whether it may be used or not. It
+// returns ErrUnknownKey.
+func (c *Control) KeyAccount(ctx context.Context, id string) (account string, err error) {
+	if !keyPattern.MatchString(id) {
+		return "", fmt.Errorf("%w: %q", ErrUnknownKey, id)
+	}
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		account, err = keyAccount(tx, id)
+		return err
+	})
+	if errors.Is(err, store.ErrNoRows) {
+		err = fmt.Errorf("%w: %s", ErrUnknownKey, id)
+	}
+	return account, err
+}
+
 // readKey reads a usable key from the database.
 func (c *Control) readKey(ctx context.Context, id string) (key Key, err error) {
 	read := usableKey

@@ -24,6 +24,11 @@ func usableKey(tx *store.Tx, id string) (key Key, sealed []byte, err error) {
 	return key, sealed, err
 }
 
+func keyAccount(tx *store.Tx, id string) (account string, err error) {
+	err = tx.Row(`select account from access_keys where id = $1 union select account from sessions where id = $1`, id).Scan(&account)
+	return account, err
+}
+
 // usableSession reads a session of an active account, of somebody who is still there, that nobody of
 // a closed account made. It may have expired.
 func usableSession(tx *store.Tx, id string) (key Key, sealed []byte, err error) {

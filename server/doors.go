@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"slipway/accounts"
 	"slipway/api/awswire"
 	"slipway/api/ecr"
 	"slipway/api/ecs"
@@ -25,10 +26,13 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 		Access: who,
 		Observe: func(c *awswire.Call) {
 			s.meters.observe(c.Service, c.Operation, strconv.Itoa(c.Status), c.Duration)
+			if p, signed := c.Who.Principal.(*accounts.Principal); signed {
+				s.accounts.Used(c.Who.AccessKeyID, p, c.Service, s.config.Region)
+			}
 		},
 	},
 		iam.New(s.accounts),
-		sts.New(),
+		sts.New(s.accounts),
 		ecr.New(s.registry, s.config.Advertise),
 		ecs.New(s.cluster, s.config.Region),
 		logs.New(s.logs, s.config.Region),

@@ -153,7 +153,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.logs, err = logs.New(ctx, s.db, logsPolicies); err != nil {
 		return err
 	}
-	if s.registry, err = registry.New(ctx, s.db, blobs, s.config.Region, registryPolicies); err != nil {
+	if s.registry, err = registry.New(ctx, s.db, s.keys, blobs, s.config.Region, registryPolicies); err != nil {
 		return err
 	}
 	s.cluster, err = cluster.New(ctx, s.db, cluster.Config{
@@ -190,6 +190,7 @@ func (s *Server) Run(ctx context.Context) error {
 	slog.Info("ready", "endpoint", "http://"+s.config.Advertise, "account", s.root.Owner.Account, "region", s.config.Region, "store", s.db.Dialect())
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
+	running.Go(func() { s.accounts.Run(loops) })
 	running.Go(func() { s.cluster.Run(loops) })
 	running.Go(func() { s.logs.Run(loops) })
 	running.Go(func() { s.registry.Run(loops) })

@@ -192,7 +192,7 @@ func TestWhoIsTooFastIsToldWhenToCallAgain(t *testing.T) {
 }
 
 func TestGlobalServicesAreSignedForUSEast1Too(t *testing.T) {
-	config := wiretest.Serve(t, awswire.Config{Region: "eu-west-1"}, sts.New())
+	config := wiretest.Serve(t, awswire.Config{Region: "eu-west-1"}, sts.New(nil))
 	for region, works := range map[string]bool{"eu-west-1": true, "us-east-1": true, "us-west-2": false} {
 		config.Region = region
 		_, err := awssts.NewFromConfig(config).GetCallerIdentity(t.Context(), nil)

@@ -194,7 +194,7 @@ func newTestMux() *awswire.Mux {
 			}, awswire.Any)),
 		awswire.NewService(logs.API, nil,
 			logs.CreateLogGroup.Handle(func(context.Context, *logs.CreateLogGroupInput) (*awswire.None, error) { return nil, nil }, awswire.Any)),
-		sts.New(),
+		sts.New(nil),
 		petDoor(),
 	)
 }

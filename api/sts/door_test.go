@@ -23,7 +23,7 @@ import (
 const rootARN = "arn:aws:iam::123456789012:root"
 
 func TestTheSDKLearnsWhoItIs(t *testing.T) {
-	client := awssts.NewFromConfig(wiretest.Start(t, sts.New()))
+	client := awssts.NewFromConfig(wiretest.Start(t, sts.New(nil)))
 	who, err := client.GetCallerIdentity(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestTheSDKLearnsWhoItIs(t *testing.T) {
 }
 
 func TestEveryOperationIsBound(t *testing.T) {
-	if names := sts.New().Unbound(); len(names) > 0 {
+	if names := sts.New(nil).Unbound(); len(names) > 0 {
 		t.Errorf("not bound: %v", names)
 	}
 }
@@ -48,7 +48,7 @@ func TestRefusalsAsTheSDKSeesThem(t *testing.T) {
 		"unknown key":  {aws.Credentials{AccessKeyID: "AKIANOBODY", SecretAccessKey: "x"}, "InvalidClientTokenId"},
 		"wrong secret": {aws.Credentials{AccessKeyID: good.AccessKeyID, SecretAccessKey: "x"}, "SignatureDoesNotMatch"},
 	} {
-		config := wiretest.Start(t, sts.New())
+		config := wiretest.Start(t, sts.New(nil))
 		config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c.with, nil })
 		_, err := awssts.NewFromConfig(config).GetCallerIdentity(t.Context(), nil)
 		var fault smithy.APIError
@@ -59,7 +59,7 @@ func TestRefusalsAsTheSDKSeesThem(t *testing.T) {
 }
 
 func TestPresignedByTheSDK(t *testing.T) {
-	client := awssts.NewPresignClient(awssts.NewFromConfig(wiretest.Start(t, sts.New())))
+	client := awssts.NewPresignClient(awssts.NewFromConfig(wiretest.Start(t, sts.New(nil))))
 	signed, err := client.PresignGetCallerIdentity(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestPresignedByTheSDK(t *testing.T) {
 
 // boto3 presigns GetCallerIdentity for POST unless it is told GET.
 func TestPresignedForPOSTAndGET(t *testing.T) {
-	config := wiretest.Start(t, sts.New())
+	config := wiretest.Start(t, sts.New(nil))
 	for _, method := range []string{"POST", "GET"} {
 		r, err := http.NewRequest(method, *config.BaseEndpoint+"/?Action=GetCallerIdentity&Version=2011-06-15", nil)
 		if err != nil {
@@ -108,7 +108,7 @@ func awsCLI(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	if lookErr != nil {
 		t.Skip("the aws command is not installed")
 	}
-	config := wiretest.Start(t, sts.New())
+	config := wiretest.Start(t, sts.New(nil))
 	command := exec.CommandContext(t.Context(), path, append([]string{"--endpoint-url", *config.BaseEndpoint, "--output", "json"}, args...)...)
 	command.Env = append(command.Environ(),
 		"AWS_ACCESS_KEY_ID="+wiretest.AccessKey, "AWS_SECRET_ACCESS_KEY="+wiretest.Secret, "AWS_REGION="+wiretest.Region, "AWS_DEFAULT_REGION="+wiretest.Region,
@@ -134,8 +134,8 @@ func TestTheCLILearnsWhoItIs(t *testing.T) {
 }
 
 func TestTheCLIIsToldWhatIsNotSupported(t *testing.T) {
-	_, errs, err := awsCLI(t, "sts", "get-session-token")
-	if err == nil || !strings.Contains(errs, "(UnsupportedOperation)") || !strings.Contains(errs, "GetSessionToken is an operation of STS that is not supported by Slipway.") {
+	_, errs, err := awsCLI(t, "sts", "get-federation-token", "--name", "ann")
+	if err == nil || !strings.Contains(errs, "(UnsupportedOperation)") || !strings.Contains(errs, "GetFederationToken is an operation of STS that is not supported by Slipway.") {
 		t.Errorf("%v: %s", err, errs)
 	}
 }
