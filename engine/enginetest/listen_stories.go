@@ -46,14 +46,15 @@ func reachListeners(t *testing.T, b *Body) {
 // listenersAreForTasks: neither a port that a task has published nor one that is not open gets what is
 // meant for us. The machine itself reaches it as the bridge at most, and as no task.
 func listenersAreForTasks(t *testing.T, b *Body) {
-	l := listen(t, b, 4711, "mine")
 	thief, task := NewTask(t, b), NewTask(t, b)
-	_, err := b.Engine.Attach(thief.ctx(), thief.ID, []engine.Port{{Container: 8080, Host: 4711, Protocol: "tcp"}})
+	published, err := b.Engine.Attach(thief.ctx(), thief.ID, []engine.Port{{Container: 8080, Protocol: "tcp"}})
 	thief.check(err)
 	thief.Run("thief", "serve", "8080", "stolen").Prints("serving")
+	taken := published.Ports[0].Host
+	l := listen(t, b, taken, "mine")
 	network, err := b.Engine.Attach(task.ctx(), task.ID, nil)
 	task.check(err)
-	c := task.Run("main", "get", "http://169.254.170.2:4711/", "then", "knock", "169.254.170.2:4712")
+	c := task.Run("main", "get", fmt.Sprintf("http://169.254.170.2:%d/", taken), "then", "knock", fmt.Sprintf("169.254.170.2:%d", taken+1))
 	c.Exit(0)
 	answer, closed, _ := strings.Cut(c.Printed(), "\n")
 	want(t, "answer", answer, "mine for "+network.Address)
