@@ -22,6 +22,30 @@ type form struct {
 // maxParameters bounds a form; the longest AWS input has a few thousand.
 const maxParameters = 100_000
 
+// parseForm is url.ParseQuery with a bound of ours: net/url reads no more than 10,000 parameters.
+func parseForm(text string) (url.Values, error) {
+	all := url.Values{}
+	n := 0
+	for pair := range strings.SplitSeq(text, "&") {
+		if n++; n > maxParameters {
+			return nil, fmt.Errorf("it has more than %d parameters", maxParameters)
+		}
+		if strings.Contains(pair, ";") {
+			return nil, errors.New("invalid semicolon separator in query")
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		name, err1 := url.QueryUnescape(key)
+		value, err2 := url.QueryUnescape(value)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, err
+		}
+		if pair != "" {
+			all[name] = append(all[name], value)
+		}
+	}
+	return all, nil
+}
+
 // newForm builds the tree, without what names the operation and what presigning adds.
 func newForm(parameters url.Values) (*form, error) {
 	if len(parameters) > maxParameters {

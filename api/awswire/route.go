@@ -107,11 +107,11 @@ func (x *exchange) bind(c *call, name string) error {
 
 // parameters joins those of the query string, where presigned requests have them, and of the form.
 func (x *exchange) parameters(body string) (url.Values, error) {
-	all, err := url.ParseQuery(body)
+	all, err := parseForm(body)
 	if err != nil {
 		return nil, &unreadable{text: "the form is malformed: " + err.Error()}
 	}
-	query, err := url.ParseQuery(x.r.URL.RawQuery)
+	query, err := parseForm(x.r.URL.RawQuery)
 	if err != nil {
 		return nil, &unreadable{text: "the query string is malformed: " + err.Error()}
 	}
