@@ -115,7 +115,7 @@ func findPolicy(tx *store.Tx, account, arn string) (Entity, error) {
 // ownPolicy finds a managed policy that an account may change.
 func ownPolicy(tx *store.Tx, account, arn string) (Entity, error) {
 	if awsPolicies()[arn] != nil {
-		return Entity{}, ErrOfAWS
+		return Entity{}, say(ErrOfAWS, "Policy %s belongs to AWS and can not be changed.", arn)
 	}
 	return readPolicy(tx, account, arn)
 }

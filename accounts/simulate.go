@@ -357,8 +357,11 @@ func (s *simulation) scenario(action string) Simulated {
 // severity orders outcomes: what is forbidden comes before what is not allowed.
 var severity = map[policy.Outcome]int{policy.Allowed: 0, policy.ImplicitlyDenied: 1, policy.ExplicitlyDenied: 2}
 
+// decide decides one combination. A boundary grants nothing, so that what it allows decides nothing.
 func (s *simulation) decide(action, resource string) Simulated {
 	owner, _ := ownerOf(resource, s.owner)
 	request := &policy.Request{Principal: &s.who, Action: action, Resource: resource, ResourceAccount: owner, Context: s.context(owner)}
-	return Simulated{Action: action, Resource: resource, Simulation: policy.Simulate(request, &s.all)}
+	simulated := policy.Simulate(request, &s.all)
+	simulated.Matched = slices.DeleteFunc(simulated.Matched, func(m policy.Match) bool { return m.Layer == policy.BoundaryLayer && !m.Deny })
+	return Simulated{Action: action, Resource: resource, Simulation: simulated}
 }
