@@ -16,6 +16,7 @@ import (
 	"slipway/internal/errs"
 	"slipway/oci"
 	"slipway/registry"
+	"slipway/seal/sealtest"
 	"slipway/store/storetest"
 )
 
@@ -80,7 +81,7 @@ func newDoorWith(t testing.TB, config oci.Config) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := registry.New(t.Context(), db, blobs, "us-east-1", registry.CheckPolicies(func(string) error { return nil }))
+	c, err := registry.New(t.Context(), db, sealtest.Keys(t, db), blobs, "us-east-1", registry.CheckPolicies(func(string) error { return nil }))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"slipway/registry"
+	"slipway/seal/sealtest"
 	"slipway/store/storetest"
 )
 
@@ -91,7 +92,7 @@ func TestWithoutAReaderNoPolicyIsTaken(t *testing.T) {
 	db := storetest.SQLite(t)
 	k := newKit(t, db)
 	k.create("web")
-	plain, err := registry.New(t.Context(), db, k.blobs, "us-east-1")
+	plain, err := registry.New(t.Context(), db, sealtest.Keys(t, db), k.blobs, "us-east-1")
 	check(t, err)
 	wantErr(t, plain.SetPolicy(t.Context(), account, "web", `{}`), registry.ErrPolicy)
 }

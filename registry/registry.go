@@ -21,6 +21,7 @@ import (
 	"slipway/blob"
 	"slipway/internal/arn"
 	"slipway/internal/loop"
+	"slipway/seal"
 	"slipway/store"
 )
 
@@ -46,9 +47,9 @@ type Control struct {
 	checkPolicy func(text string) error
 }
 
-// New brings the tables up to date, makes the token key at the first start, and returns the registry.
+// New brings the tables up to date, makes the token key at the first start, sealed under keys, and returns the registry.
 // The tables of events must be there.
-func New(ctx context.Context, db *store.DB, blobs blob.Store, region string, options ...Option) (*Control, error) {
+func New(ctx context.Context, db *store.DB, keys *seal.Keys, blobs blob.Store, region string, options ...Option) (*Control, error) {
 	files, err := fs.Sub(schema, "schema")
 	if err != nil {
 		return nil, err
@@ -56,11 +57,11 @@ func New(ctx context.Context, db *store.DB, blobs blob.Store, region string, opt
 	if err := db.Migrate(ctx, "registry", files); err != nil {
 		return nil, err
 	}
-	keys, err := loadKeys(ctx, db)
+	ring, err := loadKeys(ctx, db, keys)
 	if err != nil {
 		return nil, fmt.Errorf("keys of login tokens: %w", err)
 	}
-	c := &Control{db, blobs, region, keys, uncheckedPolicy}
+	c := &Control{db, blobs, region, ring, uncheckedPolicy}
 	for _, set := range options {
 		set(c)
 	}

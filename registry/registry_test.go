@@ -14,6 +14,7 @@ import (
 	"slipway/blob/disk"
 	"slipway/events"
 	"slipway/registry"
+	"slipway/seal/sealtest"
 	"slipway/store"
 	"slipway/store/storetest"
 )
@@ -46,7 +47,7 @@ func newKit(t testing.TB, db *store.DB) kit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := registry.New(t.Context(), db, blobs, "us-east-1", registry.CheckPolicies(checkPolicy))
+	c, err := registry.New(t.Context(), db, sealtest.Keys(t, db), blobs, "us-east-1", registry.CheckPolicies(checkPolicy))
 	if err != nil {
 		t.Fatal(err)
 	}

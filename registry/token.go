@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"slipway/internal/ids"
+	"slipway/seal"
 	"slipway/store"
 )
 
@@ -134,29 +135,74 @@ func mac(secret []byte, body string) []byte {
 	return h.Sum(nil)
 }
 
-// loadKeys reads the keys, and makes the first.
-func loadKeys(ctx context.Context, db *store.DB) (k keyring, err error) {
-	first, secret := ids.Hex(4), make([]byte, sha256.Size)
-	rand.Read(secret)
+// loadKeys reads the keys, and makes the first. Those that are plain yet it seals.
+func loadKeys(ctx context.Context, db *store.DB, keys *seal.Keys) (keyring, error) {
+	column, err := keys.Column(ctx, "registry_keys", "id", "sealed")
+	if err != nil {
+		return keyring{}, err
+	}
+	fresh := keyRow{id: ids.Hex(4), plain: make([]byte, sha256.Size)}
+	rand.Read(fresh.plain)
+	var rows []keyRow
 	err = db.Update(ctx, func(tx *store.Tx) error {
-		if k, err = readKeys(tx); err != nil || k.newest != "" {
+		if rows, err = readKeys(tx); err != nil {
 			return err
 		}
-		k.newest, k.secret[first] = first, secret
-		_, err := tx.Exec(`insert into registry_keys (id, secret, created) values ($1, $2, $3)`, first, secret, store.Micros(tx.Now))
-		return err
+		if len(rows) == 0 {
+			rows = []keyRow{fresh}
+			if err := insertKey(tx, fresh.id); err != nil {
+				return err
+			}
+		}
+		return sealKeys(tx, column, rows)
 	})
-	return k, err
+	if err != nil {
+		return keyring{}, err
+	}
+	k := keyring{secret: map[string][]byte{}}
+	for _, row := range rows {
+		k.newest = row.id
+		if k.secret[row.id], err = column.Open(ctx, row.sealed, row.id); err != nil {
+			return keyring{}, err
+		}
+	}
+	return k, nil
 }
 
-func readKeys(tx *store.Tx) (keyring, error) {
-	k := keyring{secret: map[string][]byte{}}
-	err := tx.Each(`select id, secret from registry_keys order by created, id`, nil, func(rows *sql.Rows) error {
-		var id string
-		var secret []byte
-		err := rows.Scan(&id, &secret)
-		k.newest, k.secret[id] = id, secret
+// keyRow is a key as the table has it: sealed, or plain as older versions left it.
+type keyRow struct {
+	id            string
+	plain, sealed []byte
+}
+
+// sealKeys seals those of the keys that are plain, and leaves nothing plain behind.
+func sealKeys(tx *store.Tx, column *seal.Column, rows []keyRow) (err error) {
+	for i, row := range rows {
+		if len(row.plain) == 0 {
+			continue
+		}
+		if rows[i].sealed, err = column.Seal(tx, row.plain, row.id); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`update registry_keys set sealed = $1, secret = '' where id = $2`, rows[i].sealed, row.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertKey(tx *store.Tx, id string) error {
+	_, err := tx.Exec(`insert into registry_keys (id, secret, created) values ($1, '', $2)`, id, store.Micros(tx.Now))
+	return err
+}
+
+// readKeys lists the keys, the newest last.
+func readKeys(tx *store.Tx) (all []keyRow, err error) {
+	err = tx.Each(`select id, secret, sealed from registry_keys order by created, id`, nil, func(rows *sql.Rows) error {
+		var k keyRow
+		err := rows.Scan(&k.id, &k.plain, &k.sealed)
+		all = append(all, k)
 		return err
 	})
-	return k, err
+	return all, err
 }

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"slipway/registry"
+	"slipway/seal/sealtest"
 	"slipway/store"
 	"slipway/store/storetest"
 )
@@ -74,7 +76,7 @@ func TestTokenThatIsNotGood(t *testing.T) {
 	good := k.token(registry.Login{Account: account})
 	part := strings.Split(good, ".")
 	forged := base64.RawURLEncoding.EncodeToString([]byte(`{"acc":"999999999999","reg":"us-east-1","exp":"2999-01-01T00:00:00Z"}`))
-	elsewhere, err := registry.New(t.Context(), db, k.blobs, "eu-west-1")
+	elsewhere, err := registry.New(t.Context(), db, sealtest.Keys(t, db), k.blobs, "eu-west-1")
 	check(t, err)
 	fromElsewhere, _, err := elsewhere.Token(registry.Login{Account: account})
 	check(t, err)
@@ -127,6 +129,33 @@ func TestOlderKeysStillVerify(t *testing.T) {
 		}
 		if token := again.token(registry.Login{}); !strings.HasPrefix(token, "slipway1.new.") {
 			t.Errorf("%s is not signed by the newest key", token)
+		}
+	})
+}
+
+// A key that an older version left plain verifies as it did, and is plain no more.
+func TestPlainKeyIsSealed(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		secret := []byte("0123456789abcdef0123456789abcdef")
+		k := newKit(t, db)
+		check(t, db.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(`update registry_keys set secret = $1, sealed = null`, secret)
+			return err
+		}))
+		old := newKit(t, db)
+		token := old.token(registry.Login{Account: account})
+		if _, err := k.Verify(token); err == nil {
+			t.Error("the plain key was not taken: the test shows nothing")
+		}
+		if _, err := newKit(t, db).Verify(token); err != nil {
+			t.Errorf("the next start: %v", err)
+		}
+		var plain, sealed []byte
+		check(t, db.View(t.Context(), func(tx *store.Tx) error {
+			return tx.Row(`select secret, sealed from registry_keys`).Scan(&plain, &sealed)
+		}))
+		if len(plain) > 0 || len(sealed) == 0 || bytes.Contains(sealed, secret) {
+			t.Errorf("in the table: %q and %q", plain, sealed)
 		}
 	})
 }

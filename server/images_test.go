@@ -12,6 +12,7 @@ import (
 	"slipway/cluster"
 	"slipway/events"
 	"slipway/registry"
+	"slipway/seal/sealtest"
 	"slipway/store/storetest"
 )
 
@@ -31,7 +32,7 @@ func newImages(t *testing.T) (images, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	control, err := registry.New(t.Context(), db, blobs, "us-east-1")
+	control, err := registry.New(t.Context(), db, sealtest.Keys(t, db), blobs, "us-east-1")
 	if err != nil {
 		t.Fatal(err)
 	}

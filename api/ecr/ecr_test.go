@@ -19,6 +19,7 @@ import (
 	"slipway/blob/disk"
 	"slipway/events"
 	"slipway/registry"
+	"slipway/seal/sealtest"
 	"slipway/store"
 	"slipway/store/storetest"
 )
@@ -59,7 +60,7 @@ func start(t testing.TB, db *store.DB, config awswire.Config) kit {
 	check(t, events.Migrate(t.Context(), db))
 	blobs, err := disk.Open(t.TempDir())
 	check(t, err)
-	room, err := registry.New(t.Context(), db, blobs, wiretest.Region, registry.CheckPolicies(checkPolicy))
+	room, err := registry.New(t.Context(), db, sealtest.Keys(t, db), blobs, wiretest.Region, registry.CheckPolicies(checkPolicy))
 	check(t, err)
 	served := wiretest.Serve(t, config, ecr.New(room, host))
 	return kit{awsecr.NewFromConfig(served), t, room, served}
