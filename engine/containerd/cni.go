@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,7 @@ type cni struct {
 	bridge   map[string]any
 	portmap  map[string]any
 	cacheDir string
+	gateway  netip.Addr // the bridge's, as host-local chooses it
 }
 
 func newCNI(o Options, subnet netip.Prefix, run string) cni {
@@ -31,6 +33,7 @@ func newCNI(o Options, subnet netip.Prefix, run string) cni {
 	return cni{
 		plugins:  libcni.NewCNIConfigWithCacheDir(o.CNI, cache, pluginExec{&invoke.DefaultExec{}}),
 		cacheDir: cache,
+		gateway:  subnet.Masked().Addr().Next(),
 		name:     o.Bridge,
 		bridge: map[string]any{
 			"type": "bridge", "bridge": o.Bridge, "isGateway": true, "isDefaultGateway": true, "hairpinMode": true,
@@ -75,7 +78,7 @@ func udpOf(ports []engine.Port) []engine.Port {
 	return slices.DeleteFunc(slices.Clone(ports), func(p engine.Port) bool { return p.Protocol != "udp" })
 }
 
-// add plugs the namespace in and tells its address.
+// add plugs the namespace in, pins it there and tells its address.
 func (c cni) add(ctx context.Context, task, namespace string, ports []engine.Port) (string, error) {
 	list, conf, err := c.call(task, namespace, ports)
 	if err != nil {
@@ -89,10 +92,30 @@ func (c cni) add(ctx context.Context, task, namespace string, ports []engine.Por
 	if err != nil {
 		return "", err
 	}
-	for _, ip := range result.IPs {
-		return ip.Address.IP.String(), nil
+	p, err := pluggedBy(result)
+	if err != nil {
+		return "", fmt.Errorf("network of task %s: %w", task, err)
 	}
-	return "", fmt.Errorf("the network plugins gave no address to %s", task)
+	return p.address.String(), c.pin(p, namespace)
+}
+
+// pluggedBy reads the plugins' result: the bridge, then the two ends of the cable.
+func pluggedBy(r *types.Result) (p plugged, err error) {
+	for _, ip := range r.IPs {
+		p.address, _ = netip.AddrFromSlice(ip.Address.IP.To4())
+	}
+	for i, link := range r.Interfaces {
+		switch {
+		case link.Sandbox != "":
+			p.hardware, err = net.ParseMAC(link.Mac)
+		case i > 0:
+			p.port = link.Name
+		}
+	}
+	if err != nil || !p.address.IsValid() || p.hardware == nil || p.port == "" {
+		return p, fmt.Errorf("the plugins tell %v", r)
+	}
+	return p, nil
 }
 
 // del takes out what add put in, as far as it is there.

@@ -210,7 +210,7 @@ func (n *network) unplug(ctx context.Context, task string) error {
 		return err
 	}
 	if _, err := os.Stat(n.file(task)); err == nil {
-		err := errors.Join(n.unpublish(ctx, task, a), n.cni.del(ctx, cmp.Or(a.ID, task), n.namespace(task), a.Ports))
+		err := errors.Join(n.unpublish(ctx, task, a), n.cni.unpin(a.Address), n.cni.del(ctx, cmp.Or(a.ID, task), n.namespace(task), a.Ports))
 		if err != nil {
 			return err
 		}

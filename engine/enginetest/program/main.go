@@ -12,6 +12,8 @@
 //	echo PORT            answer every datagram with itself for ever
 //	get URL              print what URL answers, waiting for it to come up; $NAME stands for a variable
 //	knock ADDRESS        print "open" or why nothing answers there
+//	forge MAC WORD IP... pretend for 3 seconds to have that hardware address and these IP addresses, and
+//	                     print how many packets with WORD that brought
 //	write FILE TEXT      write a file
 //	read FILE            print a file
 //	try FILE             print "opened FILE" or why it cannot be opened
@@ -54,7 +56,7 @@ func main() {
 func run(step []string) {
 	words := map[string]func([]string){
 		"print": printLines, "flood": flood, "exit": exit, "sleep": sleep, "wait": wait,
-		"stubborn": stubborn, "eat": eat, "serve": serve, "echo": echo, "get": get, "knock": knock, "write": write,
+		"stubborn": stubborn, "eat": eat, "serve": serve, "echo": echo, "get": get, "knock": knock, "forge": forge, "write": write,
 		"read": read, "try": try, "spawn": spawn, "fork": fork, "show": show,
 	}
 	word, ok := words[step[0]]
