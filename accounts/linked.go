@@ -75,3 +75,20 @@ func (c *Control) CreateLinkedRole(ctx context.Context, account, service, suffix
 		return err
 	})
 }
+
+// DeleteLinkedRole takes a service-linked role away. It returns ErrNoEntity for a role that is none.
+func (c *Control) DeleteLinkedRole(ctx context.Context, account, name string) (Entity, error) {
+	var e Entity
+	err := c.db.Update(ctx, func(tx *store.Tx) (err error) {
+		if e, err = readEntity(tx, account, KindRole, name); err != nil {
+			return err
+		}
+		if e.Service == "" {
+			return noEntity(KindRole, name)
+		}
+		tx.Touch(keysTopic)
+		tx.Touch(rightsTopic)
+		return deleteEntity(tx, e.ID)
+	})
+	return e, err
+}

@@ -202,101 +202,104 @@ var API = &awswire.API{
 
 // The operations that Slipway serves.
 var (
-	AddRoleToInstanceProfile         = awswire.NewOp[AddRoleToInstanceProfileInput, awswire.None](API, "AddRoleToInstanceProfile", "POST", "/", 200)
-	AddUserToGroup                   = awswire.NewOp[AddUserToGroupInput, awswire.None](API, "AddUserToGroup", "POST", "/", 200)
-	AttachGroupPolicy                = awswire.NewOp[AttachGroupPolicyInput, awswire.None](API, "AttachGroupPolicy", "POST", "/", 200)
-	AttachRolePolicy                 = awswire.NewOp[AttachRolePolicyInput, awswire.None](API, "AttachRolePolicy", "POST", "/", 200)
-	AttachUserPolicy                 = awswire.NewOp[AttachUserPolicyInput, awswire.None](API, "AttachUserPolicy", "POST", "/", 200)
-	CreateAccessKey                  = awswire.NewOp[CreateAccessKeyInput, CreateAccessKeyOutput](API, "CreateAccessKey", "POST", "/", 200)
-	CreateAccountAlias               = awswire.NewOp[CreateAccountAliasInput, awswire.None](API, "CreateAccountAlias", "POST", "/", 200)
-	CreateGroup                      = awswire.NewOp[CreateGroupInput, CreateGroupOutput](API, "CreateGroup", "POST", "/", 200)
-	CreateInstanceProfile            = awswire.NewOp[CreateInstanceProfileInput, CreateInstanceProfileOutput](API, "CreateInstanceProfile", "POST", "/", 200)
-	CreatePolicy                     = awswire.NewOp[CreatePolicyInput, CreatePolicyOutput](API, "CreatePolicy", "POST", "/", 200)
-	CreatePolicyVersion              = awswire.NewOp[CreatePolicyVersionInput, CreatePolicyVersionOutput](API, "CreatePolicyVersion", "POST", "/", 200)
-	CreateRole                       = awswire.NewOp[CreateRoleInput, CreateRoleOutput](API, "CreateRole", "POST", "/", 200)
-	CreateServiceLinkedRole          = awswire.NewOp[CreateServiceLinkedRoleInput, CreateServiceLinkedRoleOutput](API, "CreateServiceLinkedRole", "POST", "/", 200)
-	CreateUser                       = awswire.NewOp[CreateUserInput, CreateUserOutput](API, "CreateUser", "POST", "/", 200)
-	DeleteAccessKey                  = awswire.NewOp[DeleteAccessKeyInput, awswire.None](API, "DeleteAccessKey", "POST", "/", 200)
-	DeleteAccountAlias               = awswire.NewOp[DeleteAccountAliasInput, awswire.None](API, "DeleteAccountAlias", "POST", "/", 200)
-	DeleteGroup                      = awswire.NewOp[DeleteGroupInput, awswire.None](API, "DeleteGroup", "POST", "/", 200)
-	DeleteGroupPolicy                = awswire.NewOp[DeleteGroupPolicyInput, awswire.None](API, "DeleteGroupPolicy", "POST", "/", 200)
-	DeleteInstanceProfile            = awswire.NewOp[DeleteInstanceProfileInput, awswire.None](API, "DeleteInstanceProfile", "POST", "/", 200)
-	DeletePolicy                     = awswire.NewOp[DeletePolicyInput, awswire.None](API, "DeletePolicy", "POST", "/", 200)
-	DeletePolicyVersion              = awswire.NewOp[DeletePolicyVersionInput, awswire.None](API, "DeletePolicyVersion", "POST", "/", 200)
-	DeleteRole                       = awswire.NewOp[DeleteRoleInput, awswire.None](API, "DeleteRole", "POST", "/", 200)
-	DeleteRolePermissionsBoundary    = awswire.NewOp[DeleteRolePermissionsBoundaryInput, awswire.None](API, "DeleteRolePermissionsBoundary", "POST", "/", 200)
-	DeleteRolePolicy                 = awswire.NewOp[DeleteRolePolicyInput, awswire.None](API, "DeleteRolePolicy", "POST", "/", 200)
-	DeleteUser                       = awswire.NewOp[DeleteUserInput, awswire.None](API, "DeleteUser", "POST", "/", 200)
-	DeleteUserPermissionsBoundary    = awswire.NewOp[DeleteUserPermissionsBoundaryInput, awswire.None](API, "DeleteUserPermissionsBoundary", "POST", "/", 200)
-	DeleteUserPolicy                 = awswire.NewOp[DeleteUserPolicyInput, awswire.None](API, "DeleteUserPolicy", "POST", "/", 200)
-	DetachGroupPolicy                = awswire.NewOp[DetachGroupPolicyInput, awswire.None](API, "DetachGroupPolicy", "POST", "/", 200)
-	DetachRolePolicy                 = awswire.NewOp[DetachRolePolicyInput, awswire.None](API, "DetachRolePolicy", "POST", "/", 200)
-	DetachUserPolicy                 = awswire.NewOp[DetachUserPolicyInput, awswire.None](API, "DetachUserPolicy", "POST", "/", 200)
-	GetAccessKeyLastUsed             = awswire.NewOp[GetAccessKeyLastUsedInput, GetAccessKeyLastUsedOutput](API, "GetAccessKeyLastUsed", "POST", "/", 200)
-	GetAccountAuthorizationDetails   = awswire.NewOp[GetAccountAuthorizationDetailsInput, GetAccountAuthorizationDetailsOutput](API, "GetAccountAuthorizationDetails", "POST", "/", 200)
-	GetAccountSummary                = awswire.NewOp[GetAccountSummaryInput, GetAccountSummaryOutput](API, "GetAccountSummary", "POST", "/", 200)
-	GetContextKeysForCustomPolicy    = awswire.NewOp[GetContextKeysForCustomPolicyInput, GetContextKeysForCustomPolicyOutput](API, "GetContextKeysForCustomPolicy", "POST", "/", 200)
-	GetContextKeysForPrincipalPolicy = awswire.NewOp[GetContextKeysForPrincipalPolicyInput, GetContextKeysForPrincipalPolicyOutput](API, "GetContextKeysForPrincipalPolicy", "POST", "/", 200)
-	GetGroup                         = awswire.NewOp[GetGroupInput, GetGroupOutput](API, "GetGroup", "POST", "/", 200)
-	GetGroupPolicy                   = awswire.NewOp[GetGroupPolicyInput, GetGroupPolicyOutput](API, "GetGroupPolicy", "POST", "/", 200)
-	GetInstanceProfile               = awswire.NewOp[GetInstanceProfileInput, GetInstanceProfileOutput](API, "GetInstanceProfile", "POST", "/", 200)
-	GetLoginProfile                  = awswire.NewOp[GetLoginProfileInput, GetLoginProfileOutput](API, "GetLoginProfile", "POST", "/", 200)
-	GetPolicy                        = awswire.NewOp[GetPolicyInput, GetPolicyOutput](API, "GetPolicy", "POST", "/", 200)
-	GetPolicyVersion                 = awswire.NewOp[GetPolicyVersionInput, GetPolicyVersionOutput](API, "GetPolicyVersion", "POST", "/", 200)
-	GetRole                          = awswire.NewOp[GetRoleInput, GetRoleOutput](API, "GetRole", "POST", "/", 200)
-	GetRolePolicy                    = awswire.NewOp[GetRolePolicyInput, GetRolePolicyOutput](API, "GetRolePolicy", "POST", "/", 200)
-	GetUser                          = awswire.NewOp[GetUserInput, GetUserOutput](API, "GetUser", "POST", "/", 200)
-	GetUserPolicy                    = awswire.NewOp[GetUserPolicyInput, GetUserPolicyOutput](API, "GetUserPolicy", "POST", "/", 200)
-	ListAccessKeys                   = awswire.NewOp[ListAccessKeysInput, ListAccessKeysOutput](API, "ListAccessKeys", "POST", "/", 200)
-	ListAccountAliases               = awswire.NewOp[ListAccountAliasesInput, ListAccountAliasesOutput](API, "ListAccountAliases", "POST", "/", 200)
-	ListAttachedGroupPolicies        = awswire.NewOp[ListAttachedGroupPoliciesInput, ListAttachedGroupPoliciesOutput](API, "ListAttachedGroupPolicies", "POST", "/", 200)
-	ListAttachedRolePolicies         = awswire.NewOp[ListAttachedRolePoliciesInput, ListAttachedRolePoliciesOutput](API, "ListAttachedRolePolicies", "POST", "/", 200)
-	ListAttachedUserPolicies         = awswire.NewOp[ListAttachedUserPoliciesInput, ListAttachedUserPoliciesOutput](API, "ListAttachedUserPolicies", "POST", "/", 200)
-	ListEntitiesForPolicy            = awswire.NewOp[ListEntitiesForPolicyInput, ListEntitiesForPolicyOutput](API, "ListEntitiesForPolicy", "POST", "/", 200)
-	ListGroupPolicies                = awswire.NewOp[ListGroupPoliciesInput, ListGroupPoliciesOutput](API, "ListGroupPolicies", "POST", "/", 200)
-	ListGroups                       = awswire.NewOp[ListGroupsInput, ListGroupsOutput](API, "ListGroups", "POST", "/", 200)
-	ListGroupsForUser                = awswire.NewOp[ListGroupsForUserInput, ListGroupsForUserOutput](API, "ListGroupsForUser", "POST", "/", 200)
-	ListInstanceProfileTags          = awswire.NewOp[ListInstanceProfileTagsInput, ListInstanceProfileTagsOutput](API, "ListInstanceProfileTags", "POST", "/", 200)
-	ListInstanceProfiles             = awswire.NewOp[ListInstanceProfilesInput, ListInstanceProfilesOutput](API, "ListInstanceProfiles", "POST", "/", 200)
-	ListInstanceProfilesForRole      = awswire.NewOp[ListInstanceProfilesForRoleInput, ListInstanceProfilesForRoleOutput](API, "ListInstanceProfilesForRole", "POST", "/", 200)
-	ListMFADevices                   = awswire.NewOp[ListMFADevicesInput, ListMFADevicesOutput](API, "ListMFADevices", "POST", "/", 200)
-	ListPolicies                     = awswire.NewOp[ListPoliciesInput, ListPoliciesOutput](API, "ListPolicies", "POST", "/", 200)
-	ListPolicyTags                   = awswire.NewOp[ListPolicyTagsInput, ListPolicyTagsOutput](API, "ListPolicyTags", "POST", "/", 200)
-	ListPolicyVersions               = awswire.NewOp[ListPolicyVersionsInput, ListPolicyVersionsOutput](API, "ListPolicyVersions", "POST", "/", 200)
-	ListRolePolicies                 = awswire.NewOp[ListRolePoliciesInput, ListRolePoliciesOutput](API, "ListRolePolicies", "POST", "/", 200)
-	ListRoleTags                     = awswire.NewOp[ListRoleTagsInput, ListRoleTagsOutput](API, "ListRoleTags", "POST", "/", 200)
-	ListRoles                        = awswire.NewOp[ListRolesInput, ListRolesOutput](API, "ListRoles", "POST", "/", 200)
-	ListSSHPublicKeys                = awswire.NewOp[ListSSHPublicKeysInput, ListSSHPublicKeysOutput](API, "ListSSHPublicKeys", "POST", "/", 200)
-	ListServiceSpecificCredentials   = awswire.NewOp[ListServiceSpecificCredentialsInput, ListServiceSpecificCredentialsOutput](API, "ListServiceSpecificCredentials", "POST", "/", 200)
-	ListSigningCertificates          = awswire.NewOp[ListSigningCertificatesInput, ListSigningCertificatesOutput](API, "ListSigningCertificates", "POST", "/", 200)
-	ListUserPolicies                 = awswire.NewOp[ListUserPoliciesInput, ListUserPoliciesOutput](API, "ListUserPolicies", "POST", "/", 200)
-	ListUserTags                     = awswire.NewOp[ListUserTagsInput, ListUserTagsOutput](API, "ListUserTags", "POST", "/", 200)
-	ListUsers                        = awswire.NewOp[ListUsersInput, ListUsersOutput](API, "ListUsers", "POST", "/", 200)
-	ListVirtualMFADevices            = awswire.NewOp[ListVirtualMFADevicesInput, ListVirtualMFADevicesOutput](API, "ListVirtualMFADevices", "POST", "/", 200)
-	PutGroupPolicy                   = awswire.NewOp[PutGroupPolicyInput, awswire.None](API, "PutGroupPolicy", "POST", "/", 200)
-	PutRolePermissionsBoundary       = awswire.NewOp[PutRolePermissionsBoundaryInput, awswire.None](API, "PutRolePermissionsBoundary", "POST", "/", 200)
-	PutRolePolicy                    = awswire.NewOp[PutRolePolicyInput, awswire.None](API, "PutRolePolicy", "POST", "/", 200)
-	PutUserPermissionsBoundary       = awswire.NewOp[PutUserPermissionsBoundaryInput, awswire.None](API, "PutUserPermissionsBoundary", "POST", "/", 200)
-	PutUserPolicy                    = awswire.NewOp[PutUserPolicyInput, awswire.None](API, "PutUserPolicy", "POST", "/", 200)
-	RemoveRoleFromInstanceProfile    = awswire.NewOp[RemoveRoleFromInstanceProfileInput, awswire.None](API, "RemoveRoleFromInstanceProfile", "POST", "/", 200)
-	RemoveUserFromGroup              = awswire.NewOp[RemoveUserFromGroupInput, awswire.None](API, "RemoveUserFromGroup", "POST", "/", 200)
-	SetDefaultPolicyVersion          = awswire.NewOp[SetDefaultPolicyVersionInput, awswire.None](API, "SetDefaultPolicyVersion", "POST", "/", 200)
-	SimulateCustomPolicy             = awswire.NewOp[SimulateCustomPolicyInput, SimulateCustomPolicyOutput](API, "SimulateCustomPolicy", "POST", "/", 200)
-	SimulatePrincipalPolicy          = awswire.NewOp[SimulatePrincipalPolicyInput, SimulatePrincipalPolicyOutput](API, "SimulatePrincipalPolicy", "POST", "/", 200)
-	TagInstanceProfile               = awswire.NewOp[TagInstanceProfileInput, awswire.None](API, "TagInstanceProfile", "POST", "/", 200)
-	TagPolicy                        = awswire.NewOp[TagPolicyInput, awswire.None](API, "TagPolicy", "POST", "/", 200)
-	TagRole                          = awswire.NewOp[TagRoleInput, awswire.None](API, "TagRole", "POST", "/", 200)
-	TagUser                          = awswire.NewOp[TagUserInput, awswire.None](API, "TagUser", "POST", "/", 200)
-	UntagInstanceProfile             = awswire.NewOp[UntagInstanceProfileInput, awswire.None](API, "UntagInstanceProfile", "POST", "/", 200)
-	UntagPolicy                      = awswire.NewOp[UntagPolicyInput, awswire.None](API, "UntagPolicy", "POST", "/", 200)
-	UntagRole                        = awswire.NewOp[UntagRoleInput, awswire.None](API, "UntagRole", "POST", "/", 200)
-	UntagUser                        = awswire.NewOp[UntagUserInput, awswire.None](API, "UntagUser", "POST", "/", 200)
-	UpdateAccessKey                  = awswire.NewOp[UpdateAccessKeyInput, awswire.None](API, "UpdateAccessKey", "POST", "/", 200)
-	UpdateAssumeRolePolicy           = awswire.NewOp[UpdateAssumeRolePolicyInput, awswire.None](API, "UpdateAssumeRolePolicy", "POST", "/", 200)
-	UpdateGroup                      = awswire.NewOp[UpdateGroupInput, awswire.None](API, "UpdateGroup", "POST", "/", 200)
-	UpdateRole                       = awswire.NewOp[UpdateRoleInput, UpdateRoleOutput](API, "UpdateRole", "POST", "/", 200)
-	UpdateRoleDescription            = awswire.NewOp[UpdateRoleDescriptionInput, UpdateRoleDescriptionOutput](API, "UpdateRoleDescription", "POST", "/", 200)
-	UpdateUser                       = awswire.NewOp[UpdateUserInput, awswire.None](API, "UpdateUser", "POST", "/", 200)
+	AddRoleToInstanceProfile           = awswire.NewOp[AddRoleToInstanceProfileInput, awswire.None](API, "AddRoleToInstanceProfile", "POST", "/", 200)
+	AddUserToGroup                     = awswire.NewOp[AddUserToGroupInput, awswire.None](API, "AddUserToGroup", "POST", "/", 200)
+	AttachGroupPolicy                  = awswire.NewOp[AttachGroupPolicyInput, awswire.None](API, "AttachGroupPolicy", "POST", "/", 200)
+	AttachRolePolicy                   = awswire.NewOp[AttachRolePolicyInput, awswire.None](API, "AttachRolePolicy", "POST", "/", 200)
+	AttachUserPolicy                   = awswire.NewOp[AttachUserPolicyInput, awswire.None](API, "AttachUserPolicy", "POST", "/", 200)
+	CreateAccessKey                    = awswire.NewOp[CreateAccessKeyInput, CreateAccessKeyOutput](API, "CreateAccessKey", "POST", "/", 200)
+	CreateAccountAlias                 = awswire.NewOp[CreateAccountAliasInput, awswire.None](API, "CreateAccountAlias", "POST", "/", 200)
+	CreateGroup                        = awswire.NewOp[CreateGroupInput, CreateGroupOutput](API, "CreateGroup", "POST", "/", 200)
+	CreateInstanceProfile              = awswire.NewOp[CreateInstanceProfileInput, CreateInstanceProfileOutput](API, "CreateInstanceProfile", "POST", "/", 200)
+	CreatePolicy                       = awswire.NewOp[CreatePolicyInput, CreatePolicyOutput](API, "CreatePolicy", "POST", "/", 200)
+	CreatePolicyVersion                = awswire.NewOp[CreatePolicyVersionInput, CreatePolicyVersionOutput](API, "CreatePolicyVersion", "POST", "/", 200)
+	CreateRole                         = awswire.NewOp[CreateRoleInput, CreateRoleOutput](API, "CreateRole", "POST", "/", 200)
+	CreateServiceLinkedRole            = awswire.NewOp[CreateServiceLinkedRoleInput, CreateServiceLinkedRoleOutput](API, "CreateServiceLinkedRole", "POST", "/", 200)
+	CreateUser                         = awswire.NewOp[CreateUserInput, CreateUserOutput](API, "CreateUser", "POST", "/", 200)
+	DeleteAccessKey                    = awswire.NewOp[DeleteAccessKeyInput, awswire.None](API, "DeleteAccessKey", "POST", "/", 200)
+	DeleteAccountAlias                 = awswire.NewOp[DeleteAccountAliasInput, awswire.None](API, "DeleteAccountAlias", "POST", "/", 200)
+	DeleteGroup                        = awswire.NewOp[DeleteGroupInput, awswire.None](API, "DeleteGroup", "POST", "/", 200)
+	DeleteGroupPolicy                  = awswire.NewOp[DeleteGroupPolicyInput, awswire.None](API, "DeleteGroupPolicy", "POST", "/", 200)
+	DeleteInstanceProfile              = awswire.NewOp[DeleteInstanceProfileInput, awswire.None](API, "DeleteInstanceProfile", "POST", "/", 200)
+	DeleteLoginProfile                 = awswire.NewOp[DeleteLoginProfileInput, awswire.None](API, "DeleteLoginProfile", "POST", "/", 200)
+	DeletePolicy                       = awswire.NewOp[DeletePolicyInput, awswire.None](API, "DeletePolicy", "POST", "/", 200)
+	DeletePolicyVersion                = awswire.NewOp[DeletePolicyVersionInput, awswire.None](API, "DeletePolicyVersion", "POST", "/", 200)
+	DeleteRole                         = awswire.NewOp[DeleteRoleInput, awswire.None](API, "DeleteRole", "POST", "/", 200)
+	DeleteRolePermissionsBoundary      = awswire.NewOp[DeleteRolePermissionsBoundaryInput, awswire.None](API, "DeleteRolePermissionsBoundary", "POST", "/", 200)
+	DeleteRolePolicy                   = awswire.NewOp[DeleteRolePolicyInput, awswire.None](API, "DeleteRolePolicy", "POST", "/", 200)
+	DeleteServiceLinkedRole            = awswire.NewOp[DeleteServiceLinkedRoleInput, DeleteServiceLinkedRoleOutput](API, "DeleteServiceLinkedRole", "POST", "/", 200)
+	DeleteUser                         = awswire.NewOp[DeleteUserInput, awswire.None](API, "DeleteUser", "POST", "/", 200)
+	DeleteUserPermissionsBoundary      = awswire.NewOp[DeleteUserPermissionsBoundaryInput, awswire.None](API, "DeleteUserPermissionsBoundary", "POST", "/", 200)
+	DeleteUserPolicy                   = awswire.NewOp[DeleteUserPolicyInput, awswire.None](API, "DeleteUserPolicy", "POST", "/", 200)
+	DetachGroupPolicy                  = awswire.NewOp[DetachGroupPolicyInput, awswire.None](API, "DetachGroupPolicy", "POST", "/", 200)
+	DetachRolePolicy                   = awswire.NewOp[DetachRolePolicyInput, awswire.None](API, "DetachRolePolicy", "POST", "/", 200)
+	DetachUserPolicy                   = awswire.NewOp[DetachUserPolicyInput, awswire.None](API, "DetachUserPolicy", "POST", "/", 200)
+	GetAccessKeyLastUsed               = awswire.NewOp[GetAccessKeyLastUsedInput, GetAccessKeyLastUsedOutput](API, "GetAccessKeyLastUsed", "POST", "/", 200)
+	GetAccountAuthorizationDetails     = awswire.NewOp[GetAccountAuthorizationDetailsInput, GetAccountAuthorizationDetailsOutput](API, "GetAccountAuthorizationDetails", "POST", "/", 200)
+	GetAccountSummary                  = awswire.NewOp[GetAccountSummaryInput, GetAccountSummaryOutput](API, "GetAccountSummary", "POST", "/", 200)
+	GetContextKeysForCustomPolicy      = awswire.NewOp[GetContextKeysForCustomPolicyInput, GetContextKeysForCustomPolicyOutput](API, "GetContextKeysForCustomPolicy", "POST", "/", 200)
+	GetContextKeysForPrincipalPolicy   = awswire.NewOp[GetContextKeysForPrincipalPolicyInput, GetContextKeysForPrincipalPolicyOutput](API, "GetContextKeysForPrincipalPolicy", "POST", "/", 200)
+	GetGroup                           = awswire.NewOp[GetGroupInput, GetGroupOutput](API, "GetGroup", "POST", "/", 200)
+	GetGroupPolicy                     = awswire.NewOp[GetGroupPolicyInput, GetGroupPolicyOutput](API, "GetGroupPolicy", "POST", "/", 200)
+	GetInstanceProfile                 = awswire.NewOp[GetInstanceProfileInput, GetInstanceProfileOutput](API, "GetInstanceProfile", "POST", "/", 200)
+	GetLoginProfile                    = awswire.NewOp[GetLoginProfileInput, GetLoginProfileOutput](API, "GetLoginProfile", "POST", "/", 200)
+	GetPolicy                          = awswire.NewOp[GetPolicyInput, GetPolicyOutput](API, "GetPolicy", "POST", "/", 200)
+	GetPolicyVersion                   = awswire.NewOp[GetPolicyVersionInput, GetPolicyVersionOutput](API, "GetPolicyVersion", "POST", "/", 200)
+	GetRole                            = awswire.NewOp[GetRoleInput, GetRoleOutput](API, "GetRole", "POST", "/", 200)
+	GetRolePolicy                      = awswire.NewOp[GetRolePolicyInput, GetRolePolicyOutput](API, "GetRolePolicy", "POST", "/", 200)
+	GetServiceLinkedRoleDeletionStatus = awswire.NewOp[GetServiceLinkedRoleDeletionStatusInput, GetServiceLinkedRoleDeletionStatusOutput](API, "GetServiceLinkedRoleDeletionStatus", "POST", "/", 200)
+	GetUser                            = awswire.NewOp[GetUserInput, GetUserOutput](API, "GetUser", "POST", "/", 200)
+	GetUserPolicy                      = awswire.NewOp[GetUserPolicyInput, GetUserPolicyOutput](API, "GetUserPolicy", "POST", "/", 200)
+	ListAccessKeys                     = awswire.NewOp[ListAccessKeysInput, ListAccessKeysOutput](API, "ListAccessKeys", "POST", "/", 200)
+	ListAccountAliases                 = awswire.NewOp[ListAccountAliasesInput, ListAccountAliasesOutput](API, "ListAccountAliases", "POST", "/", 200)
+	ListAttachedGroupPolicies          = awswire.NewOp[ListAttachedGroupPoliciesInput, ListAttachedGroupPoliciesOutput](API, "ListAttachedGroupPolicies", "POST", "/", 200)
+	ListAttachedRolePolicies           = awswire.NewOp[ListAttachedRolePoliciesInput, ListAttachedRolePoliciesOutput](API, "ListAttachedRolePolicies", "POST", "/", 200)
+	ListAttachedUserPolicies           = awswire.NewOp[ListAttachedUserPoliciesInput, ListAttachedUserPoliciesOutput](API, "ListAttachedUserPolicies", "POST", "/", 200)
+	ListEntitiesForPolicy              = awswire.NewOp[ListEntitiesForPolicyInput, ListEntitiesForPolicyOutput](API, "ListEntitiesForPolicy", "POST", "/", 200)
+	ListGroupPolicies                  = awswire.NewOp[ListGroupPoliciesInput, ListGroupPoliciesOutput](API, "ListGroupPolicies", "POST", "/", 200)
+	ListGroups                         = awswire.NewOp[ListGroupsInput, ListGroupsOutput](API, "ListGroups", "POST", "/", 200)
+	ListGroupsForUser                  = awswire.NewOp[ListGroupsForUserInput, ListGroupsForUserOutput](API, "ListGroupsForUser", "POST", "/", 200)
+	ListInstanceProfileTags            = awswire.NewOp[ListInstanceProfileTagsInput, ListInstanceProfileTagsOutput](API, "ListInstanceProfileTags", "POST", "/", 200)
+	ListInstanceProfiles               = awswire.NewOp[ListInstanceProfilesInput, ListInstanceProfilesOutput](API, "ListInstanceProfiles", "POST", "/", 200)
+	ListInstanceProfilesForRole        = awswire.NewOp[ListInstanceProfilesForRoleInput, ListInstanceProfilesForRoleOutput](API, "ListInstanceProfilesForRole", "POST", "/", 200)
+	ListMFADevices                     = awswire.NewOp[ListMFADevicesInput, ListMFADevicesOutput](API, "ListMFADevices", "POST", "/", 200)
+	ListPolicies                       = awswire.NewOp[ListPoliciesInput, ListPoliciesOutput](API, "ListPolicies", "POST", "/", 200)
+	ListPolicyTags                     = awswire.NewOp[ListPolicyTagsInput, ListPolicyTagsOutput](API, "ListPolicyTags", "POST", "/", 200)
+	ListPolicyVersions                 = awswire.NewOp[ListPolicyVersionsInput, ListPolicyVersionsOutput](API, "ListPolicyVersions", "POST", "/", 200)
+	ListRolePolicies                   = awswire.NewOp[ListRolePoliciesInput, ListRolePoliciesOutput](API, "ListRolePolicies", "POST", "/", 200)
+	ListRoleTags                       = awswire.NewOp[ListRoleTagsInput, ListRoleTagsOutput](API, "ListRoleTags", "POST", "/", 200)
+	ListRoles                          = awswire.NewOp[ListRolesInput, ListRolesOutput](API, "ListRoles", "POST", "/", 200)
+	ListSSHPublicKeys                  = awswire.NewOp[ListSSHPublicKeysInput, ListSSHPublicKeysOutput](API, "ListSSHPublicKeys", "POST", "/", 200)
+	ListServiceSpecificCredentials     = awswire.NewOp[ListServiceSpecificCredentialsInput, ListServiceSpecificCredentialsOutput](API, "ListServiceSpecificCredentials", "POST", "/", 200)
+	ListSigningCertificates            = awswire.NewOp[ListSigningCertificatesInput, ListSigningCertificatesOutput](API, "ListSigningCertificates", "POST", "/", 200)
+	ListUserPolicies                   = awswire.NewOp[ListUserPoliciesInput, ListUserPoliciesOutput](API, "ListUserPolicies", "POST", "/", 200)
+	ListUserTags                       = awswire.NewOp[ListUserTagsInput, ListUserTagsOutput](API, "ListUserTags", "POST", "/", 200)
+	ListUsers                          = awswire.NewOp[ListUsersInput, ListUsersOutput](API, "ListUsers", "POST", "/", 200)
+	ListVirtualMFADevices              = awswire.NewOp[ListVirtualMFADevicesInput, ListVirtualMFADevicesOutput](API, "ListVirtualMFADevices", "POST", "/", 200)
+	PutGroupPolicy                     = awswire.NewOp[PutGroupPolicyInput, awswire.None](API, "PutGroupPolicy", "POST", "/", 200)
+	PutRolePermissionsBoundary         = awswire.NewOp[PutRolePermissionsBoundaryInput, awswire.None](API, "PutRolePermissionsBoundary", "POST", "/", 200)
+	PutRolePolicy                      = awswire.NewOp[PutRolePolicyInput, awswire.None](API, "PutRolePolicy", "POST", "/", 200)
+	PutUserPermissionsBoundary         = awswire.NewOp[PutUserPermissionsBoundaryInput, awswire.None](API, "PutUserPermissionsBoundary", "POST", "/", 200)
+	PutUserPolicy                      = awswire.NewOp[PutUserPolicyInput, awswire.None](API, "PutUserPolicy", "POST", "/", 200)
+	RemoveRoleFromInstanceProfile      = awswire.NewOp[RemoveRoleFromInstanceProfileInput, awswire.None](API, "RemoveRoleFromInstanceProfile", "POST", "/", 200)
+	RemoveUserFromGroup                = awswire.NewOp[RemoveUserFromGroupInput, awswire.None](API, "RemoveUserFromGroup", "POST", "/", 200)
+	SetDefaultPolicyVersion            = awswire.NewOp[SetDefaultPolicyVersionInput, awswire.None](API, "SetDefaultPolicyVersion", "POST", "/", 200)
+	SimulateCustomPolicy               = awswire.NewOp[SimulateCustomPolicyInput, SimulateCustomPolicyOutput](API, "SimulateCustomPolicy", "POST", "/", 200)
+	SimulatePrincipalPolicy            = awswire.NewOp[SimulatePrincipalPolicyInput, SimulatePrincipalPolicyOutput](API, "SimulatePrincipalPolicy", "POST", "/", 200)
+	TagInstanceProfile                 = awswire.NewOp[TagInstanceProfileInput, awswire.None](API, "TagInstanceProfile", "POST", "/", 200)
+	TagPolicy                          = awswire.NewOp[TagPolicyInput, awswire.None](API, "TagPolicy", "POST", "/", 200)
+	TagRole                            = awswire.NewOp[TagRoleInput, awswire.None](API, "TagRole", "POST", "/", 200)
+	TagUser                            = awswire.NewOp[TagUserInput, awswire.None](API, "TagUser", "POST", "/", 200)
+	UntagInstanceProfile               = awswire.NewOp[UntagInstanceProfileInput, awswire.None](API, "UntagInstanceProfile", "POST", "/", 200)
+	UntagPolicy                        = awswire.NewOp[UntagPolicyInput, awswire.None](API, "UntagPolicy", "POST", "/", 200)
+	UntagRole                          = awswire.NewOp[UntagRoleInput, awswire.None](API, "UntagRole", "POST", "/", 200)
+	UntagUser                          = awswire.NewOp[UntagUserInput, awswire.None](API, "UntagUser", "POST", "/", 200)
+	UpdateAccessKey                    = awswire.NewOp[UpdateAccessKeyInput, awswire.None](API, "UpdateAccessKey", "POST", "/", 200)
+	UpdateAssumeRolePolicy             = awswire.NewOp[UpdateAssumeRolePolicyInput, awswire.None](API, "UpdateAssumeRolePolicy", "POST", "/", 200)
+	UpdateGroup                        = awswire.NewOp[UpdateGroupInput, awswire.None](API, "UpdateGroup", "POST", "/", 200)
+	UpdateRole                         = awswire.NewOp[UpdateRoleInput, UpdateRoleOutput](API, "UpdateRole", "POST", "/", 200)
+	UpdateRoleDescription              = awswire.NewOp[UpdateRoleDescriptionInput, UpdateRoleDescriptionOutput](API, "UpdateRoleDescription", "POST", "/", 200)
+	UpdateUser                         = awswire.NewOp[UpdateUserInput, awswire.None](API, "UpdateUser", "POST", "/", 200)
 )
 
 type AddRoleToInstanceProfileInput struct {
@@ -434,6 +437,10 @@ type DeleteInstanceProfileInput struct {
 	InstanceProfileName string `aws:"InstanceProfileName,required,rule=instanceProfileNameType"`
 }
 
+type DeleteLoginProfileInput struct {
+	UserName *string `aws:"UserName,rule=userNameType"`
+}
+
 type DeletePolicyInput struct {
 	PolicyArn string `aws:"PolicyArn,required,rule=arnType"`
 }
@@ -454,6 +461,14 @@ type DeleteRolePermissionsBoundaryInput struct {
 type DeleteRolePolicyInput struct {
 	PolicyName string `aws:"PolicyName,required,rule=policyNameType"`
 	RoleName   string `aws:"RoleName,required,rule=roleNameType"`
+}
+
+type DeleteServiceLinkedRoleInput struct {
+	RoleName string `aws:"RoleName,required,rule=roleNameType"`
+}
+
+type DeleteServiceLinkedRoleOutput struct {
+	DeletionTaskId string `aws:"DeletionTaskId,required,rule=DeletionTaskIdType"`
 }
 
 type DeleteUserInput struct {
@@ -606,6 +621,15 @@ type GetRolePolicyOutput struct {
 	PolicyDocument string `aws:"PolicyDocument,required,rule=policyDocumentType"`
 	PolicyName     string `aws:"PolicyName,required,rule=policyNameType"`
 	RoleName       string `aws:"RoleName,required,rule=roleNameType"`
+}
+
+type GetServiceLinkedRoleDeletionStatusInput struct {
+	DeletionTaskId string `aws:"DeletionTaskId,required,rule=DeletionTaskIdType"`
+}
+
+type GetServiceLinkedRoleDeletionStatusOutput struct {
+	Reason *DeletionTaskFailureReasonType `aws:"Reason"`
+	Status DeletionTaskStatusType         `aws:"Status,required"`
 }
 
 type GetUserInput struct {
@@ -1153,6 +1177,11 @@ type ContextEntry struct {
 	ContextKeyValues []string            `aws:"ContextKeyValues"`
 }
 
+type DeletionTaskFailureReasonType struct {
+	Reason        *string         `aws:"Reason"`
+	RoleUsageList []RoleUsageType `aws:"RoleUsageList"`
+}
+
 type EvaluationResult struct {
 	EvalActionName                    string                                  `aws:"EvalActionName,required,rule=ActionNameType"`
 	EvalDecision                      PolicyEvaluationDecisionType            `aws:"EvalDecision,required"`
@@ -1318,6 +1347,11 @@ type RoleLastUsed struct {
 	Region       *string    `aws:"Region"`
 }
 
+type RoleUsageType struct {
+	Region    *string  `aws:"Region"`
+	Resources []string `aws:"Resources"`
+}
+
 type SSHPublicKeyMetadata struct {
 	SSHPublicKeyId string     `aws:"SSHPublicKeyId,required"`
 	Status         StatusType `aws:"Status,required"`
@@ -1408,6 +1442,19 @@ const (
 
 func (ContextKeyTypeEnum) Values() []string {
 	return []string{"string", "stringList", "numeric", "numericList", "boolean", "booleanList", "ip", "ipList", "binary", "binaryList", "date", "dateList"}
+}
+
+type DeletionTaskStatusType string
+
+const (
+	DeletionTaskStatusTypeSucceeded  DeletionTaskStatusType = "SUCCEEDED"
+	DeletionTaskStatusTypeInProgress DeletionTaskStatusType = "IN_PROGRESS"
+	DeletionTaskStatusTypeFailed     DeletionTaskStatusType = "FAILED"
+	DeletionTaskStatusTypeNotStarted DeletionTaskStatusType = "NOT_STARTED"
+)
+
+func (DeletionTaskStatusType) Values() []string {
+	return []string{"SUCCEEDED", "IN_PROGRESS", "FAILED", "NOT_STARTED"}
 }
 
 type EntityType string
@@ -1565,6 +1612,7 @@ var rules = awswire.Rules{
 	"ActionNameListType":         {Member: "ActionNameType"},
 	"ActionNameType":             {Min: new(int64(3)), Max: new(int64(128))},
 	"ContextKeyNameType":         {Min: new(int64(5)), Max: new(int64(256))},
+	"DeletionTaskIdType":         {Min: new(int64(1)), Max: new(int64(1000))},
 	"ResourceHandlingOptionType": {Min: new(int64(1)), Max: new(int64(64))},
 	"ResourceNameListType":       {Member: "ResourceNameType"},
 	"ResourceNameType":           {Min: new(int64(1)), Max: new(int64(2048))},
