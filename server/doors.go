@@ -11,6 +11,7 @@ import (
 	"slipway/api/ecs"
 	"slipway/api/iam"
 	"slipway/api/logs"
+	"slipway/api/organizations"
 	"slipway/api/sts"
 	"slipway/nodeapi"
 	"slipway/oci"
@@ -32,6 +33,7 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 		},
 	},
 		iam.New(s.accounts),
+		organizations.New(s.accounts),
 		sts.New(s.accounts),
 		ecr.New(s.registry, s.config.Advertise),
 		ecs.New(s.cluster, s.config.Region),
