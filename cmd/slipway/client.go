@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -26,6 +27,7 @@ type client struct {
 	ecs      *ecs.Client
 	ecr      *ecr.Client
 	logs     *cloudwatchlogs.Client
+	trail    *cloudtrail.Client
 }
 
 // dataFlag gives cmd its --data flag.
@@ -54,6 +56,7 @@ func newClient(ctx context.Context, data string) (*client, error) {
 		ecs:      ecs.NewFromConfig(cfg),
 		ecr:      ecr.NewFromConfig(cfg),
 		logs:     cloudwatchlogs.NewFromConfig(cfg),
+		trail:    cloudtrail.NewFromConfig(cfg),
 	}, nil
 }
 
