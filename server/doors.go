@@ -21,7 +21,7 @@ import (
 // of nodes end with ctx, while calls in flight are let finish.
 func (s *Server) handler(ctx context.Context) http.Handler {
 	who := access{s.accounts}
-	calls := awswire.NewMux(awswire.Config{
+	config := awswire.Config{
 		Region: s.config.Region,
 		Keys:   who,
 		Access: who,
@@ -31,19 +31,29 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 				s.accounts.Used(c.Who.AccessKeyID, p, c.Service, s.config.Region)
 			}
 		},
-	},
+	}
+	images := oci.Config{Access: registryAccess{s.accounts}}
+	if s.config.Throttle > 0 {
+		t := newThrottle(s.config.Throttle)
+		config.Limit, images.Limit = t.call, t.action
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("/node/v1/", endWith(ctx, nodeapi.NewHandler(s.Node(), s.token)))
+	mux.Handle("/v2/", oci.New(s.registry, images))
+	mux.Handle("/", awswire.NewMux(config, s.services()...))
+	return mux
+}
+
+// services are the AWS services that are served.
+func (s *Server) services() []*awswire.Service {
+	return []*awswire.Service{
 		iam.New(s.accounts),
 		organizations.New(s.accounts),
 		sts.New(s.accounts),
 		ecr.New(s.registry, s.config.Advertise),
 		ecs.New(s.cluster, s.config.Region),
 		logs.New(s.logs, s.config.Region),
-	)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("/node/v1/", endWith(ctx, nodeapi.NewHandler(s.Node(), s.token)))
-	mux.Handle("/v2/", oci.New(s.registry, oci.Config{Access: registryAccess{s.accounts}}))
-	mux.Handle("/", calls)
-	return mux
+	}
 }

@@ -40,6 +40,7 @@ type Config struct {
 	Region    string // the region that signatures must name
 	AccountID string // twelve digits of the root account; "": as the data folder has it, or chosen at random
 	Store     string // "postgres://..."; "": SQLite in the data folder
+	Throttle  Throttle // how fast each account may call; 0: as fast as it likes
 
 	MasterKey seal.Source // of what secrets are sealed under, see MasterKey; nil: master.key in the data folder
 }

@@ -110,7 +110,7 @@ func controlPlane(address, tokenFile string) (nodeapi.ControlPlane, *url.URL, er
 }
 
 func serverFlags(cmd *cobra.Command) *server.Config {
-	var c server.Config
+	c := server.Config{Throttle: server.DefaultThrottle}
 	f := cmd.Flags()
 	f.StringVar(&c.Data, "data", server.DefaultDataDir(), "data folder; made when it is not there")
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:4600", "address of the APIs")
@@ -119,6 +119,7 @@ func serverFlags(cmd *cobra.Command) *server.Config {
 	f.StringVar(&c.Region, "region", "us-east-1", "region that signatures must name")
 	f.StringVar(&c.AccountID, "account-id", "", "twelve digits of the root account (default: chosen at the first start)")
 	f.StringVar(&c.Store, "store", "", "postgres://USER@HOST/DATABASE, its password in PGPASSWORD (default: SQLite in the data folder)")
+	f.Var(&c.Throttle, "throttle", `how many times the calls that AWS allows an account each account may make, or "off"`)
 	f.String("master-key-command", "", "command that prints the key that secrets are sealed under (default: master.key in the data folder)")
 	f.String("log-level", "info", "debug, info, warn or error")
 	return &c
