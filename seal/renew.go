@@ -34,18 +34,18 @@ func (k *Keys) renew(ctx context.Context, say func(string)) error {
 		}
 		renewed, damaged = renewed+n, damaged+bad
 		if n+bad > 0 {
-			say(fmt.Sprintf("%d secrets of %s sealed anew", n, c.table))
+			say(fmt.Sprintf("secrets of %s sealed anew: %d", c.table, n))
 		}
 	}
 	if err := k.done("renewed"); err != nil {
 		return err
 	}
 	if damaged > 0 {
-		say(fmt.Sprintf("%d seals are damaged and stay as they are, with their keys", damaged))
+		say(fmt.Sprintf("damaged seals, which stay as they are, and so do their keys: %d", damaged))
 	}
 	dropped, err := k.drop(ctx, columns, old)
 	if len(dropped) > 0 {
-		say(fmt.Sprintf("%d old data keys dropped", len(dropped)))
+		say(fmt.Sprintf("old data keys dropped: %d", len(dropped)))
 	}
 	return errors.Join(err, k.done("dropped"))
 }
@@ -79,47 +79,47 @@ func (c *Column) renew(ctx context.Context) (renewed, damaged int, err error) {
 
 // renewRows makes seals anew in one transaction, but for those that changed meanwhile.
 func (c *Column) renewRows(ctx context.Context, rows []sealedRow) (renewed, damaged int, err error) {
-	secrets := make([][]byte, len(rows))
+	secrets := make([][]byte, 0, len(rows))
 	defer func() {
 		for _, s := range secrets {
 			clear(s)
 		}
 	}()
-	for i, row := range rows {
-		secrets[i], err = c.Open(ctx, row.sealed, row.id)
-		if errors.Is(err, ErrDamaged) || errors.Is(err, ErrNoKey) {
+	var whole []sealedRow
+	for _, row := range rows {
+		secret, err := c.Open(ctx, row.sealed, row.id)
+		switch {
+		case errors.Is(err, ErrDamaged), errors.Is(err, ErrNoKey):
 			slog.Warn("a seal cannot be made anew", "error", err)
 			damaged++
-			continue
-		}
-		if err != nil {
+		case err != nil:
 			return 0, damaged, err
-		}
-		if secrets[i] == nil {
-			secrets[i] = []byte{} // it opened
+		default:
+			whole, secrets = append(whole, row), append(secrets, secret)
 		}
 	}
-	err = c.keys.db.Update(ctx, func(tx *store.Tx) error {
-		renewed = 0
-		for i, row := range rows {
-			if secrets[i] == nil {
-				continue
-			}
-			sealed, err := c.Seal(tx, secrets[i], row.id)
-			if err != nil {
-				return err
-			}
-			replaced, err := c.replace(tx, row, sealed)
-			if err != nil {
-				return err
-			}
-			if replaced {
-				renewed++
-			}
-		}
-		return nil
+	err = c.keys.db.Update(ctx, func(tx *store.Tx) (err error) {
+		renewed, err = c.replaceRows(tx, whole, secrets)
+		return err
 	})
 	return renewed, damaged, err
+}
+
+func (c *Column) replaceRows(tx *store.Tx, rows []sealedRow, secrets [][]byte) (replaced int, err error) {
+	for i, row := range rows {
+		sealed, err := c.Seal(tx, secrets[i], row.id)
+		if err != nil {
+			return 0, err
+		}
+		ok, err := c.replace(tx, row, sealed)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			replaced++
+		}
+	}
+	return replaced, nil
 }
 
 // drop deletes those of the old keys that no seal names. Who sealed under one of them reads it in

@@ -74,7 +74,7 @@ func TestRotation(t *testing.T) {
 		if after.Mark == before.Mark || after.Masters[0].Mark != after.Mark || after.Keys[0].ID == before.Keys[0].ID {
 			t.Errorf("keys stayed: before %+v, after %+v", before, after)
 		}
-		if text := strings.Join(said, "\n"); !strings.Contains(text, "250 secrets of notes sealed anew") || !strings.Contains(text, after.Mark) {
+		if text := strings.Join(said, "\n"); !strings.Contains(text, "secrets of notes sealed anew: 250") || !strings.Contains(text, after.Mark) {
 			t.Errorf("it said:\n%s", text)
 		}
 

@@ -74,8 +74,16 @@ func printKeys(w io.Writer, l *listing, report server.KeysReport, now time.Time)
 	}
 	fmt.Fprintln(w)
 	return printRows(w, l, report.Keys, "KEY STATE AGE SECRETS", func(k server.DataKey) []string {
-		return []string{k.ID, k.State, age(k.Created, now), strconv.Itoa(k.Secrets)}
+		return []string{k.ID, k.State, keyAge(k, now), strconv.Itoa(k.Secrets)}
 	})
+}
+
+// keyAge is not known of a master key that made seals before there were data keys: it has no row.
+func keyAge(k server.DataKey, now time.Time) string {
+	if k.Created.IsZero() {
+		return "-"
+	}
+	return age(k.Created, now)
 }
 
 func keysRotateCommand(data *string) *cobra.Command {
