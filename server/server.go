@@ -33,13 +33,13 @@ import (
 
 // Config is what an operator chooses.
 type Config struct {
-	Data      string // data folder
-	Listen    string // host:port of the public APIs
-	Advertise string // host:port by which clients and nodes reach it; "": Listen
-	Admin     string // host:port of the admin listener; "": the port after Listen's, on loopback; "off": none
-	Region    string // the region that signatures must name
-	AccountID string // twelve digits of the root account; "": as the data folder has it, or chosen at random
-	Store     string // "postgres://..."; "": SQLite in the data folder
+	Data      string   // data folder
+	Listen    string   // host:port of the public APIs
+	Advertise string   // host:port by which clients and nodes reach it; "": Listen
+	Admin     string   // host:port of the admin listener; "": the port after Listen's, on loopback; "off": none
+	Region    string   // the region that signatures must name
+	AccountID string   // twelve digits of the root account; "": as the data folder has it, or chosen at random
+	Store     string   // "postgres://..."; "": SQLite in the data folder
 	Throttle  Throttle // how fast each account may call; 0: as fast as it likes
 
 	MasterKey seal.Source // of what secrets are sealed under, see MasterKey; nil: master.key in the data folder
