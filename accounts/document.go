@@ -16,11 +16,20 @@ var inlineSizes = map[Kind]int{KindUser: UserSize, KindGroup: GroupSize, KindRol
 
 // checkManaged refuses what can not be a managed policy: ErrMalformed, ErrQuota.
 func checkManaged(document string) error {
-	if _, err := parsePolicy(document, policy.Identity); err != nil {
+	if err := checkGrants(document); err != nil {
 		return err
 	}
 	if policy.Size(document) > ManagedSize {
 		return overQuota("PolicySize", ManagedSize)
+	}
+	return nil
+}
+
+// checkGrants refuses what can not be a policy of a user, group or role. ErrMalformed begins with
+// AWS's sentence, and goes on with the place.
+func checkGrants(document string) error {
+	if _, err := policy.Parse(document, policy.Identity); err != nil {
+		return say(ErrMalformed, "%v", err)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func (c *Control) PutInline(ctx context.Context, account string, kind Kind, hold
 	if err := checkName(KindPolicy, p.Name); err != nil {
 		return err
 	}
-	if _, err := parsePolicy(p.Document, policy.Identity); err != nil {
+	if err := checkGrants(p.Document); err != nil {
 		return err
 	}
 	return c.db.Update(ctx, func(tx *store.Tx) error {

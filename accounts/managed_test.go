@@ -132,6 +132,7 @@ func TestPoliciesThatCannotBeMade(t *testing.T) {
 		text  string
 	}{
 		{"no JSON", NewPolicy{Name: "a", Path: "/", Document: `{`}, ErrMalformed, ""},
+		{"no resource", NewPolicy{Name: "a", Path: "/", Document: strings.Replace(allowLogs, `,"Resource":"*"`, "", 1)}, ErrMalformed, "Policy statement must contain resources. (Statement[0], line 1, column 38)"},
 		{"a principal", NewPolicy{Name: "a", Path: "/", Document: trustECS}, ErrMalformed, ""},
 		{"too long", NewPolicy{Name: "a", Path: "/", Document: long}, ErrQuota, "Cannot exceed quota for PolicySize: 6144"},
 		{"a bad name", NewPolicy{Name: "a b", Path: "/", Document: allowLogs}, ErrName, ""},
