@@ -66,8 +66,18 @@ func (c *Control) create(ctx context.Context, e Entity, tags []Tag, ready func(*
 // change rewrites what an entity is, with everything that hangs on it left as it is. It returns
 // ErrNoEntity, ErrUnmodifiable, or what f does.
 func (c *Control) change(ctx context.Context, account string, kind Kind, name string, f func(*store.Tx, *Entity) error) error {
+	return c.rewrite(ctx, account, kind, name, func(tx *store.Tx, e *Entity) error {
+		if err := checkModifiable(*e); err != nil {
+			return err
+		}
+		return f(tx, e)
+	})
+}
+
+// rewrite is change for what may be changed of service-linked roles too.
+func (c *Control) rewrite(ctx context.Context, account string, kind Kind, name string, f func(*store.Tx, *Entity) error) error {
 	return c.db.Update(ctx, func(tx *store.Tx) error {
-		e, err := modifiable(tx, account, kind, name)
+		e, err := readEntity(tx, account, kind, name)
 		if err != nil {
 			return err
 		}
@@ -116,10 +126,19 @@ func (c *Control) delete(ctx context.Context, account string, kind Kind, name st
 // service-linked roles.
 func modifiable(tx *store.Tx, account string, kind Kind, name string) (Entity, error) {
 	e, err := readEntity(tx, account, kind, name)
-	if err == nil && e.Service != "" {
-		return e, say(ErrUnmodifiable, "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", e.Name)
+	if err != nil {
+		return e, err
 	}
-	return e, err
+	return e, checkModifiable(e)
+}
+
+// checkModifiable refuses service-linked roles, of which only the description and the tags are their
+// account's. Source: IAM User Guide, "Create a service-linked role".
+func checkModifiable(e Entity) error {
+	if e.Service == "" {
+		return nil
+	}
+	return say(ErrUnmodifiable, "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", e.Name)
 }
 
 // obstacle is something that hangs on an entity and keeps it from being deleted.

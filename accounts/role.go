@@ -55,10 +55,15 @@ type RoleChange struct {
 	Trust       *string
 }
 
-// ChangeRole changes a role. Sessions that were made stay. It returns ErrNoEntity, ErrUnmodifiable,
-// or ErrMalformed and ErrQuota for its trust.
+// ChangeRole changes a role. Sessions that were made stay. It returns ErrNoEntity, ErrUnmodifiable
+// for more than the description of a service-linked role, or ErrMalformed and ErrQuota for its trust.
 func (c *Control) ChangeRole(ctx context.Context, account, name string, to RoleChange) error {
-	return c.change(ctx, account, KindRole, name, func(tx *store.Tx, e *Entity) (err error) {
+	return c.rewrite(ctx, account, KindRole, name, func(tx *store.Tx, e *Entity) (err error) {
+		if to.Trust != nil || to.MaxSession != nil && *to.MaxSession != e.MaxSession {
+			if err := checkModifiable(*e); err != nil {
+				return err
+			}
+		}
 		if to.Description != nil {
 			e.Description = *to.Description
 		}

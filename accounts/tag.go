@@ -54,18 +54,18 @@ func tagMap(tx *store.Tx, id string) (map[string]string, error) {
 }
 
 // Tag adds tags to an entity, and replaces those that it has. It returns ErrNoEntity, ErrInput,
-// ErrQuota or ErrUnmodifiable.
+// or ErrQuota.
 func (c *Control) Tag(ctx context.Context, account string, kind Kind, name string, tags []Tag) error {
 	return c.retag(ctx, ofName(account, kind, name), func(tx *store.Tx, e Entity) error { return addTags(tx, e, tags) })
 }
 
-// Untag takes tags away; those that are not there are none. It returns ErrNoEntity or ErrUnmodifiable.
+// Untag takes tags away; those that are not there are none. It returns ErrNoEntity.
 func (c *Control) Untag(ctx context.Context, account string, kind Kind, name string, keys []string) error {
 	return c.retag(ctx, ofName(account, kind, name), func(tx *store.Tx, e Entity) error { return deleteTags(tx, e, keys) })
 }
 
 func ofName(account string, kind Kind, name string) func(*store.Tx) (Entity, error) {
-	return func(tx *store.Tx) (Entity, error) { return modifiable(tx, account, kind, name) }
+	return func(tx *store.Tx) (Entity, error) { return readEntity(tx, account, kind, name) }
 }
 
 // retag changes the tags of what find finds.

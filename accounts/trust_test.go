@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"slipway/accounts/policy"
 	"slipway/store"
@@ -143,13 +144,22 @@ func TestLinkedRolesAreNotChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		for what, err := range map[string]error{
-			"delete": c.DeleteRole(ctx, us, scaling.Name), "describe": c.ChangeRole(ctx, us, scaling.Name, RoleChange{Description: new("x")}),
-			"tag": c.Tag(ctx, us, KindRole, scaling.Name, []Tag{{"a", "b"}}), "put in a profile": c.Fill(ctx, us, "box", scaling.Name),
+			"delete": c.DeleteRole(ctx, us, scaling.Name), "trust others": c.ChangeRole(ctx, us, scaling.Name, RoleChange{Trust: new(serviceTrusted)}),
+			"lengthen its sessions": c.ChangeRole(ctx, us, scaling.Name, RoleChange{MaxSession: new(2 * time.Hour)}), "put in a profile": c.Fill(ctx, us, "box", scaling.Name),
 			"give a policy": c.AttachPolicy(ctx, us, KindRole, scaling.Name, "arn:aws:iam::aws:policy/ReadOnlyAccess"),
 		} {
 			if !errors.Is(err, ErrUnmodifiable) {
 				t.Errorf("%s: %v", what, err)
 			}
+		}
+		if err := c.ChangeRole(ctx, us, scaling.Name, RoleChange{Description: new("x"), MaxSession: new(time.Hour)}); err != nil {
+			t.Errorf("describe: %v", err)
+		}
+		if err := c.Tag(ctx, us, KindRole, scaling.Name, []Tag{{"a", "b"}}); err != nil {
+			t.Errorf("tag: %v", err)
+		}
+		if got, err := c.Role(ctx, us, scaling.Name); err != nil || got.Description != "x" || got.Trust != serviceTrust("autoscaling.amazonaws.com") {
+			t.Errorf("it is %+v, %v", got, err)
 		}
 		for service := range linkedRoles {
 			name, err := linkedRole(service, "")
