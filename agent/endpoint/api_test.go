@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-func target(t *testing.T, address string) *url.URL {
+func target(t testing.TB, address string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
