@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"time"
 
 	"slipway/accounts"
 	"slipway/api/awswire"
@@ -56,3 +57,6 @@ func each[T, M any](list []T, member func(T) M) []M {
 	}
 	return members
 }
+
+// toSecond is a time as IAM tells it.
+func toSecond(t time.Time) time.Time { return t.Truncate(time.Second) }
