@@ -28,6 +28,7 @@ type client struct {
 	ecr      *ecr.Client
 	logs     *cloudwatchlogs.Client
 	trail    *cloudtrail.Client
+	config   aws.Config // for the clients of services that few commands need
 }
 
 // dataFlag gives cmd its --data flag.
@@ -57,6 +58,7 @@ func newClient(ctx context.Context, data string) (*client, error) {
 		ecr:      ecr.NewFromConfig(cfg),
 		logs:     cloudwatchlogs.NewFromConfig(cfg),
 		trail:    cloudtrail.NewFromConfig(cfg),
+		config:   cfg,
 	}, nil
 }
 

@@ -40,6 +40,7 @@ func printEnv(w io.Writer, c server.Credentials) error {
 	_, err := fmt.Fprintf(w, `export AWS_ENDPOINT_URL=%s
 export AWS_ACCESS_KEY_ID=%s
 export AWS_SECRET_ACCESS_KEY=%s
+unset AWS_SESSION_TOKEN
 export AWS_REGION=%s
 export AWS_DEFAULT_REGION=%[4]s
 `, c.Endpoint, c.AccessKeyID, c.SecretAccessKey, c.Region)

@@ -38,9 +38,7 @@ func printRows[T any](w io.Writer, l *listing, rows []T, header string, cells fu
 		if rows == nil {
 			rows = []T{}
 		}
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(rows)
+		return printJSON(w, rows)
 	}
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, strings.Join(strings.Fields(header), "\t"))
@@ -48,4 +46,11 @@ func printRows[T any](w io.Writer, l *listing, rows []T, header string, cells fu
 		fmt.Fprintln(table, strings.Join(cells(row), "\t"))
 	}
 	return table.Flush()
+}
+
+// printJSON writes one thing as JSON for people to read as well.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
