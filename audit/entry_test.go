@@ -162,6 +162,16 @@ func TestEntriesAreBoundedAndPrintable(t *testing.T) {
 	})
 }
 
+func TestMessageOfManyLinesIsOne(t *testing.T) {
+	e := runTask("r")
+	e.ErrorMessage = "The signature is wrong.\n\nThe Canonical String for this request should have been\n'POST"
+	e.UserAgent = "a\tb\r\nc\x00\x1b[31md\u202e\xff"
+	must(t, e.settle())
+	if e.ErrorMessage != "The signature is wrong." || e.UserAgent != "a b  c\ufffd\ufffd[31md\ufffd\ufffd" {
+		t.Errorf("kept %q, %q", e.ErrorMessage, e.UserAgent)
+	}
+}
+
 func TestManyResourcesAreCut(t *testing.T) {
 	e := runTask("r")
 	e.Resources = nil

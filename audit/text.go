@@ -8,15 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// clean makes a text one that can be kept and printed: valid UTF-8 of at most max bytes, in which
-// what is not printable has become U+FFFD.
+// clean makes a text one that can be kept and printed on a line: valid UTF-8 of at most max bytes, in
+// which breaks have become spaces, and what else is not printable U+FFFD.
 func clean(s string, max int) string {
 	if len(s) <= max && isPlain(s) {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if !unicode.IsPrint(r) {
+		switch {
+		case unicode.IsSpace(r):
+			r = ' '
+		case !unicode.IsPrint(r):
 			r = utf8.RuneError
 		}
 		if b.Len()+utf8.RuneLen(r) > max {
@@ -80,7 +83,7 @@ func withoutSecrets(message string) string {
 			message = pattern.ReplaceAllString(message, "$1$2***")
 		}
 	}
-	return withoutKeys(message)
+	return strings.TrimSpace(withoutKeys(message))
 }
 
 // withoutKeys takes out what looks like a secret key or a token, whatever stands beside it.

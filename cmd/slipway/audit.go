@@ -33,19 +33,9 @@ With -f go on with what is done from now on; with -o json print records as AWS C
 		Args: cobra.NoArgs,
 	}
 	data := dataFlag(cmd)
-	since := sinceFlag{time.Hour}
-	cmd.Flags().Var(&since, "since", "how far to look back: 90s, 15m, 24h or 7d")
-	q := &auditQuery{}
-	cmd.Flags().StringVar(&q.user, "user", "", "calls of this user or session only")
-	cmd.Flags().StringVar(&q.action, "action", "", "this action only, as ecs:RunTask or 'iam:Create*'")
-	cmd.Flags().BoolVar(&q.denied, "denied", false, "calls that were not allowed only")
-	cmd.Flags().IntVarP(&q.limit, "limit", "n", 1000, "the latest so many only")
+	q := auditFlags(cmd)
 	follow := cmd.Flags().BoolP("follow", "f", false, "go on telling")
 	output := outputFlag(cmd)
-	cmd.RegisterFlagCompletionFunc("since", cobra.FixedCompletions([]string{"15m", "1h", "24h", "7d"}, cobra.ShellCompDirectiveNoFileComp))
-	for _, name := range []string{"user", "action", "limit"} {
-		cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
-	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := q.check(); err != nil {
 			return err
@@ -54,7 +44,6 @@ With -f go on with what is done from now on; with -o json print records as AWS C
 		if err != nil {
 			return err
 		}
-		q.since = time.Now().Add(-since.Duration)
 		if *follow {
 			return followAudit(cmd.Context(), c, q, &auditPrinter{cmd.OutOrStdout(), *output == "json"})
 		}
@@ -65,6 +54,22 @@ With -f go on with what is done from now on; with -o json print records as AWS C
 		return printRows(cmd.OutOrStdout(), output, events, auditHeader, auditEvent.cells)
 	}
 	return cmd
+}
+
+// auditFlags gives cmd the flags that say what the user wants to know.
+func auditFlags(cmd *cobra.Command) *auditQuery {
+	q := &auditQuery{back: sinceFlag{time.Hour}}
+	flags := cmd.Flags()
+	flags.Var(&q.back, "since", "how far to look back: 90s, 15m, 24h or 7d")
+	flags.StringVar(&q.user, "user", "", "calls of this user or session only")
+	flags.StringVar(&q.action, "action", "", "this action only, as ecs:RunTask or 'iam:Create*'")
+	flags.BoolVar(&q.denied, "denied", false, "calls that were not allowed only")
+	flags.IntVarP(&q.limit, "limit", "n", 1000, "the latest so many only")
+	cmd.RegisterFlagCompletionFunc("since", cobra.FixedCompletions([]string{"15m", "1h", "24h", "7d"}, cobra.ShellCompDirectiveNoFileComp))
+	for _, name := range []string{"user", "action", "limit"} {
+		cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
+	}
+	return q
 }
 
 // sinceFlag is a span of time that may be in days.
@@ -98,7 +103,8 @@ func (s *sinceFlag) Set(text string) (err error) {
 
 // auditQuery is what the user wants to know.
 type auditQuery struct {
-	since        time.Time
+	back         sinceFlag
+	since        time.Time // set by check: so long ago
 	user, action string
 	denied       bool
 	limit        int
@@ -111,6 +117,7 @@ func (q *auditQuery) check() error {
 	if q.limit < 1 {
 		return fmt.Errorf("--limit %d: want at least 1", q.limit)
 	}
+	q.since = time.Now().Add(-q.back.Duration)
 	return nil
 }
 
