@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // buffers holds the bytes that requests are read into and answers are written into.
@@ -22,15 +23,47 @@ func giveBack(p *[]byte, b []byte) {
 	}
 }
 
+// What callers may cost who are not proven: their bodies must be read before their signatures can be
+// found wrong. Nobody is shut out for failing: whoever shares an address with them would be, too.
+const (
+	bodyTime  = 5 * time.Minute  // for a body to come
+	largeBody = 1 << 20          // bytes; a body that may be larger waits for its turn
+	maxLarge  = 16               // large bodies that are read at once
+	largeWait = 10 * time.Second // for one's turn
+)
+
+// takeTurn waits until a large body may be read, and returns what ends the turn.
+func (x *exchange) takeTurn() (done func(), err error) {
+	if n := x.r.ContentLength; n >= 0 && n <= largeBody {
+		return func() {}, nil
+	}
+	late := time.NewTimer(largeWait)
+	defer late.Stop()
+	select {
+	case x.mux.large <- struct{}{}:
+		return func() { <-x.mux.large }, nil
+	case <-late.C:
+		return nil, x.service.api.throttled(time.Second)
+	case <-x.r.Context().Done():
+		return nil, x.r.Context().Err()
+	}
+}
+
 // readBody reads the body as it was sent, has it verified, and returns it without its content
 // encoding. The string is a copy of its own, so that decoded values may alias it.
 func (x *exchange) readBody(verify func(sent []byte) error) (string, error) {
+	done, err := x.takeTurn()
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	p := buffers.Get().(*[]byte)
 	sent, err := readAll((*p)[:0], x.r.Body, x.mux.config.MaxBody, x.r.ContentLength)
 	defer func() { giveBack(p, sent) }()
 	if err != nil {
 		return "", err
 	}
+	_ = x.control.SetReadDeadline(time.Time{}) // what comes next on the connection is not the body
 	if err := verify(sent); err != nil {
 		return "", err
 	}
@@ -45,11 +78,12 @@ func (x *exchange) readBody(verify func(sent []byte) error) (string, error) {
 	}
 }
 
-// readAll reads a body of at most limit bytes, which says that it has length, or -1.
+// readAll reads a body of at most limit bytes, which says that it has length, or -1. What is only said
+// to come takes no room yet.
 func readAll(into []byte, body io.Reader, limit, length int64) ([]byte, error) {
 	b := bytes.NewBuffer(into)
-	if length > 0 && length <= limit {
-		b.Grow(int(length) + bytes.MinRead)
+	if length > 0 {
+		b.Grow(int(min(length, limit, largeBody)) + bytes.MinRead)
 	}
 	if _, err := b.ReadFrom(io.LimitReader(body, limit+1)); err != nil {
 		return b.Bytes(), incomplete.Newf("The body could not be read to its end: %v", err)

@@ -27,7 +27,9 @@ type Config struct {
 
 	// Limit says how long a caller must wait before this call; 0: not at all. nil: nobody waits.
 	Limit func(who Caller, service, operation string) time.Duration
-	// Record writes down a call whose caller is proven, before its answer goes out; when it
+	// Ready says why an operation cannot be done now, before anything is done. nil: all can.
+	Ready func(operation string) error
+	// Record writes down a call that names an access key, before its answer goes out; when it
 	// fails, the caller learns so instead of the answer. nil: nothing is written down.
 	Record func(context.Context, *Call) error
 	// Observe is called once per request after its answer. nil: nobody counts.
@@ -45,6 +47,7 @@ type Call struct {
 	Duration  time.Duration
 
 	Who           Caller // the zero Caller unless the signature was good
+	Claimed       string // the access key id that the request names, whoever sent it; "": none
 	RequestID     string
 	Asked         []Asked // what the caller had to be allowed, up to the first denial
 	SourceAddress string  // "192.0.2.7", without a port
@@ -61,6 +64,7 @@ type Mux struct {
 	byName     map[string]*Service // signing name
 	byTarget   map[string]*Service // X-Amz-Target prefix, and rpc-v2-cbor's service name
 	signatures sigv4.Verifier
+	large      chan struct{} // one for each large body of a caller who is not proven yet
 }
 
 // NewMux puts services behind one handler.
@@ -74,13 +78,16 @@ func NewMux(config Config, services ...*Service) *Mux {
 	if config.Record == nil {
 		config.Record = func(context.Context, *Call) error { return nil }
 	}
+	if config.Ready == nil {
+		config.Ready = func(string) error { return nil }
+	}
 	if config.Limit == nil {
 		config.Limit = func(Caller, string, string) time.Duration { return 0 }
 	}
 	if config.MaxBody == 0 {
 		config.MaxBody = defaultMaxBody
 	}
-	m := &Mux{config: config, byName: map[string]*Service{}, byTarget: map[string]*Service{}}
+	m := &Mux{config: config, byName: map[string]*Service{}, byTarget: map[string]*Service{}, large: make(chan struct{}, maxLarge)}
 	for _, s := range services {
 		m.byName[s.api.Name] = s
 		if s.api.Target != "" {
@@ -94,7 +101,9 @@ func NewMux(config Config, services ...*Service) *Mux {
 func (m *Mux) names() string { return strings.Join(slices.Sorted(maps.Keys(m.byName)), ", ") }
 
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{mux: m, r: r, id: ids.UUID(), protocol: protocolOf(r), start: time.Now()}
+	x := &exchange{mux: m, r: r, id: ids.UUID(), protocol: protocolOf(r), start: time.Now(), control: http.NewResponseController(w)}
+	// Where deadlines are not served, the server's own timeouts have to do.
+	_ = x.control.SetReadDeadline(x.start.Add(bodyTime))
 	a, call := x.answer()
 	a.send(w, x.id)
 	call.Duration = time.Since(x.start)
@@ -105,8 +114,10 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type exchange struct {
 	mux       *Mux
 	r         *http.Request
+	control   *http.ResponseController
 	id        string
 	start     time.Time
+	claimed   string // the access key id that the request names; "": none, or not known yet
 	protocol  Protocol
 	service   *Service      // nil until it is known
 	operation string        // "" until it is known that the service has it
@@ -123,7 +134,7 @@ func (x *exchange) answer() (*answer, *Call) {
 	if err != nil {
 		call.Fault = x.faultOf(err)
 	}
-	if x.who.Account != "" {
+	if x.claimed != "" {
 		if err := x.mux.config.Record(x.r.Context(), call); err != nil {
 			call.Fault = x.faultOf(fmt.Errorf("write down the call: %w", err))
 		}
@@ -137,7 +148,7 @@ func (x *exchange) answer() (*answer, *Call) {
 
 func (x *exchange) call() *Call {
 	return &Call{
-		Service: x.service.name(), Operation: x.operation, Time: x.start, Who: x.who, RequestID: x.id,
+		Service: x.service.name(), Operation: x.operation, Time: x.start, Who: x.who, Claimed: x.claimed, RequestID: x.id,
 		Asked: x.asked, SourceAddress: condition.SourceAddress(x.r), UserAgent: x.r.UserAgent(),
 	}
 }
@@ -148,6 +159,7 @@ func (x *exchange) serve() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.claimed = claim.AccessKeyID
 	secret, who, err := x.mux.config.Keys.Lookup(x.r.Context(), claim.AccessKeyID, claim.SessionToken)
 	if err != nil {
 		return nil, err
@@ -214,6 +226,9 @@ func (x *exchange) do(b *Binding, in any) (out any, err error) {
 		}
 	}()
 	if err := x.authorize(ctx, b, in); err != nil {
+		return nil, err
+	}
+	if err := x.mux.config.Ready(b.name); err != nil {
 		return nil, err
 	}
 	return b.do(ctx, in)
