@@ -7,6 +7,7 @@ import (
 
 	"slipway/accounts"
 	"slipway/api/awswire"
+	"slipway/api/cloudtrail"
 	"slipway/api/ecr"
 	"slipway/api/ecs"
 	"slipway/api/iam"
@@ -25,6 +26,8 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 		Region: s.config.Region,
 		Keys:   who,
 		Access: who,
+		Ready:  s.ready,
+		Record: s.record,
 		Observe: func(c *awswire.Call) {
 			s.meters.observe(c.Service, c.Operation, strconv.Itoa(c.Status), c.Duration)
 			if p, signed := c.Who.Principal.(*accounts.Principal); signed {
@@ -32,7 +35,7 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 			}
 		},
 	}
-	images := oci.Config{Access: registryAccess{s.accounts}}
+	images := oci.Config{Access: registryAccess{s.accounts}, Record: s.recordImages}
 	if s.config.Throttle > 0 {
 		t := newThrottle(s.config.Throttle)
 		config.Limit, images.Limit = t.call, t.action
@@ -51,6 +54,7 @@ func (s *Server) services() []*awswire.Service {
 	return []*awswire.Service{
 		iam.New(s.accounts),
 		organizations.New(s.accounts),
+		cloudtrail.New(s.audit),
 		sts.New(s.accounts),
 		ecr.New(s.registry, s.config.Advertise),
 		ecs.New(s.cluster, s.config.Region),

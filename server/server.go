@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"slipway/accounts"
+	"slipway/audit"
 	"slipway/blob/disk"
 	"slipway/cluster"
 	"slipway/events"
@@ -57,6 +58,7 @@ type Server struct {
 	meters *meters
 
 	accounts *accounts.Control
+	audit    *audit.Control
 	registry *registry.Control
 	cluster  *cluster.Control
 	logs     *logs.Control
@@ -151,6 +153,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.root, err = s.accounts.Bootstrap(ctx, s.config.AccountID); err != nil {
 		return err
 	}
+	if s.audit, err = audit.New(ctx, s.db, filepath.Join(s.config.Data, "audit"), s.keys, audit.Config{}); err != nil {
+		return err
+	}
 	if s.logs, err = logs.New(ctx, s.db, logsPolicies); err != nil {
 		return err
 	}
@@ -192,6 +197,7 @@ func (s *Server) Run(ctx context.Context) error {
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { s.accounts.Run(loops) })
+	running.Go(func() { s.audit.Run(loops) })
 	running.Go(func() { s.cluster.Run(loops) })
 	running.Go(func() { s.logs.Run(loops) })
 	running.Go(func() { s.registry.Run(loops) })
@@ -217,6 +223,9 @@ func (s *Server) Close() error {
 				all = append(all, err)
 			}
 		}
+	}
+	if s.audit != nil {
+		all = append(all, s.audit.Close())
 	}
 	if s.db != nil {
 		all = append(all, s.db.Close())
