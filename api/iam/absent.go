@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"slipway/accounts"
+	"slipway/api/awswire"
 )
 
 // What Slipway has none of. Who asks for it of a user who is not there is told so, as of any other.
@@ -14,6 +15,11 @@ func (d *door) getLoginProfile(ctx context.Context, in *GetLoginProfileInput) (*
 		return nil, err
 	}
 	return nil, NoSuchEntityException.Newf("Login Profile for User %s cannot be found.", name)
+}
+
+func (d *door) deleteLoginProfile(ctx context.Context, in *DeleteLoginProfileInput) (*awswire.None, error) {
+	_, err := d.getLoginProfile(ctx, &GetLoginProfileInput{UserName: in.UserName})
+	return nil, err
 }
 
 func (d *door) listMFADevices(ctx context.Context, in *ListMFADevicesInput) (*ListMFADevicesOutput, error) {

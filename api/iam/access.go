@@ -45,9 +45,12 @@ func (d *door) profile(ctx context.Context, name string) awswire.Ask {
 
 // policy is the ask for a managed policy, which callers name by its ARN.
 func (d *door) policy(ctx context.Context, arn string) awswire.Ask {
-	return awswire.Ask{Resource: arn, Shown: "policy " + arn, Tags: func(ctx context.Context) (map[string]string, error) {
+	ask := arnAsk(arn)
+	ask.Shown = "policy " + arn
+	ask.Tags = func(ctx context.Context) (map[string]string, error) {
 		return d.control.TagsOfPolicy(ctx, accountOf(ctx), arn)
-	}}
+	}
+	return ask
 }
 
 // named is the ask for an entity by its name. Who is not there is asked for as if at the root of
@@ -116,11 +119,6 @@ func (d *door) onCreateRole(ctx context.Context, in *CreateRoleInput) []awswire.
 
 func (d *door) onCreateInstanceProfile(ctx context.Context, in *CreateInstanceProfileInput) []awswire.Ask {
 	return creation(ctx, accounts.KindProfile, in.Path, in.InstanceProfileName, "iam:TagInstanceProfile", in.Tags, nil)
-}
-
-func (d *door) onCreateServiceLinkedRole(ctx context.Context, in *CreateServiceLinkedRoleInput) []awswire.Ask {
-	path, name := accounts.LinkedRole(in.AWSServiceName, awswire.Or(in.CustomSuffix, ""))
-	return []awswire.Ask{{Resource: newARN(ctx, accounts.KindRole, path, name), Keys: map[string][]string{"iam:AWSServiceName": {in.AWSServiceName}}}}
 }
 
 func (d *door) onGetUser(ctx context.Context, in *GetUserInput) []awswire.Ask {

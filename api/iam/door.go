@@ -18,7 +18,8 @@ type door struct{ control *accounts.Control }
 func New(c *accounts.Control) *awswire.Service {
 	d := &door{c}
 	return awswire.NewService(API, faults, slices.Concat(
-		userBindings(d), groupBindings(d), roleBindings(d), profileBindings(d), keyBindings(d), tagBindings(d), accountBindings(d), absentBindings(d),
+		userBindings(d), groupBindings(d), roleBindings(d), linkedBindings(d), profileBindings(d), keyBindings(d), tagBindings(d), accountBindings(d), absentBindings(d),
+		policyBindings(d), attachBindings(d), inlineBindings(d), simulationBindings(d), overviewBindings(d),
 	)...)
 }
 
@@ -48,13 +49,20 @@ func groupBindings(d *door) []awswire.Binding {
 func roleBindings(d *door) []awswire.Binding {
 	return []awswire.Binding{
 		CreateRole.Handle(d.createRole, d.onCreateRole),
-		CreateServiceLinkedRole.Handle(d.createServiceLinkedRole, d.onCreateServiceLinkedRole),
 		GetRole.Handle(d.getRole, on(d.role, func(in *GetRoleInput) string { return in.RoleName })),
 		ListRoles.Handle(d.listRoles, d.onListRoles),
 		UpdateRole.Handle(d.updateRole, on(d.role, func(in *UpdateRoleInput) string { return in.RoleName })),
 		UpdateRoleDescription.Handle(d.updateRoleDescription, on(d.role, func(in *UpdateRoleDescriptionInput) string { return in.RoleName })),
 		UpdateAssumeRolePolicy.Handle(d.updateAssumeRolePolicy, on(d.role, func(in *UpdateAssumeRolePolicyInput) string { return in.RoleName })),
 		DeleteRole.Handle(d.deleteRole, on(d.role, func(in *DeleteRoleInput) string { return in.RoleName })),
+	}
+}
+
+func linkedBindings(d *door) []awswire.Binding {
+	return []awswire.Binding{
+		CreateServiceLinkedRole.Handle(d.createServiceLinkedRole, d.onCreateServiceLinkedRole),
+		DeleteServiceLinkedRole.Handle(d.deleteServiceLinkedRole, on(d.role, func(in *DeleteServiceLinkedRoleInput) string { return in.RoleName })),
+		GetServiceLinkedRoleDeletionStatus.Handle(d.getServiceLinkedRoleDeletionStatus, d.onGetServiceLinkedRoleDeletionStatus),
 	}
 }
 
@@ -108,6 +116,7 @@ func accountBindings(d *door) []awswire.Binding {
 func absentBindings(d *door) []awswire.Binding {
 	return []awswire.Binding{
 		GetLoginProfile.Handle(d.getLoginProfile, onSubject(d, func(in *GetLoginProfileInput) *string { return in.UserName })),
+		DeleteLoginProfile.Handle(d.deleteLoginProfile, onSubject(d, func(in *DeleteLoginProfileInput) *string { return in.UserName })),
 		ListMFADevices.Handle(d.listMFADevices, onSubject(d, func(in *ListMFADevicesInput) *string { return in.UserName })),
 		ListSigningCertificates.Handle(d.listSigningCertificates, onSubject(d, func(in *ListSigningCertificatesInput) *string { return in.UserName })),
 		ListSSHPublicKeys.Handle(d.listSSHPublicKeys, onSubject(d, func(in *ListSSHPublicKeysInput) *string { return in.UserName })),

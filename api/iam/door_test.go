@@ -437,7 +437,31 @@ func TestServiceLinkedRolesAreAWSs(t *testing.T) {
 	_, err = w.root.UpdateAssumeRolePolicy(t.Context(), &awsiam.UpdateAssumeRolePolicyInput{RoleName: aws.String(name), PolicyDocument: aws.String(trustECS)})
 	refused(t, err, "UnmodifiableEntity", protected)
 	_, err = w.root.TagRole(t.Context(), &awsiam.TagRoleInput{RoleName: aws.String(name), Tags: []types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}})
-	refused(t, err, "UnmodifiableEntity", protected)
+	must(t, err)
+	_, err = w.root.UpdateRole(t.Context(), &awsiam.UpdateRoleInput{RoleName: aws.String(name), Description: aws.String("runs tasks")})
+	must(t, err)
+
+	deletion, err := w.root.DeleteServiceLinkedRole(t.Context(), &awsiam.DeleteServiceLinkedRoleInput{RoleName: aws.String(name)})
+	must(t, err)
+	status := func(want types.DeletionTaskStatusType) {
+		t.Helper()
+		out, err := w.root.GetServiceLinkedRoleDeletionStatus(t.Context(), &awsiam.GetServiceLinkedRoleDeletionStatusInput{DeletionTaskId: deletion.DeletionTaskId})
+		must(t, err)
+		if out.Status != want {
+			t.Errorf("its deletion is %s, want %s", out.Status, want)
+		}
+	}
+	status(types.DeletionTaskStatusTypeSucceeded)
+	_, err = w.root.CreateServiceLinkedRole(t.Context(), &awsiam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String("ecs.amazonaws.com")})
+	must(t, err)
+	status(types.DeletionTaskStatusTypeNotStarted)
+	for _, bad := range []string{"task", "task/aws-service-role/" + name, "role/aws-service-role/ecs.amazonaws.com/" + name + "/1"} {
+		_, err = w.root.GetServiceLinkedRoleDeletionStatus(t.Context(), &awsiam.GetServiceLinkedRoleDeletionStatusInput{DeletionTaskId: &bad})
+		refused(t, err, "NoSuchEntity", "Deletion task "+bad+" cannot be found.")
+	}
+	w.role(t, "web", trustECS)
+	_, err = w.root.DeleteServiceLinkedRole(t.Context(), &awsiam.DeleteServiceLinkedRoleInput{RoleName: aws.String("web")})
+	refused(t, err, "NoSuchEntity", "The role with name web cannot be found.")
 }
 
 func TestAccountsHaveOneAlias(t *testing.T) {
@@ -516,6 +540,8 @@ func TestWhatThereIsNoneOf(t *testing.T) {
 	}
 	_, err = w.root.GetLoginProfile(t.Context(), &awsiam.GetLoginProfileInput{UserName: ann})
 	refused(t, err, "NoSuchEntity", "Login Profile for User ann cannot be found.")
+	_, err = w.root.DeleteLoginProfile(t.Context(), &awsiam.DeleteLoginProfileInput{UserName: ann})
+	refused(t, err, "NoSuchEntity", "Login Profile for User ann cannot be found.")
 	_, err = w.root.ListMFADevices(t.Context(), &awsiam.ListMFADevicesInput{UserName: aws.String("bob")})
 	refused(t, err, "NoSuchEntity", "The user with name bob cannot be found.")
 }
@@ -542,3 +568,12 @@ func TestOfTwoWhoMakeTheSameUserOneWins(t *testing.T) {
 		t.Errorf("%d made her", won)
 	}
 }
+
+// session knows one key, that of a role's session, which may do everything.
+type session struct{ wiretest.Root }
+
+func (session) Lookup(context.Context, string, string) (string, awswire.Caller, error) {
+	return wiretest.Secret, awswire.Caller{Account: wiretest.Account, ARN: "arn:aws:sts::" + wiretest.Account + ":assumed-role/web/one", UserID: "AROAAAAAAAAAAAAAAAAAA:one"}, nil
+}
+
+func sessionGate() awswire.Config { return awswire.Config{Keys: session{}, Access: session{}} }

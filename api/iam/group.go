@@ -53,5 +53,5 @@ func (d *door) removeUserFromGroup(ctx context.Context, in *RemoveUserFromGroupI
 }
 
 func group(e accounts.Entity) Group {
-	return Group{Arn: e.ARN(), CreateDate: e.Created, Path: e.Path, GroupId: e.ID, GroupName: e.Name}
+	return Group{Arn: e.ARN(), CreateDate: toSecond(e.Created), Path: e.Path, GroupId: e.ID, GroupName: e.Name}
 }

@@ -17,7 +17,7 @@ func (d *door) createAccessKey(ctx context.Context, in *CreateAccessKeyInput) (*
 		return nil, err
 	}
 	return &CreateAccessKeyOutput{AccessKey: &AccessKey{
-		AccessKeyId: key.ID, SecretAccessKey: key.Secret, Status: status(info), UserName: info.User, CreateDate: &info.Created,
+		AccessKeyId: key.ID, SecretAccessKey: key.Secret, Status: status(info), UserName: info.User, CreateDate: new(toSecond(info.Created)),
 	}}, nil
 }
 
@@ -28,7 +28,7 @@ func (d *door) listAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*Li
 	}
 	list, next, err := d.control.Keys(ctx, accountOf(ctx), name, pageOf(in.Marker, in.MaxItems))
 	out := &ListAccessKeysOutput{AccessKeyMetadata: each(list, func(k accounts.KeyInfo) AccessKeyMetadata {
-		return AccessKeyMetadata{AccessKeyId: &k.ID, CreateDate: &k.Created, Status: new(status(k)), UserName: &k.User}
+		return AccessKeyMetadata{AccessKeyId: &k.ID, CreateDate: new(toSecond(k.Created)), Status: new(status(k)), UserName: &k.User}
 	})}
 	out.IsTruncated, out.Marker = more(next)
 	return out, err
@@ -60,7 +60,7 @@ func (d *door) getAccessKeyLastUsed(ctx context.Context, in *GetAccessKeyLastUse
 	}
 	used := &AccessKeyLastUsed{Region: "N/A", ServiceName: "N/A"} // AWS's words for never
 	if !k.Used.IsZero() {
-		used = &AccessKeyLastUsed{LastUsedDate: &k.Used, Region: k.Region, ServiceName: k.Service}
+		used = &AccessKeyLastUsed{LastUsedDate: new(toSecond(k.Used)), Region: k.Region, ServiceName: k.Service}
 	}
 	return &GetAccessKeyLastUsedOutput{UserName: &k.User, AccessKeyLastUsed: used}, nil
 }

@@ -24,7 +24,7 @@ func (d *door) getInstanceProfile(ctx context.Context, in *GetInstanceProfileInp
 	}
 	tags, _, err := d.control.Tags(ctx, accountOf(ctx), accounts.KindProfile, in.InstanceProfileName, accounts.Page{})
 	p := profile(found)
-	p.Tags = wireTags(tags)
+	p.Tags = someTags(tags)
 	return &GetInstanceProfileOutput{InstanceProfile: &p}, err
 }
 
@@ -56,6 +56,6 @@ func (d *door) deleteInstanceProfile(ctx context.Context, in *DeleteInstanceProf
 
 func profile(p accounts.Profile) InstanceProfile {
 	return InstanceProfile{
-		Arn: p.ARN(), CreateDate: p.Created, InstanceProfileId: p.ID, InstanceProfileName: p.Name, Path: p.Path, Roles: each(p.Roles, role),
+		Arn: p.ARN(), CreateDate: toSecond(p.Created), InstanceProfileId: p.ID, InstanceProfileName: p.Name, Path: p.Path, Roles: each(p.Roles, role),
 	}
 }

@@ -19,21 +19,13 @@ func (d *door) createRole(ctx context.Context, in *CreateRoleInput) (*CreateRole
 	return &CreateRoleOutput{Role: new(roleInFull(e, in.Tags))}, nil
 }
 
-func (d *door) createServiceLinkedRole(ctx context.Context, in *CreateServiceLinkedRoleInput) (*CreateServiceLinkedRoleOutput, error) {
-	e, err := d.control.CreateLinkedRole(ctx, accountOf(ctx), in.AWSServiceName, awswire.Or(in.CustomSuffix, ""), awswire.Or(in.Description, ""))
-	if err != nil {
-		return nil, err
-	}
-	return &CreateServiceLinkedRoleOutput{Role: new(roleInFull(e, nil))}, nil
-}
-
 func (d *door) getRole(ctx context.Context, in *GetRoleInput) (*GetRoleOutput, error) {
 	e, err := d.control.Role(ctx, accountOf(ctx), in.RoleName)
 	if err != nil {
 		return nil, err
 	}
 	tags, _, err := d.control.Tags(ctx, accountOf(ctx), accounts.KindRole, in.RoleName, accounts.Page{})
-	r := roleInFull(e, wireTags(tags))
+	r := roleInFull(e, someTags(tags))
 	r.RoleLastUsed = lastUsed(e)
 	return &GetRoleOutput{Role: &r}, err
 }
@@ -73,7 +65,7 @@ func (d *door) deleteRole(ctx context.Context, in *DeleteRoleInput) (*awswire.No
 // role is a role as lists have it: without tags, boundary and last use.
 func role(e accounts.Entity) Role {
 	r := Role{
-		Arn: e.ARN(), AssumeRolePolicyDocument: new(encoded(e.Trust)), CreateDate: e.Created,
+		Arn: e.ARN(), AssumeRolePolicyDocument: new(encoded(e.Trust)), CreateDate: toSecond(e.Created),
 		MaxSessionDuration: new(int32(e.MaxSession / time.Second)), Path: e.Path, RoleId: e.ID, RoleName: e.Name,
 	}
 	if e.Description != "" {
@@ -93,7 +85,7 @@ func lastUsed(e accounts.Entity) *RoleLastUsed {
 	if e.LastUsed.IsZero() {
 		return &RoleLastUsed{}
 	}
-	return &RoleLastUsed{LastUsedDate: &e.LastUsed, Region: &e.LastRegion}
+	return &RoleLastUsed{LastUsedDate: new(toSecond(e.LastUsed)), Region: &e.LastRegion}
 }
 
 func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }

@@ -74,3 +74,11 @@ func roomTags(tags []Tag) []accounts.Tag {
 func wireTags(tags []accounts.Tag) []Tag {
 	return each(tags, func(t accounts.Tag) Tag { return Tag{Key: t.Key, Value: t.Value} })
 }
+
+// someTags is wireTags where none are not shown.
+func someTags(tags []accounts.Tag) []Tag {
+	if len(tags) == 0 {
+		return nil
+	}
+	return wireTags(tags)
+}

@@ -38,7 +38,7 @@ func (d *door) getRoot(ctx context.Context) (*GetUserOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &GetUserOutput{User: &User{Arn: awswire.CallerOf(ctx).ARN, UserId: a.ID, CreateDate: a.Created}}, nil
+	return &GetUserOutput{User: &User{Arn: awswire.CallerOf(ctx).ARN, UserId: a.ID, CreateDate: toSecond(a.Created)}}, nil
 }
 
 func (d *door) listUsers(ctx context.Context, in *ListUsersInput) (*ListUsersOutput, error) {
@@ -58,7 +58,7 @@ func (d *door) deleteUser(ctx context.Context, in *DeleteUserInput) (*awswire.No
 
 // user is a user as lists have it: without tags and boundary.
 func user(e accounts.Entity) User {
-	return User{Arn: e.ARN(), CreateDate: e.Created, Path: e.Path, UserId: e.ID, UserName: e.Name}
+	return User{Arn: e.ARN(), CreateDate: toSecond(e.Created), Path: e.Path, UserId: e.ID, UserName: e.Name}
 }
 
 func userInFull(e accounts.Entity, tags []Tag) User {
@@ -82,5 +82,5 @@ func (d *door) full(ctx context.Context, kind accounts.Kind, name string) (accou
 		return e, nil, err
 	}
 	tags, _, err := d.control.Tags(ctx, accountOf(ctx), kind, name, accounts.Page{})
-	return e, wireTags(tags), err
+	return e, someTags(tags), err
 }
