@@ -17,13 +17,34 @@ import (
 func grow(t tester, c *Control, chunks int) {
 	t.Helper()
 	now := time.Now()
-	for i := range chunks {
-		keepAt(t, c, now.Add(time.Duration(i+1-chunks)*2*time.Hour), runTask(fmt.Sprint(i)))
-	}
+	must(t, c.db.Update(t.Context(), func(tx *store.Tx) error {
+		for i := range chunks {
+			at := now.Add(time.Duration(i+1-chunks) * 2 * time.Hour)
+			if err := c.extend(tx, us, made(t, at, runTask(fmt.Sprint(i)))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
-// keepAt has a record in the database that was made at a time of the test's own.
-func keepAt(t tester, c *Control, at time.Time, entries ...Entry) (records []record) {
+// keepAt has records in the database that were made at a time of the test's own.
+func keepAt(t tester, c *Control, at time.Time, entries ...Entry) []record {
+	t.Helper()
+	records := made(t, at, entries...)
+	must(t, c.db.Update(t.Context(), func(tx *store.Tx) error {
+		for account, some := range spread(records) {
+			if err := c.extend(tx, account, some); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return records
+}
+
+// made is records of entries, a microsecond apart.
+func made(t tester, at time.Time, entries ...Entry) (records []record) {
 	t.Helper()
 	for i, e := range entries {
 		must(t, e.settle())
@@ -34,14 +55,6 @@ func keepAt(t tester, c *Control, at time.Time, entries ...Entry) (records []rec
 		must(t, err)
 		records = append(records, r)
 	}
-	must(t, c.db.Update(t.Context(), func(tx *store.Tx) error {
-		for account, some := range spread(records) {
-			if err := c.extend(tx, account, some); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
 	return records
 }
 
