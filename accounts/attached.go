@@ -17,16 +17,25 @@ func policiesOf(tx *store.Tx, entity string) (identity []policy.Attached, bounda
 	if err != nil {
 		return nil, nil, err
 	}
-	inline, err := inlineOf(tx, holders)
+	if identity, err = inlineOf(tx, holders); err != nil {
+		return nil, nil, err
+	}
+	arns, err := readTexts(tx, `select distinct policy from attachments where entity in `+store.In(1, len(holders))+` order by policy`, idsOf(holders)...)
 	if err != nil {
 		return nil, nil, err
 	}
-	managed, err := managedOf(tx, holders)
+	bound := holders[0].boundary
+	managed, err := allInForce(tx, holders[0].account, append(arns, bound))
 	if err != nil {
 		return nil, nil, err
 	}
-	boundary, err = boundaryOf(tx, holders)
-	return append(inline, managed...), boundary, err
+	for _, arn := range arns {
+		identity = append(identity, managed[arn])
+	}
+	if bound != "" {
+		boundary = new(managed[bound])
+	}
+	return identity, boundary, nil
 }
 
 // holder is a user, group or role that has policies.
@@ -74,40 +83,51 @@ func inlineOf(tx *store.Tx, holders []holder) ([]policy.Attached, error) {
 	return all, err
 }
 
-// managedOf returns the managed policies that are attached to some entities, each once.
-func managedOf(tx *store.Tx, holders []holder) ([]policy.Attached, error) {
-	var arns []string
-	err := tx.Each(`select distinct policy from attachments where entity in `+store.In(1, len(holders))+` order by policy`,
-		idsOf(holders), func(r *sql.Rows) error {
-			var arn string
-			err := r.Scan(&arn)
-			arns = append(arns, arn)
-			return err
-		})
-	if err != nil {
-		return nil, err
+// allInForce returns the versions that decide now of managed policies that an account has, by their
+// ARNs; "" is the ARN of none.
+func allInForce(tx *store.Tx, account string, arns []string) (map[string]policy.Attached, error) {
+	all := make(map[string]policy.Attached, len(arns))
+	names := []any{account}
+	for _, arn := range arns {
+		if p := awsPolicies()[arn]; p != nil {
+			all[arn] = p.attached()
+		} else if arn != "" {
+			_, _, _, name, _ := parseEntityARN(arn)
+			names = append(names, fold(name))
+		}
 	}
-	all := make([]policy.Attached, len(arns))
-	for i, arn := range arns {
-		if all[i], err = inForce(tx, arn); err != nil {
+	if len(names) > 1 {
+		if err := readInForce(tx, names, all); err != nil {
 			return nil, err
+		}
+	}
+	for _, arn := range arns {
+		if _, found := all[arn]; !found && arn != "" {
+			return nil, fmt.Errorf("%w: %s is attached, and not there", errBroken, arn)
 		}
 	}
 	return all, nil
 }
 
-func boundaryOf(tx *store.Tx, holders []holder) (*policy.Attached, error) {
-	if holders[0].boundary == "" {
-		return nil, nil
-	}
-	a, err := inForce(tx, holders[0].boundary)
-	return &a, err
+// readInForce adds policies of an account, which comes first among the arguments, by their folded names.
+func readInForce(tx *store.Tx, args []any, all map[string]policy.Attached) error {
+	return tx.Each(`select e.path, e.name, v.document from entities e join policy_versions v on v.policy = e.id and v.is_default = 1
+		where e.account = $1 and e.kind = 'policy' and e.folded in `+store.In(2, len(args)-1), args, func(r *sql.Rows) error {
+		p := Entity{Account: args[0].(string), Kind: KindPolicy}
+		var text string
+		if err := r.Scan(&p.Path, &p.Name, &text); err != nil {
+			return err
+		}
+		a, err := compile(p.Name, policy.SourceUserManaged, text)
+		all[p.ARN()] = a
+		return err
+	})
 }
 
 // inForce returns the version of a managed policy that decides now, or ErrNoEntity.
 func inForce(tx *store.Tx, arn string) (policy.Attached, error) {
 	if p := awsPolicies()[arn]; p != nil {
-		return policy.Attached{Document: p.doc, Name: p.Name, Type: policy.SourceAWSManaged}, nil
+		return p.attached(), nil
 	}
 	owner, _, _, _, _ := parseEntityARN(arn)
 	p, err := readPolicy(tx, owner, arn)

@@ -30,6 +30,10 @@ type awsPolicy struct {
 	doc     *policy.Document
 }
 
+func (p *awsPolicy) attached() policy.Attached {
+	return policy.Attached{Document: p.doc, Name: p.Name, Type: policy.SourceAWSManaged}
+}
+
 // awsPolicies are all of them, by ARN.
 var awsPolicies = sync.OnceValue(func() map[string]*awsPolicy {
 	all, err := readAWSPolicies(awsFiles)
