@@ -5,7 +5,6 @@ import "slipway/internal/errs"
 // What sealing can fail with.
 var (
 	ErrMasterKey = errs.New(errs.Invalid, "not the master key")
-	ErrNoMaster  = errs.New(errs.NotFound, "there is no master key")
 	ErrSource    = errs.New(errs.Invalid, "the master key cannot be had")
 	ErrDamaged   = errs.New(errs.Internal, "a sealed secret is damaged")
 	ErrNoKey     = errs.New(errs.Internal, "a secret is sealed under a key that is not there")

@@ -6,7 +6,6 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -63,11 +62,6 @@ func (m Master) Mark() string { return m.mark }
 
 // Text is the base64 of the key itself.
 func (m Master) Text() string { return base64.StdEncoding.EncodeToString(m.key[:]) }
-
-// Equal compares in constant time.
-func (m Master) Equal(other Master) bool {
-	return subtle.ConstantTimeCompare(m.key[:], other.key[:]) == 1
-}
 
 // Format satisfies fmt.Formatter: no verb shows the key.
 func (m Master) Format(s fmt.State, _ rune) { io.WriteString(s, "master key "+m.mark) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,15 +15,15 @@ import (
 func TestUnknownKeysCostFewReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reads := 0
-		var began time.Time
-		r := newReader(func(context.Context) error { reads++; began = time.Now(); return nil })
+		var began atomic.Pointer[time.Time]
+		r := newReader(func(context.Context) error { reads++; now := time.Now(); began.Store(&now); return nil })
 		for range 10 {
 			var all sync.WaitGroup
 			for range 100 {
 				all.Go(func() {
 					asked := time.Now()
-					if err := r.catchUp(t.Context()); err != nil || began.Before(asked) {
-						t.Errorf("asked at %v, read at %v, error %v", asked, began, err)
+					if err := r.catchUp(t.Context()); err != nil || began.Load().Before(asked) {
+						t.Errorf("asked at %v, read at %v, error %v", asked, began.Load(), err)
 					}
 				})
 			}

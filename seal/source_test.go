@@ -24,7 +24,7 @@ func TestFileIsMadeOnceForItsOwnerAlone(t *testing.T) {
 		t.Errorf("file %+v, %v", info, err)
 	}
 	again, err := seal.NewFile(path).Master(t.Context(), nil)
-	if err != nil || !again.Equal(first) {
+	if err != nil || !same(again, first) {
 		t.Errorf("the second start has %v, %v, want %v", again, err, first)
 	}
 }
@@ -106,7 +106,7 @@ func TestStagedFile(t *testing.T) {
 		{[]string{next.Mark()}, next},
 	} {
 		got, err := source.Master(t.Context(), try.marks)
-		if err != nil || !got.Equal(try.want) {
+		if err != nil || !same(got, try.want) {
 			t.Errorf("data under %v: %v, %v, want %v", try.marks, got, err, try.want)
 		}
 	}
@@ -126,7 +126,7 @@ func TestEnvironment(t *testing.T) {
 		if _, there := os.LookupEnv(seal.EnvName); there {
 			t.Error("it is still there for children to inherit")
 		}
-		if got, err := source.Master(t.Context(), nil); err != nil || !got.Equal(key) {
+		if got, err := source.Master(t.Context(), nil); err != nil || !same(got, key) {
 			t.Errorf("got %v, %v", got, err)
 		}
 		if text := fmt.Sprintf("%v %+v %#v", source, source, source); !strings.Contains(text, seal.EnvName) || strings.Contains(text, "eeee") {
@@ -155,7 +155,7 @@ func TestEnvironment(t *testing.T) {
 func TestParseMaster(t *testing.T) {
 	key := sealtest.Master('k')
 	for _, text := range []string{key.Text(), " " + key.Text() + "\n", strings.TrimRight(key.Text(), "="), key.Text() + "\r\n"} {
-		if got, err := seal.ParseMaster(text); err != nil || !got.Equal(key) {
+		if got, err := seal.ParseMaster(text); err != nil || !same(got, key) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
@@ -175,7 +175,7 @@ func TestCommand(t *testing.T) {
 	} {
 		source, err := seal.NewCommand(line)
 		check(t, err)
-		if got, err := source.Master(t.Context(), nil); err != nil || !got.Equal(key) {
+		if got, err := source.Master(t.Context(), nil); err != nil || !same(got, key) {
 			t.Errorf("%s: %v, %v", line, got, err)
 		}
 	}
@@ -247,3 +247,5 @@ func TestCommandDoesNotInheritTheKey(t *testing.T) {
 	_, err = source.Master(t.Context(), nil)
 	wantErr(t, err, seal.ErrSource)
 }
+
+func same(a, b seal.Master) bool { return a.Text() == b.Text() }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway/server"
+	"slipway/store/storetest"
 )
 
 var (
@@ -21,8 +22,12 @@ var (
 // secret at its next start: the root key is what it was.
 func TestRotationIsKilled(t *testing.T) {
 	t.Logf("go test ./cmd/slipway -run TestRotationIsKilled -keys.rounds %d -keys.seed %d", *keysRounds, *keysSeed)
+	t.Run("sqlite", func(t *testing.T) { rotationIsKilled(t, startServer(t)) })
+	t.Run("postgres", func(t *testing.T) { rotationIsKilled(t, startServer(t, "--store", storetest.PostgresURL(t))) })
+}
+
+func rotationIsKilled(t *testing.T, c *cloud) {
 	dice := rand.New(rand.NewPCG(*keysSeed, 0))
-	c := startServer(t)
 	first, err := server.ReadCredentials(c.data)
 	if err != nil {
 		t.Fatal(err)
