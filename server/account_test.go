@@ -25,7 +25,7 @@ import (
 	"slipway/store/storetest"
 )
 
-// config is what SDK clients need to call a server with a key.
+// clientConfig is what SDK clients need to call a server with a key.
 func (s *Server) clientConfig(id, secret, token string) aws.Config {
 	return aws.Config{
 		BaseEndpoint: aws.String("http://" + s.config.Advertise), Region: s.config.Region,
@@ -59,7 +59,7 @@ func tenant(t *testing.T, s *Server, name string) (id string, config aws.Config)
 	return id, s.clientConfig(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
 }
 
-// make makes one of everything that an account can have, under the same names in each.
+// makeAll makes one of everything that an account can have, under the same names in each.
 func makeAll(t *testing.T, config aws.Config) {
 	t.Helper()
 	_, err1 := ecs.NewFromConfig(config).CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("web")})
