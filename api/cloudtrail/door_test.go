@@ -303,6 +303,17 @@ func TestRefusalsAsTheSDKSeesThem(t *testing.T) {
 	}
 }
 
+func TestCallOfNothingThatSlipwayHasIsToldAsSuch(t *testing.T) {
+	w := newWorld(t)
+	w.record(t, audit.Entry{Account: us, Principal: audit.Principal{Type: audit.PrincipalUnknown}, RequestID: "r", ErrorCode: "UnknownOperationException"})
+	out, err := w.LookupEvents(t.Context(), nil)
+	must(t, err)
+	e := out.Events[0]
+	if r := recordOf(t, e); e.EventSource != nil || e.EventName != nil || r["eventSource"] != "" || r["eventName"] != "" {
+		t.Errorf("event %+v, record %v", e, r)
+	}
+}
+
 func TestTrailsAreNotSupported(t *testing.T) {
 	_, err := newWorld(t).CreateTrail(t.Context(), &awstrail.CreateTrailInput{Name: aws.String("t"), S3BucketName: aws.String("b")})
 	var fault smithy.APIError

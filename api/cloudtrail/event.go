@@ -21,8 +21,8 @@ func wireEvent(e *audit.Entry, account string) (Event, error) {
 		AccessKeyId:     some(e.Principal.AccessKeyID),
 		CloudTrailEvent: &text,
 		EventId:         &e.ID,
-		EventName:       &e.Operation,
-		EventSource:     new(e.Service + sourceSuffix),
+		EventName:       some(e.Operation),
+		EventSource:     some(sourceOf(e)),
 		EventTime:       new(e.Time.Truncate(time.Second)),
 		ReadOnly:        new(strconv.FormatBool(e.ReadOnly)),
 		Resources:       []Resource{},
@@ -32,6 +32,14 @@ func wireEvent(e *audit.Entry, account string) (Event, error) {
 		event.Resources = append(event.Resources, Resource{ResourceName: &e.Resources[i].ARN, ResourceType: some(e.Resources[i].Type)})
 	}
 	return event, nil
+}
+
+// sourceOf is the service that was called; "" if the call named none that Slipway has.
+func sourceOf(e *audit.Entry) string {
+	if e.Service == "" {
+		return ""
+	}
+	return e.Service + sourceSuffix
 }
 
 // trailRecord is an event as log files of AWS CloudTrail have it. Parameters and answers of calls
@@ -80,7 +88,7 @@ func recordOf(e *audit.Entry, account string) (string, error) {
 		EventVersion: "1.11",
 		UserIdentity: identityOf(e),
 		EventTime:    e.Time.Format("2006-01-02T15:04:05Z"),
-		EventSource:  e.Service + sourceSuffix, EventName: e.Operation,
+		EventSource:  sourceOf(e), EventName: e.Operation,
 		AWSRegion: e.Region, SourceIPAddress: e.Source, UserAgent: e.UserAgent,
 		ErrorCode: e.ErrorCode, ErrorMessage: e.ErrorMessage,
 		RequestID: e.RequestID, EventID: e.ID, ReadOnly: e.ReadOnly,

@@ -190,7 +190,11 @@ func (e auditEvent) cells() []string {
 	return cells
 }
 
+// action is "" for a call that named none.
 func (e auditEvent) action() string {
+	if e.EventName == "" {
+		return strings.TrimSuffix(e.EventSource, eventSource)
+	}
 	return strings.TrimSuffix(e.EventSource, eventSource) + ":" + e.EventName
 }
 
