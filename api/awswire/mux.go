@@ -147,8 +147,12 @@ func (x *exchange) answer() (*answer, *Call) {
 }
 
 func (x *exchange) call() *Call {
+	operation := x.operation
+	if _, said := x.target(); operation == "" && x.service != nil && x.service.api.has(said) {
+		operation = said // refused before it was looked at
+	}
 	return &Call{
-		Service: x.service.name(), Operation: x.operation, Time: x.start, Who: x.who, Claimed: x.claimed, RequestID: x.id,
+		Service: x.service.name(), Operation: operation, Time: x.start, Who: x.who, Claimed: x.claimed, RequestID: x.id,
 		Asked: x.asked, SourceAddress: condition.SourceAddress(x.r), UserAgent: x.r.UserAgent(),
 	}
 }

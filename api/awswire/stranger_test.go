@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,12 +75,15 @@ func TestABodyThatNeverEndsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := listen(t)()
 		started := time.Now()
-		go func() {
+		var sending sync.WaitGroup
+		defer sending.Wait()
+		defer c.Close()
+		sending.Go(func() {
 			begin(t, c, wiretest.AccessKey, 1000)
 			for err := error(nil); err == nil; _, err = io.WriteString(c, "x") {
 				time.Sleep(time.Minute)
 			}
-		}()
+		})
 		if status, text := answerOf(t, c); status != 400 || !strings.Contains(text, "IncompleteBody") {
 			t.Errorf("answered %d %s", status, text)
 		}
