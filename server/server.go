@@ -5,6 +5,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -42,6 +43,8 @@ type Config struct {
 	AccountID string   // twelve digits of the root account; "": as the data folder has it, or chosen at random
 	Store     string   // "postgres://..."; "": SQLite in the data folder
 	Throttle  Throttle // how fast each account may call; 0: as fast as it likes
+
+	KeepClosed time.Duration // how long what a closed account has is kept; 0: 90 days
 
 	MasterKey seal.Source // of what secrets are sealed under, see MasterKey; nil: master.key in the data folder
 }
@@ -82,6 +85,9 @@ func (c Config) check() error {
 		return fmt.Errorf("advertise %q: want HOST:PORT, as 192.0.2.7:4600", c.Advertise)
 	}
 	scheme, _, _ := strings.Cut(c.Store, "://") // what follows may hold a password
+	if c.KeepClosed < 0 {
+		return fmt.Errorf("keep closed accounts for %v: want a time that is not below zero", c.KeepClosed)
+	}
 	if c.Store != "" && scheme != "postgres" && scheme != "postgresql" {
 		return fmt.Errorf("store %q: want postgres://USER@HOST/DATABASE, or nothing for SQLite in the data folder", scheme)
 	}
@@ -150,6 +156,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.accounts, err = accounts.New(ctx, s.db, s.keys); err != nil {
 		return err
 	}
+	s.accounts.KeepClosed(cmp.Or(s.config.KeepClosed, accounts.DefaultKeepClosed))
 	if s.root, err = s.accounts.Bootstrap(ctx, s.config.AccountID); err != nil {
 		return err
 	}
