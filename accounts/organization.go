@@ -38,6 +38,12 @@ func (c *Control) Organization() (Organization, error) {
 	return Organization{}, ErrNoOrganization
 }
 
+// Root is the id of the root that all of its accounts are right under: r- and four characters.
+func (o Organization) Root() string { return "r-" + o.ID[2:6] }
+
+// RootARN is that of the root.
+func (o Organization) RootARN() string { return o.arn("root/" + o.ID + "/" + o.Root()) }
+
 // ARN is that of the organization.
 func (o Organization) ARN() string { return o.arn("organization/" + o.ID) }
 

@@ -149,6 +149,9 @@ var served = []service{
 			"DescribeOrganization",
 			"ListAccounts",
 			"ListCreateAccountStatus",
+			"ListParents",
+			"ListRoots",
+			"ListTagsForResource",
 		},
 	},
 	{

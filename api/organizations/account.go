@@ -75,16 +75,9 @@ func (d *door) listAccounts(ctx context.Context, in *ListAccountsInput) (*ListAc
 }
 
 func (d *door) describeAccount(ctx context.Context, in *DescribeAccountInput) (*DescribeAccountOutput, error) {
-	o, err := d.room.Organization()
+	o, a, err := d.member(ctx, in.AccountId)
 	if err != nil {
 		return nil, err
-	}
-	a, err := d.room.Account(ctx, in.AccountId)
-	if err != nil {
-		return nil, err
-	}
-	if a.State == accounts.StateGone {
-		return nil, accounts.ErrNoAccount
 	}
 	return &DescribeAccountOutput{Account: new(describe(o, a))}, nil
 }

@@ -26,6 +26,9 @@ func New(c *accounts.Control) *awswire.Service {
 		DescribeOrganization.Handle(d.describeOrganization, awswire.Any),
 		ListAccounts.Handle(managing(d, d.listAccounts), awswire.Any),
 		ListCreateAccountStatus.Handle(managing(d, d.listCreateAccountStatus), awswire.Any),
+		ListParents.Handle(managing(d, d.listParents), d.onListParents),
+		ListRoots.Handle(managing(d, d.listRoots), awswire.Any),
+		ListTagsForResource.Handle(managing(d, d.listTagsForResource), d.onListTagsForResource),
 	)
 }
 

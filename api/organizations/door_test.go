@@ -84,6 +84,21 @@ func TestTheLifeOfAnAccount(t *testing.T) {
 			t.Errorf("the account is %+v", a)
 		}
 
+		roots, err := root.ListRoots(t.Context(), nil)
+		must(t, err)
+		parents, err := root.ListParents(t.Context(), &awsorganizations.ListParentsInput{ChildId: made.AccountId})
+		must(t, err)
+		if len(roots.Roots) != 1 || len(parents.Parents) != 1 || *parents.Parents[0].Id != *roots.Roots[0].Id || parents.Parents[0].Type != types.ParentTypeRoot {
+			t.Errorf("under %+v of %+v", parents.Parents, roots.Roots)
+		}
+		for _, id := range []*string{made.AccountId, roots.Roots[0].Id} {
+			tags, err := root.ListTagsForResource(t.Context(), &awsorganizations.ListTagsForResourceInput{ResourceId: id})
+			must(t, err)
+			if len(tags.Tags) > 0 {
+				t.Errorf("%s has tags %v", *id, tags.Tags)
+			}
+		}
+
 		_, err = root.CloseAccount(t.Context(), &awsorganizations.CloseAccountInput{AccountId: made.AccountId})
 		must(t, err)
 		if a := describe(); a.Status != types.AccountStatusSuspended || a.State != types.AccountStateSuspended {
@@ -171,6 +186,10 @@ func TestRefusals(t *testing.T) {
 	refused(t, err, "AccountNotFoundException", "You specified an account that doesn't exist.")
 	_, err = root.CloseAccount(t.Context(), &awsorganizations.CloseAccountInput{AccountId: missing})
 	refused(t, err, "AccountNotFoundException", "")
+	_, err = root.ListParents(t.Context(), &awsorganizations.ListParentsInput{ChildId: missing})
+	refused(t, err, "ChildNotFoundException", "You specified a child that doesn't exist.")
+	_, err = root.ListTagsForResource(t.Context(), &awsorganizations.ListTagsForResourceInput{ResourceId: missing})
+	refused(t, err, "TargetNotFoundException", "You specified a target that doesn't exist.")
 	_, err = root.CloseAccount(t.Context(), &awsorganizations.CloseAccountInput{AccountId: aws.String(wiretest.Account)})
 	var constraint *types.ConstraintViolationException
 	if !errors.As(err, &constraint) || constraint.Reason != types.ConstraintViolationExceptionReasonCannotCloseManagementAccount {
@@ -201,5 +220,6 @@ func TestAccess(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	wiretest.Access(t, organizations.New(w.Room), wiretest.Sample{
 		"AccountId": "111111111111", "AccountName": "team", "Email": "team@example.com", "CreateAccountRequestId": "car-0123456789abcdef",
+		"ChildId": "111111111111", "ResourceId": "111111111111",
 	})
 }

@@ -97,6 +97,9 @@ var (
 	DescribeOrganization        = awswire.NewOp[DescribeOrganizationInput, DescribeOrganizationOutput](API, "DescribeOrganization", "POST", "/", 200)
 	ListAccounts                = awswire.NewOp[ListAccountsInput, ListAccountsOutput](API, "ListAccounts", "POST", "/", 200)
 	ListCreateAccountStatus     = awswire.NewOp[ListCreateAccountStatusInput, ListCreateAccountStatusOutput](API, "ListCreateAccountStatus", "POST", "/", 200)
+	ListParents                 = awswire.NewOp[ListParentsInput, ListParentsOutput](API, "ListParents", "POST", "/", 200)
+	ListRoots                   = awswire.NewOp[ListRootsInput, ListRootsOutput](API, "ListRoots", "POST", "/", 200)
+	ListTagsForResource         = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
 )
 
 type CloseAccountInput struct {
@@ -159,6 +162,37 @@ type ListCreateAccountStatusOutput struct {
 	NextToken             *string               `aws:"NextToken,rule=NextToken"`
 }
 
+type ListParentsInput struct {
+	ChildId    string  `aws:"ChildId,required,rule=ChildId"`
+	MaxResults *int32  `aws:"MaxResults,rule=MaxResults"`
+	NextToken  *string `aws:"NextToken,rule=NextToken"`
+}
+
+type ListParentsOutput struct {
+	NextToken *string  `aws:"NextToken,rule=NextToken"`
+	Parents   []Parent `aws:"Parents"`
+}
+
+type ListRootsInput struct {
+	MaxResults *int32  `aws:"MaxResults,rule=MaxResults"`
+	NextToken  *string `aws:"NextToken,rule=NextToken"`
+}
+
+type ListRootsOutput struct {
+	NextToken *string `aws:"NextToken,rule=NextToken"`
+	Roots     []Root  `aws:"Roots"`
+}
+
+type ListTagsForResourceInput struct {
+	NextToken  *string `aws:"NextToken,rule=NextToken"`
+	ResourceId string  `aws:"ResourceId,required,rule=TaggableResourceId"`
+}
+
+type ListTagsForResourceOutput struct {
+	NextToken *string `aws:"NextToken,rule=NextToken"`
+	Tags      []Tag   `aws:"Tags"`
+}
+
 type Account struct {
 	Arn             *string              `aws:"Arn"`
 	Email           *string              `aws:"Email,rule=Email"`
@@ -192,9 +226,21 @@ type Organization struct {
 	MasterAccountId      *string                 `aws:"MasterAccountId,rule=AccountId"`
 }
 
+type Parent struct {
+	Id   *string     `aws:"Id"`
+	Type *ParentType `aws:"Type"`
+}
+
 type PolicyTypeSummary struct {
 	Status *PolicyTypeStatus `aws:"Status"`
 	Type   *PolicyType       `aws:"Type"`
+}
+
+type Root struct {
+	Arn         *string             `aws:"Arn"`
+	Id          *string             `aws:"Id"`
+	Name        *string             `aws:"Name"`
+	PolicyTypes []PolicyTypeSummary `aws:"PolicyTypes"`
 }
 
 type Tag struct {
@@ -287,6 +333,15 @@ const (
 
 func (OrganizationFeatureSet) Values() []string { return []string{"ALL", "CONSOLIDATED_BILLING"} }
 
+type ParentType string
+
+const (
+	ParentTypeRoot               ParentType = "ROOT"
+	ParentTypeOrganizationalUnit ParentType = "ORGANIZATIONAL_UNIT"
+)
+
+func (ParentType) Values() []string { return []string{"ROOT", "ORGANIZATIONAL_UNIT"} }
+
 type PolicyType string
 
 const (
@@ -327,6 +382,7 @@ var (
 	AccessDeniedException                = awswire.FaultType{Shape: "AccessDeniedException", Status: 400, Member: "Message"}
 	AccountAlreadyClosedException        = awswire.FaultType{Shape: "AccountAlreadyClosedException", Status: 400, Member: "Message"}
 	AccountNotFoundException             = awswire.FaultType{Shape: "AccountNotFoundException", Status: 400, Member: "Message"}
+	ChildNotFoundException               = awswire.FaultType{Shape: "ChildNotFoundException", Status: 400, Member: "Message"}
 	ConcurrentModificationException      = awswire.FaultType{Shape: "ConcurrentModificationException", Status: 400, Member: "Message"}
 	ConflictException                    = awswire.FaultType{Shape: "ConflictException", Status: 400, Member: "Message"}
 	ConstraintViolationException         = awswire.FaultType{Shape: "ConstraintViolationException", Status: 400, Member: "Message"}
@@ -334,12 +390,14 @@ var (
 	FinalizingOrganizationException      = awswire.FaultType{Shape: "FinalizingOrganizationException", Status: 400, Member: "Message"}
 	InvalidInputException                = awswire.FaultType{Shape: "InvalidInputException", Status: 400, Member: "Message"}
 	ServiceException                     = awswire.FaultType{Shape: "ServiceException", Status: 500, Member: "Message"}
+	TargetNotFoundException              = awswire.FaultType{Shape: "TargetNotFoundException", Status: 400, Member: "Message"}
 	TooManyRequestsException             = awswire.FaultType{Shape: "TooManyRequestsException", Status: 400, Member: "Message"}
 	UnsupportedAPIEndpointException      = awswire.FaultType{Shape: "UnsupportedAPIEndpointException", Status: 400, Member: "Message"}
 )
 
 var rules = awswire.Rules{
 	"AccountId":              {Max: new(int64(12)), Pattern: `^\d{12}$`},
+	"ChildId":                {Max: new(int64(100)), Pattern: `^(\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$`},
 	"CreateAccountName":      {Min: new(int64(1)), Max: new(int64(50)), Pattern: `[\u0020-\u007E]+`, Sensitive: true},
 	"CreateAccountRequestId": {Max: new(int64(36)), Pattern: `^car-[a-z0-9]{8,32}$`},
 	"Email":                  {Min: new(int64(6)), Max: new(int64(64)), Pattern: `[^\s@]+@[^\s@]+\.[^\s@]+`, Sensitive: true},
@@ -348,4 +406,5 @@ var rules = awswire.Rules{
 	"RoleName":               {Max: new(int64(64)), Pattern: `[\w+=,.@-]{1,64}`},
 	"TagKey":                 {Min: new(int64(1)), Max: new(int64(128)), Pattern: `^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`},
 	"TagValue":               {Max: new(int64(256)), Pattern: `^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`},
+	"TaggableResourceId":     {Max: new(int64(130)), Pattern: `^(r-[0-9a-z]{4,32})|(\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})|(^p-[0-9a-zA-Z_]{8,128})|(^rp-[0-9a-zA-Z_]{4,128})|(^rt-[0-9a-zA-Z_]{8,32})$`},
 }
