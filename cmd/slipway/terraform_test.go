@@ -117,12 +117,15 @@ func TestTerraformMakesPrincipals(t *testing.T) {
 		t.Errorf("simulated: %s", got)
 	}
 
-	tf.vars = []string{"-var", `actions=["logs:PutLogEvents","logs:CreateLogStream"]`, "-var", "about=second", "-var", "team=blue", "-var", "home=/people/"}
+	tf.vars = []string{"-var", `actions=["logs:PutLogEvents","logs:CreateLogStream"]`, "-var", "about=second", "-var", "team=blue", "-var", "home=/people/", "-var", "key=Inactive"}
 	tf.apply()
 	tf.wantSame()
 	for query, want := range map[string]string{
 		"iam get-user --user-name ann --query User.Path":                                                              "/people/",
 		"iam get-role --role-name task --query Role.Description":                                                      "second",
+		"iam get-role --role-name AWSServiceRoleForECS --query Role.Description":                                      "second",
+		"iam list-access-keys --user-name bob --query AccessKeyMetadata[0].Status":                                    "Inactive",
+		"iam list-groups-for-user --user-name bob --query Groups[0].Path":                                             "/people/",
 		"iam list-role-tags --role-name task --query Tags[0].Value":                                                   "blue",
 		"iam get-policy --policy-arn arn:aws:iam::" + account + ":policy/app/logs --query Policy.DefaultVersionId":    "v2",
 		"iam get-role-policy --role-name task --policy-name own --query PolicyDocument.Statement[0].Action|length(@)": "2",

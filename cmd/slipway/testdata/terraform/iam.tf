@@ -15,6 +15,7 @@ variable "actions" {
 variable "about" { default = "first" }
 variable "team" { default = "red" }
 variable "home" { default = "/team/" }
+variable "key" { default = "Active" }
 
 data "aws_caller_identity" "me" {}
 
@@ -128,6 +129,36 @@ resource "aws_iam_group_policy" "own" {
 resource "aws_iam_group_policy_attachment" "devs" {
   group      = aws_iam_group.devs.name
   policy_arn = aws_iam_policy.logs.arn
+}
+
+resource "aws_iam_user" "bob" {
+  name          = "bob"
+  force_destroy = true
+}
+
+resource "aws_iam_access_key" "bob" {
+  user   = aws_iam_user.bob.name
+  status = var.key
+}
+
+resource "aws_iam_group" "ops" {
+  name = "ops"
+  path = var.home
+}
+
+resource "aws_iam_user_group_membership" "bob" {
+  user   = aws_iam_user.bob.name
+  groups = [aws_iam_group.ops.name]
+}
+
+resource "aws_iam_service_linked_role" "ecs" {
+  aws_service_name = "ecs.amazonaws.com"
+  description      = var.about
+  tags             = { Team = var.team }
+}
+
+resource "aws_iam_account_alias" "sea" {
+  account_alias = "sea-team"
 }
 
 data "aws_iam_principal_policy_simulation" "task" {
