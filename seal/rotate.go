@@ -147,6 +147,10 @@ func (k *Keys) introduce(ctx context.Context, next Master, say func(string)) err
 		}
 	}
 	err := k.db.Update(ctx, func(tx *store.Tx) error {
+		// A first key that was made from now on would be under one of the master keys alone.
+		if _, err := k.current(tx); err != nil {
+			return err
+		}
 		tx.Touch(keysTopic)
 		return errors.Join(k.keepOld(tx), raiseMaster(tx, next.mark), k.wrapAll(tx, next))
 	})
@@ -183,14 +187,7 @@ func (k *Keys) keepOld(tx *store.Tx) error {
 		return err
 	}
 	h := k.held.Load()
-	marks := marksOf(rows)
-	if len(marks) == 0 { // nothing was sealed yet
-		marks = []string{h.master.mark}
-		if err := insertMaster(tx, h.master.mark); err != nil {
-			return err
-		}
-	}
-	for _, mark := range marks {
+	for _, mark := range marksOf(rows) {
 		master, ours := h.masters[mark]
 		if !ours {
 			continue

@@ -406,6 +406,18 @@ func TestNewKeyFromElsewhere(t *testing.T) {
 	})
 }
 
+// The first secret of all may be sealed in the middle of a rotation, by whichever server: both open it.
+func TestFirstSecretInARotation(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		first, second := sealtest.Master('1'), sealtest.Master('2')
+		one := inVault(t, db, &vault{first})
+		wantErr(t, one.keys.Rotate(t.Context(), seal.Rotation{New: &second}, quiet), seal.ErrBehind)
+		behind, ahead := inVault(t, db, &vault{first}), inVault(t, db, &vault{second})
+		ahead.keep("a", "secret")
+		behind.has(map[string]string{"a": "secret"})
+	})
+}
+
 func TestNewKeyIsTakenFromTheSourceThatChanged(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		v := &vault{sealtest.Master('1')}

@@ -92,12 +92,15 @@ func (k *Keys) takeMaster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = k.db.Update(ctx, func(tx *store.Tx) error { return k.register(tx, master) })
-	if err != nil {
+	// It is held before others are told: from then on there may be keys that it alone opens.
+	if err := k.hold(master); err != nil {
+		return err
+	}
+	if err := k.db.Update(ctx, func(tx *store.Tx) error { return k.register(tx, master) }); err != nil {
 		return err
 	}
 	k.change(func(h *held) { h.master = master })
-	return k.hold(master)
+	return nil
 }
 
 // register writes down which key this server has, if it is one that the database is under.
