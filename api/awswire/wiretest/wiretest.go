@@ -4,6 +4,7 @@ package wiretest
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -57,12 +58,23 @@ func Serve(t testing.TB, config awswire.Config, doors ...*awswire.Service) aws.C
 	}
 }
 
-// patient has the client send a request in one piece. The SDK closes the request's body as soon as
-// an answer comes, and when that is before net/http has seen the body's end, which a body longer
-// than the write buffer makes possible, net/http takes it for a failure and drops the connection.
+// patient has the client read answers to their end. The SDK closes a request's body as soon as an
+// answer begins, and its bodies then say at their end that they failed (WriteTo returns io.EOF), so
+// that net/http, if it has not looked for that end yet, drops the connection under the answer. A
+// body that can only be read ends as it should.
 func patient(client *http.Client) *http.Client {
-	client.Transport.(*http.Transport).WriteBufferSize = 1 << 20
-	return client
+	return &http.Client{Transport: readOnly{client.Transport}}
+}
+
+type readOnly struct{ next http.RoundTripper }
+
+// RoundTrip satisfies http.RoundTripper.
+func (t readOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r = r.Clone(r.Context())
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return t.next.RoundTrip(r)
 }
 
 // Root knows one key, that of the account's root, who may do everything.
