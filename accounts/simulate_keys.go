@@ -2,8 +2,10 @@ package accounts
 
 import (
 	"context"
+	"errors"
 
 	"slipway/accounts/policy"
+	"slipway/store"
 )
 
 // ContextKeys lists the condition keys and variables that policies name, each once: those of a user,
@@ -37,4 +39,21 @@ func keysOf(all []policy.Attached) []string {
 		}
 	}
 	return keys
+}
+
+// TagsOfSource returns the tags of the user, group or role that an ARN names as conditions ask for
+// them: none for who is not there.
+func (c *Control) TagsOfSource(ctx context.Context, account, source string) (tags map[string]string, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		e, err := readSource(tx, account, source)
+		if errors.Is(err, ErrNoEntity) || errors.Is(err, ErrInput) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		tags, err = tagMap(tx, e.ID)
+		return err
+	})
+	return tags, err
 }

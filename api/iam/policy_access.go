@@ -60,8 +60,14 @@ func (d *door) holder(ctx context.Context, kind accounts.Kind, name string, keys
 }
 
 // onSource is the access of operations that show the policies of whom an ARN names.
-func onSource[I any](source func(*I) string) func(context.Context, *I) []awswire.Ask {
-	return func(_ context.Context, in *I) []awswire.Ask { return []awswire.Ask{arnAsk(source(in))} }
+func onSource[I any](d *door, source func(*I) string) func(context.Context, *I) []awswire.Ask {
+	return func(_ context.Context, in *I) []awswire.Ask {
+		ask := arnAsk(source(in))
+		ask.Tags = func(ctx context.Context) (map[string]string, error) {
+			return d.control.TagsOfSource(ctx, accountOf(ctx), source(in))
+		}
+		return []awswire.Ask{ask}
+	}
 }
 
 // arnAsk is the ask for an ARN as it is given. What is none is asked for as anything, so that who

@@ -11,9 +11,9 @@ import (
 func simulationBindings(d *door) []awswire.Binding {
 	return []awswire.Binding{
 		SimulateCustomPolicy.Handle(d.simulateCustomPolicy, awswire.Any),
-		SimulatePrincipalPolicy.Handle(d.simulatePrincipalPolicy, onSource(func(in *SimulatePrincipalPolicyInput) string { return in.PolicySourceArn })),
+		SimulatePrincipalPolicy.Handle(d.simulatePrincipalPolicy, onSource(d, func(in *SimulatePrincipalPolicyInput) string { return in.PolicySourceArn })),
 		GetContextKeysForCustomPolicy.Handle(d.getContextKeysForCustomPolicy, awswire.Any),
-		GetContextKeysForPrincipalPolicy.Handle(d.getContextKeysForPrincipalPolicy, onSource(func(in *GetContextKeysForPrincipalPolicyInput) string { return in.PolicySourceArn })),
+		GetContextKeysForPrincipalPolicy.Handle(d.getContextKeysForPrincipalPolicy, onSource(d, func(in *GetContextKeysForPrincipalPolicyInput) string { return in.PolicySourceArn })),
 	}
 }
 

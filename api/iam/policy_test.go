@@ -447,3 +447,21 @@ func TestPoliciesAboutPolicies(t *testing.T) {
 	refused(t, attach(logs), "AccessDenied", fmt.Sprintf(denied, "AttachRolePolicy", "role deploy"))
 	refused(t, put(), "AccessDenied", fmt.Sprintf(denied, "PutRolePolicy", "role deploy"))
 }
+
+// Who may simulate for one team may not for another, and learns nothing of who is there.
+func TestSimulationsAreAllowedByTag(t *testing.T) {
+	w := newWorld(t)
+	w.people(t)
+	_, err := w.root.TagUser(t.Context(), &awsiam.TagUserInput{UserName: aws.String("ann"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("red")}}})
+	must(t, err)
+	eve := w.as(t, "eve", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:Simulate*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"red"}}}}`)
+	simulate := func(source string) error {
+		_, err := eve.SimulatePrincipalPolicy(t.Context(), &awsiam.SimulatePrincipalPolicyInput{PolicySourceArn: &source, ActionNames: []string{"iam:GetUser"}})
+		return err
+	}
+	must(t, simulate(us+"user/team/ann"))
+	for _, source := range []string{us + "user/eve", us + "user/nobody"} {
+		refused(t, simulate(source), "AccessDenied", "User: "+us+"user/eve is not authorized to perform: iam:SimulatePrincipalPolicy on resource: "+source+
+			" because no identity-based policy allows the iam:SimulatePrincipalPolicy action")
+	}
+}
