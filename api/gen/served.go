@@ -147,6 +147,7 @@ var served = []service{
 			"DescribeAccount",
 			"DescribeCreateAccountStatus",
 			"DescribeOrganization",
+			"ListAWSServiceAccessForOrganization",
 			"ListAccounts",
 			"ListCreateAccountStatus",
 			"ListParents",

@@ -24,6 +24,7 @@ func New(c *accounts.Control) *awswire.Service {
 		DescribeAccount.Handle(managing(d, d.describeAccount), d.onDescribeAccount),
 		DescribeCreateAccountStatus.Handle(managing(d, d.describeCreateAccountStatus), awswire.Any),
 		DescribeOrganization.Handle(d.describeOrganization, awswire.Any),
+		ListAWSServiceAccessForOrganization.Handle(managing(d, listServiceAccess), awswire.Any),
 		ListAccounts.Handle(managing(d, d.listAccounts), awswire.Any),
 		ListCreateAccountStatus.Handle(managing(d, d.listCreateAccountStatus), awswire.Any),
 		ListParents.Handle(managing(d, d.listParents), d.onListParents),

@@ -90,16 +90,17 @@ var API = &awswire.API{
 
 // The operations that Slipway serves.
 var (
-	CloseAccount                = awswire.NewOp[CloseAccountInput, awswire.None](API, "CloseAccount", "POST", "/", 200)
-	CreateAccount               = awswire.NewOp[CreateAccountInput, CreateAccountOutput](API, "CreateAccount", "POST", "/", 200)
-	DescribeAccount             = awswire.NewOp[DescribeAccountInput, DescribeAccountOutput](API, "DescribeAccount", "POST", "/", 200)
-	DescribeCreateAccountStatus = awswire.NewOp[DescribeCreateAccountStatusInput, DescribeCreateAccountStatusOutput](API, "DescribeCreateAccountStatus", "POST", "/", 200)
-	DescribeOrganization        = awswire.NewOp[DescribeOrganizationInput, DescribeOrganizationOutput](API, "DescribeOrganization", "POST", "/", 200)
-	ListAccounts                = awswire.NewOp[ListAccountsInput, ListAccountsOutput](API, "ListAccounts", "POST", "/", 200)
-	ListCreateAccountStatus     = awswire.NewOp[ListCreateAccountStatusInput, ListCreateAccountStatusOutput](API, "ListCreateAccountStatus", "POST", "/", 200)
-	ListParents                 = awswire.NewOp[ListParentsInput, ListParentsOutput](API, "ListParents", "POST", "/", 200)
-	ListRoots                   = awswire.NewOp[ListRootsInput, ListRootsOutput](API, "ListRoots", "POST", "/", 200)
-	ListTagsForResource         = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
+	CloseAccount                        = awswire.NewOp[CloseAccountInput, awswire.None](API, "CloseAccount", "POST", "/", 200)
+	CreateAccount                       = awswire.NewOp[CreateAccountInput, CreateAccountOutput](API, "CreateAccount", "POST", "/", 200)
+	DescribeAccount                     = awswire.NewOp[DescribeAccountInput, DescribeAccountOutput](API, "DescribeAccount", "POST", "/", 200)
+	DescribeCreateAccountStatus         = awswire.NewOp[DescribeCreateAccountStatusInput, DescribeCreateAccountStatusOutput](API, "DescribeCreateAccountStatus", "POST", "/", 200)
+	DescribeOrganization                = awswire.NewOp[DescribeOrganizationInput, DescribeOrganizationOutput](API, "DescribeOrganization", "POST", "/", 200)
+	ListAWSServiceAccessForOrganization = awswire.NewOp[ListAWSServiceAccessForOrganizationInput, ListAWSServiceAccessForOrganizationOutput](API, "ListAWSServiceAccessForOrganization", "POST", "/", 200)
+	ListAccounts                        = awswire.NewOp[ListAccountsInput, ListAccountsOutput](API, "ListAccounts", "POST", "/", 200)
+	ListCreateAccountStatus             = awswire.NewOp[ListCreateAccountStatusInput, ListCreateAccountStatusOutput](API, "ListCreateAccountStatus", "POST", "/", 200)
+	ListParents                         = awswire.NewOp[ListParentsInput, ListParentsOutput](API, "ListParents", "POST", "/", 200)
+	ListRoots                           = awswire.NewOp[ListRootsInput, ListRootsOutput](API, "ListRoots", "POST", "/", 200)
+	ListTagsForResource                 = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
 )
 
 type CloseAccountInput struct {
@@ -139,6 +140,16 @@ type DescribeOrganizationInput struct {
 
 type DescribeOrganizationOutput struct {
 	Organization *Organization `aws:"Organization"`
+}
+
+type ListAWSServiceAccessForOrganizationInput struct {
+	MaxResults *int32  `aws:"MaxResults,rule=MaxResults"`
+	NextToken  *string `aws:"NextToken,rule=NextToken"`
+}
+
+type ListAWSServiceAccessForOrganizationOutput struct {
+	EnabledServicePrincipals []EnabledServicePrincipal `aws:"EnabledServicePrincipals"`
+	NextToken                *string                   `aws:"NextToken,rule=NextToken"`
 }
 
 type ListAccountsInput struct {
@@ -214,6 +225,11 @@ type CreateAccountStatus struct {
 	Id                 *string                     `aws:"Id,rule=CreateAccountRequestId"`
 	RequestedTimestamp *time.Time                  `aws:"RequestedTimestamp"`
 	State              *CreateAccountState         `aws:"State"`
+}
+
+type EnabledServicePrincipal struct {
+	DateEnabled      *time.Time `aws:"DateEnabled"`
+	ServicePrincipal *string    `aws:"ServicePrincipal"`
 }
 
 type Organization struct {
