@@ -247,3 +247,27 @@ func awaitRefusal(t *testing.T, db *store.DB, woken <-chan struct{}, refused fun
 		}
 	}
 }
+
+// When a key was last used is written down without a write per call: within a minute, and when the
+// server stops.
+func TestLastUseIsKnownAfterAStop(t *testing.T) {
+	s := open(t, nil)
+	stop := start(t, s)
+	people := iam.NewFromConfig(s.asRoot())
+	_, err := people.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("ann")})
+	must(t, err)
+	key, err := people.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: aws.String("ann")})
+	must(t, err)
+	_, err = ecs.NewFromConfig(s.clientConfig(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, "")).ListClusters(t.Context(), nil)
+	if code(err) != "AccessDeniedException" { // a call that is refused is a use
+		t.Fatal(err)
+	}
+	stop()
+	again := open(t, func(c *Config) { c.Data = s.config.Data })
+	run(t, again)
+	out, err := iam.NewFromConfig(again.asRoot()).GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{AccessKeyId: key.AccessKey.AccessKeyId})
+	must(t, err)
+	if used := out.AccessKeyLastUsed; *used.ServiceName != "ecs" || *used.Region != "us-east-1" || used.LastUsedDate == nil {
+		t.Errorf("last used %v, %s, %s", used.LastUsedDate, *used.ServiceName, *used.Region)
+	}
+}
