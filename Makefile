@@ -16,7 +16,7 @@ bin/versitygw:
 
 export PATH := $(CURDIR)/bin:$(PATH)
 
-.PHONY: build demo test race crash bench lint generate clean help
+.PHONY: build demo test race matrix crash bench lint generate clean help
 
 build: ## Build bin/slipway
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
@@ -33,6 +33,10 @@ test: lint bin/versitygw ## Install what the tests need and run all of them (as 
 race: bin/versitygw ## Run the tests under the race detector
 	@scripts/need $(TEST_NEEDS)
 	SLIPWAY_TEST_ALL=1 go test -race -timeout 60m ./...
+
+matrix: ## Have all kinds of callers make every call, on both databases
+	@scripts/need $(TEST_NEEDS)
+	SLIPWAY_TEST_ALL=1 go test -count=1 -timeout 20m -v -run TestMatrix ./server -matrix.full
 
 crash: ## 100 rounds of kill -9 while images are pushed and tasks run (as root)
 	@scripts/need $(TEST_NEEDS)

@@ -52,10 +52,10 @@ func (c *Control) Authorize(ctx context.Context, who *Principal, r *Request) err
 // lacking is the reason of who has no policy that allows it.
 func lacking(action string) string { return policy.Decision{By: policy.IdentityLayer}.Because(action) }
 
-// because leaves out which policy is missing where a role is assumed, as AWS does: a role that does
-// not trust the caller must not be told from one that is not there.
+// because leaves out which policy is missing where a role is assumed, as AWS does, and what the role's
+// own says: a role that does not trust the caller must not be told from one that is not there.
 func because(d policy.Decision, action string) string {
-	if d.Outcome == policy.ImplicitlyDenied && isAssumption(action) {
+	if isAssumption(action) && (d.Outcome == policy.ImplicitlyDenied || d.By == policy.TrustLayer) {
 		return ""
 	}
 	return d.Because(action)
@@ -97,14 +97,29 @@ func (c *Control) decide(ctx context.Context, who *Principal, owner string, r *R
 	if all.Resource, err = c.resourcePolicy(ctx, r); err != nil {
 		return policy.Decision{}, err
 	}
-	if all.Resource == nil && isAssumption(r.Action) {
-		return policy.Decision{By: policy.TrustLayer}, nil
-	}
 	subject := who.subject()
-	return policy.Evaluate(&policy.Request{
+	request := &policy.Request{
 		Principal: &subject, Action: r.Action, Resource: r.Resource, ResourceAccount: owner,
 		Context: &conditions{who: who, tags: own.tags, organization: c.organization.Load(), values: r.Values},
-	}, &all), nil
+	}
+	d := policy.Evaluate(request, &all)
+	switch {
+	case d.Outcome == policy.Allowed && all.Resource == nil && isAssumption(r.Action):
+		d = policy.Decision{By: policy.TrustLayer}
+	case d.Outcome != policy.Allowed && all.Resource != nil && owner != who.Account:
+		d = withoutResource(request, all)
+	}
+	return d, nil
+}
+
+// withoutResource denies as if the resource had no policy: what the policy of another account's
+// resource says would tell that the resource is there.
+func withoutResource(r *policy.Request, all policy.Policies) policy.Decision {
+	all.Resource = nil
+	if d := policy.Evaluate(r, &all); d.Outcome != policy.Allowed {
+		return d
+	}
+	return policy.Decision{By: policy.ResourceLayer}
 }
 
 // isAssumption knows the actions that a role's trust policy has to allow.

@@ -47,7 +47,9 @@ func (d *door) onDeregister(c ctx, in *DeregisterTaskDefinitionInput) []awswire.
 }
 
 func (d *door) onRunTask(c ctx, in *RunTaskInput) []awswire.Ask {
-	return append(d.asksOfRun(c, in, d.latest(c, in.TaskDefinition)), tagging("RunTask", d.member(c, "task", in.Cluster, "*"), in.Tags)...)
+	asks := d.asksOfRun(c, in, d.latest(c, in.TaskDefinition))
+	asks[0].Shown = d.named(c, "task-definition", in.TaskDefinition)
+	return append(asks, tagging("RunTask", d.member(c, "task", in.Cluster, "*"), in.Tags)...)
 }
 
 // asksOfRun begins with the definition, which is the resource.
@@ -58,7 +60,9 @@ func (d *door) asksOfRun(c ctx, in *RunTaskInput, definition string) []awswire.A
 }
 
 func (d *door) onStartTask(c ctx, in *StartTaskInput) []awswire.Ask {
-	return append(d.asksOfStart(c, in, d.latest(c, in.TaskDefinition)), tagging("StartTask", d.member(c, "task", in.Cluster, "*"), in.Tags)...)
+	asks := d.asksOfStart(c, in, d.latest(c, in.TaskDefinition))
+	asks[0].Shown = d.named(c, "task-definition", in.TaskDefinition)
+	return append(asks, tagging("StartTask", d.member(c, "task", in.Cluster, "*"), in.Tags)...)
 }
 
 func (d *door) asksOfStart(c ctx, in *StartTaskInput, definition string) []awswire.Ask {
@@ -167,6 +171,7 @@ func (d *door) members(c ctx, kind string, cluster *string, ids []string) []stri
 
 // latest is the ARN of the revision that a caller names, or of the latest one of a family that is
 // named without: policies may be about revisions. What is not there is all revisions of its family.
+// A denial shows what was named, and so not which it is.
 func (d *door) latest(c ctx, name string) string {
 	ref, err := d.definition(c, name)
 	if err != nil {
