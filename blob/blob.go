@@ -21,6 +21,8 @@ var (
 	ErrMismatch = errs.New(errs.Invalid, "the bytes do not have the digest")
 	ErrOffset   = errs.New(errs.Conflict, "the bytes do not follow what the upload has")
 	ErrFull     = errs.New(errs.Unavailable, "no room left where blobs are kept")
+	ErrAway     = errs.New(errs.Unavailable, "the place where blobs are kept cannot be reached")
+	ErrDamaged  = errs.New(errs.Internal, "the bytes that are kept do not have the digest any more")
 )
 
 // Store holds blobs, and uploads that may become blobs. All methods may be called by
@@ -60,10 +62,19 @@ type Store interface {
 const End int64 = -1
 
 // Reader reads a blob from any place in it. Where a blob is a file, the Reader has the methods
-// of *os.File that let the kernel send it without copying.
+// of *os.File that let the kernel send it without copying. Where it comes from another machine, a
+// Reader that has read all of it in one go, from the start, gives the last bytes only after all of them
+// were found to have the digest, and ErrDamaged instead if they have not.
 type Reader interface {
 	io.ReadSeekCloser
 	Size() int64
+}
+
+// Linker is a Store whose blobs clients can read from where they are.
+type Linker interface {
+	// Link returns a URL under which anybody can read the blob for a while, or "" when clients are to read
+	// it through us. It does not say whether the blob is there.
+	Link(ctx context.Context, d Digest, life time.Duration) (url string, err error)
 }
 
 // Upload is bytes on their way to become a blob.

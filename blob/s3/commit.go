@@ -129,7 +129,7 @@ func (s *Store) checkData(ctx context.Context, id string, st *state, want blob.D
 	defer out.Body.Close()
 	h := blob.NewHash(want.Algorithm())
 	if _, err := io.Copy(h, out.Body); err != nil {
-		return err
+		return explain(err)
 	}
 	got := blob.Sum(want.Algorithm(), h.Sum(nil))
 	if got == want {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,7 +19,7 @@ func (s *Store) Open(ctx context.Context, d blob.Digest) (blob.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{ctx: ctx, store: s, key: key}
+	r := &reader{ctx: ctx, store: s, key: key, digest: d, hash: blob.NewHash(d.Algorithm())}
 	if err := r.fetch(); errors.Is(err, errGone) {
 		return nil, fmt.Errorf("%w: %s", blob.ErrNoBlob, d)
 	} else if err != nil {
@@ -30,13 +31,18 @@ func (s *Store) Open(ctx context.Context, d blob.Digest) (blob.Reader, error) {
 // reader reads an object from where it stands to its end, and asks for it anew after a jump, or
 // when the connection broke.
 type reader struct {
-	ctx   context.Context
-	store *Store
-	key   *string
-	size  int64
-	at    int64
-	body  io.ReadCloser // what comes from at on; nil: to be asked for
-	fails int           // broken connections without a byte in between
+	ctx    context.Context
+	store  *Store
+	key    *string
+	digest blob.Digest
+	size   int64
+	at     int64         // of the next byte to be read
+	body   io.ReadCloser // what comes from place on; nil: to be asked for
+	place  int64
+	fails  int // broken connections without a byte in between
+
+	hash   hash.Hash // of the first hashed bytes
+	hashed int64
 }
 
 // maxFails is how often in a row a read is begun anew.
@@ -53,7 +59,7 @@ func (r *reader) fetch() error {
 	if err != nil {
 		return explain(err)
 	}
-	r.body = out.Body
+	r.body, r.place = out.Body, r.at
 	if r.at == 0 {
 		r.size = aws.ToInt64(out.ContentLength)
 	}
@@ -66,27 +72,31 @@ func (r *reader) Read(p []byte) (int, error) {
 	}
 	for {
 		n, err := r.read(p)
-		if r.at += int64(n); n > 0 {
+		if n > 0 {
 			r.fails = 0
-			return n, nil
+			return r.took(p[:n])
 		}
 		if err == nil {
 			continue
 		}
 		if r.fails++; r.fails > maxFails || r.ctx.Err() != nil {
-			return 0, err
+			return 0, explain(err)
 		}
 	}
 }
 
 // read reads once. An end that comes too early is an error.
 func (r *reader) read(p []byte) (int, error) {
+	if r.body != nil && r.place != r.at {
+		r.drop()
+	}
 	if r.body == nil {
 		if err := r.fetch(); err != nil {
 			return 0, err
 		}
 	}
 	n, err := r.body.Read(p)
+	r.place += int64(n)
 	if err != nil {
 		r.drop()
 	}
@@ -96,6 +106,28 @@ func (r *reader) read(p []byte) (int, error) {
 	return n, err
 }
 
+// took hashes what was read, as long as nothing was jumped over, and holds the last bytes back if all of
+// it is not what it should be.
+func (r *reader) took(p []byte) (int, error) {
+	if r.at == 0 {
+		r.hash.Reset()
+		r.hashed = 0
+	}
+	if r.at == r.hashed {
+		r.hash.Write(p)
+		r.hashed += int64(len(p))
+	}
+	r.at += int64(len(p))
+	if r.at < r.size || r.hashed != r.size {
+		return len(p), nil
+	}
+	if got := blob.Sum(r.digest.Algorithm(), r.hash.Sum(nil)); got != r.digest {
+		return 0, fmt.Errorf("%w: %s has %s", blob.ErrDamaged, r.digest, got)
+	}
+	return len(p), nil
+}
+
+// Seek asks for nothing: what is read next does.
 func (r *reader) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
@@ -106,10 +138,7 @@ func (r *reader) Seek(offset int64, whence int) (int64, error) {
 	if offset < 0 {
 		return 0, fmt.Errorf("seek to %d: before the start", offset)
 	}
-	if offset != r.at {
-		r.drop()
-		r.at = offset
-	}
+	r.at = offset
 	return offset, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"slipway/blob"
 	"slipway/internal/errs"
@@ -39,15 +41,20 @@ type Store struct {
 	links  *s3.PresignClient
 	bucket string
 	prefix string // "" or "a/b/"
+	hidden bool   // from clients, who get no links
 
 	mu    sync.Mutex
 	turns map[string]*turn // uploads that somebody works on now
 }
 
-var _ blob.Store = (*Store)(nil)
+var (
+	_ blob.Store  = (*Store)(nil)
+	_ blob.Linker = (*Store)(nil)
+)
 
-// Open uses what location names: s3://BUCKET[/PREFIX][?endpoint=URL&region=R&path-style=true]. It makes
-// sure that the bucket can be reached. Credentials come from where AWS's tools look for them; an
+// Open uses what location names: s3://BUCKET[/PREFIX][?endpoint=URL&region=R&path-style=true&redirect=false].
+// It makes sure that the bucket can be reached. With redirect=false Link gives none, for an endpoint that
+// clients cannot reach. Credentials come from where AWS's tools look for them; an
 // endpoint of the environment (AWS_ENDPOINT_URL), which may be our own, is not followed.
 func Open(ctx context.Context, location string) (*Store, error) {
 	u, err := url.Parse(location)
@@ -59,6 +66,7 @@ func Open(ctx context.Context, location string) (*Store, error) {
 		return nil, err
 	}
 	s := New(s3.NewFromConfig(settings.aws, settings.apply), u.Host, strings.Trim(u.Path, "/"))
+	s.hidden = !settings.redirect
 	if _, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket}); err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", s.bucket, explain(err))
 	}
@@ -77,26 +85,40 @@ type settings struct {
 	aws       aws.Config
 	endpoint  string
 	pathStyle bool
+	redirect  bool
 }
 
 func loadSettings(ctx context.Context, query url.Values) (s settings, err error) {
 	for name := range query {
-		if name != "endpoint" && name != "region" && name != "path-style" {
-			return s, fmt.Errorf("%w: %q is not one of endpoint, region, path-style", ErrLocation, name)
+		if !slices.Contains([]string{"endpoint", "region", "path-style", "redirect"}, name) {
+			return s, fmt.Errorf("%w: %q is not one of endpoint, region, path-style, redirect", ErrLocation, name)
 		}
 	}
 	s.endpoint = query.Get("endpoint")
-	s.pathStyle = s.endpoint != ""
-	if text := query.Get("path-style"); text != "" {
-		if s.pathStyle, err = strconv.ParseBool(text); err != nil {
-			return s, fmt.Errorf("%w: path-style is %q, want true or false", ErrLocation, text)
-		}
+	if s.pathStyle, err = choice(query, "path-style", s.endpoint != ""); err != nil {
+		return s, err
+	}
+	if s.redirect, err = choice(query, "redirect", true); err != nil {
+		return s, err
 	}
 	s.aws, err = config.LoadDefaultConfig(ctx, config.WithRegion(query.Get("region")))
 	if s.aws.Region == "" {
 		s.aws.Region = "us-east-1"
 	}
 	return s, err
+}
+
+// choice reads a parameter that is true or false.
+func choice(query url.Values, name string, otherwise bool) (bool, error) {
+	text := query.Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	chosen, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("%w: %s is %q, want true or false", ErrLocation, name, text)
+	}
+	return chosen, nil
 }
 
 func (s settings) apply(o *s3.Options) {
@@ -129,9 +151,12 @@ func (s *Store) Delete(ctx context.Context, d blob.Digest) error {
 	return explain(err)
 }
 
-// Link returns a URL under which anybody can read the blob from the bucket itself for a while.
-// It does not say whether the blob is there.
+// Link returns a URL under which anybody can read the blob from the bucket itself for a while, or "" if
+// clients are to have none. It asks nobody, so it does not say whether the blob is there.
 func (s *Store) Link(ctx context.Context, d blob.Digest, life time.Duration) (string, error) {
+	if s.hidden {
+		return "", nil
+	}
 	key, err := s.blobKey(d)
 	if err != nil {
 		return "", err
@@ -143,21 +168,27 @@ func (s *Store) Link(ctx context.Context, d blob.Digest, life time.Duration) (st
 	return link.URL, nil
 }
 
-// explain says in the words of package blob what the bucket answered.
+// explain says in the words of package blob what the bucket answered, or that nothing did.
 func explain(err error) error {
-	var fault smithy.APIError
-	if !errors.As(err, &fault) {
+	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	switch fault.ErrorCode() {
-	case "NoSuchKey", "NotFound", "NoSuchUpload":
-		return fmt.Errorf("%w: %w", errGone, err)
-	case "PreconditionFailed", "ConditionalRequestConflict":
-		return fmt.Errorf("%w: %w", errChanged, err)
-	case "QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "EntityTooLarge":
-		return fmt.Errorf("%w: %w", blob.ErrFull, err)
+	var fault smithy.APIError
+	if errors.As(err, &fault) {
+		switch fault.ErrorCode() {
+		case "NoSuchKey", "NotFound", "NoSuchUpload":
+			return fmt.Errorf("%w: %w", errGone, err)
+		case "PreconditionFailed", "ConditionalRequestConflict":
+			return fmt.Errorf("%w: %w", errChanged, err)
+		case "QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "EntityTooLarge":
+			return fmt.Errorf("%w: %w", blob.ErrFull, err)
+		}
 	}
-	return err
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) && answer.HTTPStatusCode()/100 == 4 { // it is there, and refuses us
+		return err
+	}
+	return fmt.Errorf("%w: %w", blob.ErrAway, err)
 }
 
 var (

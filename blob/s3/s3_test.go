@@ -146,8 +146,16 @@ func TestLinkIsReadByAnybody(t *testing.T) {
 	}
 }
 
+func TestNoLinkToABucketThatClientsCannotReach(t *testing.T) {
+	server := s3test.Start(t)
+	server.Endpoint += "&redirect=false"
+	if link, err := open(t, server, "").Link(t.Context(), blob.DigestOf(nil), time.Minute); link != "" || err != nil {
+		t.Errorf("link %q, %v", link, err)
+	}
+}
+
 func TestPlacesThatAreRefused(t *testing.T) {
-	for _, location := range []string{"", "s3://", "http://bucket/", "s3://key:secret@bucket/", "s3://bucket?path=style", "s3://bucket?path-style=perhaps"} {
+	for _, location := range []string{"", "s3://", "http://bucket/", "s3://key:secret@bucket/", "s3://bucket?path=style", "s3://bucket?path-style=perhaps", "s3://bucket?redirect=perhaps"} {
 		if _, err := s3.Open(t.Context(), location); !errors.Is(err, s3.ErrLocation) {
 			t.Errorf("%q: %v", location, err)
 		}
@@ -187,6 +195,45 @@ func TestABucketThatLosesBytes(t *testing.T) {
 	}
 	if !bytes.Equal(read(t, s, d), data) {
 		t.Error("read other bytes")
+	}
+}
+
+// A blob that is read as a whole ends in an error when it is not what it was, and not with its last bytes.
+func TestABucketThatChangesBytes(t *testing.T) {
+	server := s3test.Start(t)
+	s := open(t, server, "")
+	data := random(3 << 20)
+	d := blob.DigestOf(data)
+	if _, err := s.Commit(t.Context(), begin(t, s, data), d); err != nil {
+		t.Fatal(err)
+	}
+	other := bytes.Clone(data)
+	other[1000]++
+	if err := os.WriteFile(server.Dir+"/"+server.Bucket+"/sha256/"+d.Hex()[:2]+"/"+d.Hex(), other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Open(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); !errors.Is(err, blob.ErrDamaged) || len(got) >= len(data) {
+		t.Errorf("read %d bytes of %d, %v", len(got), len(data), err)
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(r); !errors.Is(err, blob.ErrDamaged) {
+		t.Errorf("read once more: %v", err)
+	}
+}
+
+func TestAServerThatIsAway(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", s3test.Secret)
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	if _, err := s3.Open(t.Context(), "s3://blobs?endpoint=http://127.0.0.1:1"); !errors.Is(err, blob.ErrAway) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *Store) load(ctx context.Context, id string) (*state, error) {
 	defer out.Body.Close()
 	object, err := io.ReadAll(out.Body)
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	st, err := decodeState(object)
 	if err != nil {
