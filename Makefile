@@ -16,7 +16,7 @@ bin/versitygw:
 
 export PATH := $(CURDIR)/bin:$(PATH)
 
-.PHONY: build demo test race matrix crash bench lint generate clean help
+.PHONY: build demo test race matrix crash bench bench-calls lint generate clean help
 
 build: ## Build bin/slipway
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
@@ -44,8 +44,12 @@ crash: ## 100 rounds of kill -9 while images are pushed and tasks run (as root)
 
 bench: ## Print task starts, pushes and pulls beside their peers (as root)
 	@scripts/need $(TEST_NEEDS)
+	@$(MAKE) -s bench-calls
 	go run ./bench/tasks
 	go run ./bench/registry
+
+bench-calls: ## Print what one core verifies and authorizes, beside the AWS SDK's signing
+	go test -run '^$$' -bench 'BenchmarkCall|BenchmarkEvaluate/statements' -cpu 1 ./server ./accounts/policy
 
 lint: ## Check formatting and run go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
