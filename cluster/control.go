@@ -24,14 +24,15 @@ type Images interface {
 	// is in our own registry: the zero Image if it is not. An image that should be there and is
 	// missing has a Ref and no Digest.
 	Find(ctx context.Context, account, name string) (Image, error)
-	// Login returns a short-lived login with which a node pulls ref for account.
-	Login(ctx context.Context, account, ref string) (nodeapi.Login, error)
+	// Login returns a short-lived login with which a node pulls the image for account.
+	Login(ctx context.Context, account string, image Image) (nodeapi.Login, error)
 }
 
 // Image is where an image of our own registry is pulled from.
 type Image struct {
 	Ref    string `json:"ref,omitempty"`    // "host:port/name:tag"
 	Digest string `json:"digest,omitempty"` // what the tag stands for now: "sha256:..."
+	Owner  string `json:"owner,omitempty"`  // the account whose image it is; "": the task's own
 }
 
 // Logs keeps what containers print.

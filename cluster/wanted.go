@@ -16,7 +16,7 @@ func (c *Control) wanted(ctx context.Context, t Task) (nodeapi.Task, error) {
 	for i := range t.Spec.Containers {
 		container := wantedContainer(t, i)
 		if container.Ref != "" && !t.Wanted.Stop {
-			login, err := c.config.Images.Login(ctx, t.Account, container.Ref)
+			login, err := c.config.Images.Login(ctx, t.Account, t.Images[i])
 			if err != nil {
 				return w, err
 			}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -20,20 +21,28 @@ import (
 // images tells the cluster about the images of our own registry.
 type images struct {
 	registry *registry.Control
+	accounts *accounts.Control
 	host     string // host:port of the registry
 	region   string
 }
 
-// Find satisfies cluster.Images. Ours are named by our own address, or as on AWS by
-// ACCOUNT.dkr.ecr.REGION.amazonaws.com when account and region are right.
+// Find satisfies cluster.Images. Ours are named by our own address, which means the account's own
+// registry, or as on AWS by ACCOUNT.dkr.ecr.REGION.amazonaws.com when the region is right and the
+// account is one of ours. Of another account's, only what its repository's policy allows is found.
 func (i images) Find(ctx context.Context, account, name string) (cluster.Image, error) {
-	rest, ours := i.ours(account, name)
-	if !ours {
-		return cluster.Image{}, nil
+	owner, rest, err := i.ours(ctx, account, name)
+	if owner == "" || err != nil {
+		return cluster.Image{}, err
 	}
 	found := cluster.Image{Ref: i.host + "/" + rest}
 	repository, reference := splitReference(rest)
-	digest, _, err := i.registry.Resolve(ctx, account, repository, reference)
+	if owner != account {
+		found.Owner = owner
+		if may, err := i.mayPull(ctx, account, owner, repository); !may || err != nil {
+			return found, err
+		}
+	}
+	digest, _, err := i.registry.Resolve(ctx, owner, repository, reference)
 	switch errs.KindOf(err) {
 	case errs.NotFound, errs.Invalid:
 		return found, nil // the pull will say so
@@ -45,16 +54,45 @@ func (i images) Find(ctx context.Context, account, name string) (cluster.Image, 
 	return found, nil
 }
 
+// mayPull tells whether the tasks of an account are let in by a repository of another one. They pull
+// as their account does, without a role.
+func (i images) mayPull(ctx context.Context, account, owner, repository string) (bool, error) {
+	root, err := i.accounts.ActiveRoot(ctx, account)
+	if err != nil {
+		return false, err
+	}
+	err = i.accounts.Authorize(ctx, &root, &accounts.Request{
+		Action: "ecr:BatchGetImage", Resource: i.registry.ARN(owner, repository),
+		Policy: func() (string, error) { return i.registry.DecidingPolicy(ctx, owner, repository) },
+	})
+	if errors.Is(err, accounts.ErrDenied) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 var awsHost = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com$`)
 
-// ours takes the registry's name off an image of ours.
-func (i images) ours(account, name string) (rest string, ok bool) {
+// ours takes the registry's name off an image of ours, and tells whose it is; "" if it is not ours.
+func (i images) ours(ctx context.Context, account, name string) (owner, rest string, err error) {
 	host, rest, _ := strings.Cut(name, "/")
+	if rest == "" {
+		return "", "", nil
+	}
 	if host == i.host || sameLoopback(host, i.host) {
-		return rest, rest != ""
+		return account, rest, nil
 	}
 	m := awsHost.FindStringSubmatch(host)
-	return rest, m != nil && rest != "" && m[1] == account && m[2] == i.region
+	if m == nil || m[2] != i.region {
+		return "", "", nil
+	}
+	if m[1] != account {
+		_, err = i.accounts.Account(ctx, m[1])
+	}
+	if errors.Is(err, accounts.ErrNoAccount) {
+		return "", "", nil // one of AWS's
+	}
+	return m[1], rest, err
 }
 
 // sameLoopback reports whether two addresses are one port of this machine, which people call
@@ -86,17 +124,17 @@ func splitReference(name string) (repository, reference string) {
 const loginLife = 15 * time.Minute
 
 // Login satisfies cluster.Images: a token that pulls from the image's repository and nothing else, for a short time.
-func (i images) Login(_ context.Context, account, ref string) (nodeapi.Login, error) {
-	repository, _ := splitReference(strings.TrimPrefix(ref, i.host+"/"))
+func (i images) Login(_ context.Context, account string, image cluster.Image) (nodeapi.Login, error) {
+	repository, _ := splitReference(strings.TrimPrefix(image.Ref, i.host+"/"))
 	token, _, err := i.registry.Token(registry.Login{
 		Account:   account,
 		Principal: accounts.Root(account).ARN,
 		UserID:    account,
-		Scope:     registry.Scope{Repositories: []string{repository}, Actions: []registry.Action{registry.ActionPull}},
+		Scope:     registry.Scope{Account: image.Owner, Repositories: []string{repository}, Actions: []registry.Action{registry.ActionPull}},
 		Expires:   time.Now().Add(loginLife),
 	})
 	if err != nil {
-		return nodeapi.Login{}, fmt.Errorf("login of a node to pull %s: %w", ref, err)
+		return nodeapi.Login{}, fmt.Errorf("login of a node to pull %s: %w", image.Ref, err)
 	}
 	return nodeapi.Login{Username: "AWS", Password: token, PlainHTTP: true}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"slipway/accounts"
 	"slipway/blob"
 	"slipway/blob/disk"
 	"slipway/cluster"
@@ -32,11 +33,15 @@ func newImages(t *testing.T) (images, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	control, err := registry.New(t.Context(), db, sealtest.Keys(t, db), blobs, "us-east-1")
+	control, err := registry.New(t.Context(), db, sealtest.Keys(t, db), blobs, "us-east-1", registryPolicies)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return images{control, host, "us-east-1"}, string(pushImage(t, control))
+	who, err := accounts.New(t.Context(), db, sealtest.Keys(t, db))
+	must(t, err)
+	_, err = who.Bootstrap(t.Context(), account)
+	must(t, err)
+	return images{control, who, host, "us-east-1"}, string(pushImage(t, control))
 }
 
 func pushImage(t *testing.T, c *registry.Control) registry.Digest {
@@ -123,10 +128,39 @@ func TestImagesOfOthersAreNotFound(t *testing.T) {
 	}
 }
 
+// What a repository's policy lets an account pull, its tasks pull, and nodes log in for just that. What
+// is not allowed looks like what is not there.
+func TestImagesOfOthersThatLetUsIn(t *testing.T) {
+	i, digest := newImages(t)
+	other, err := i.accounts.CreateAccount(t.Context(), "other")
+	must(t, err)
+	const theirs = account + ".dkr.ecr.us-east-1.amazonaws.com"
+	want := cluster.Image{Ref: host + "/web/app:v1", Owner: account}
+	for _, image := range []string{"/web/app:v1", "/web/gone:v1"} {
+		got, err := i.Find(t.Context(), other.ID, theirs+image)
+		if want.Ref = host + image; err != nil || got != want {
+			t.Errorf("before it is allowed, %s is %+v, %v, want %+v", image, got, err, want)
+		}
+	}
+	must(t, i.registry.SetPolicy(t.Context(), account, "web/app", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+other.ID+`"},"Action":"ecr:*"}]}`))
+	want = cluster.Image{Ref: host + "/web/app:v1", Owner: account, Digest: digest}
+	got, err := i.Find(t.Context(), other.ID, theirs+"/web/app:v1")
+	if err != nil || got != want {
+		t.Errorf("found %+v, %v, want %+v", got, err, want)
+	}
+	login, err := i.Login(t.Context(), other.ID, got)
+	must(t, err)
+	said, err := i.registry.Verify(login.Password)
+	must(t, err)
+	if said.Account != other.ID || said.Registry() != account || !said.Allows(registry.ActionPull, account, "web/app") || said.Allows(registry.ActionPull, other.ID, "web/app") || said.Allows(registry.ActionPull, account, "web") {
+		t.Errorf("the token says %+v", said)
+	}
+}
+
 func TestLoginOfANodePullsOneRepositoryForAWhile(t *testing.T) {
 	i, digest := newImages(t)
 	for _, ref := range []string{host + "/web/app:v1", host + "/web/app", host + "/web/app@" + digest} {
-		login, err := i.Login(t.Context(), account, ref)
+		login, err := i.Login(t.Context(), account, cluster.Image{Ref: ref})
 		if err != nil || login.Username != "AWS" || !login.PlainHTTP {
 			t.Fatalf("login for %s: %+v, %v", ref, login, err)
 		}

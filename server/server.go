@@ -173,7 +173,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Account:  s.root.Owner.Account,
 		Region:   s.config.Region,
 		Registry: s.config.Advertise,
-		Images:   images{s.registry, s.config.Advertise, s.config.Region},
+		Images:   images{s.registry, s.accounts, s.config.Advertise, s.config.Region},
 		Logs:     output{s.logs},
 		Roles:    roles{s.accounts},
 	})

@@ -53,8 +53,8 @@ func (i *Images) Find(_ context.Context, _, name string) (cluster.Image, error) 
 }
 
 // Login implements cluster.Images.
-func (*Images) Login(_ context.Context, account, ref string) (nodeapi.Login, error) {
-	return nodeapi.Login{Username: account, Password: "for " + ref, PlainHTTP: true}, nil
+func (*Images) Login(_ context.Context, account string, image cluster.Image) (nodeapi.Login, error) {
+	return nodeapi.Login{Username: account, Password: "for " + image.Ref, PlainHTTP: true}, nil
 }
 
 // Logs keeps the output it is given, in order.
