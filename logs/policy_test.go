@@ -132,3 +132,22 @@ func everything(t *testing.T) []policy.Attached {
 	must(t, err)
 	return []policy.Attached{{Document: document}}
 }
+
+// Every call on a log group asks for its account's policies.
+func BenchmarkDecidingPolicy(b *testing.B) {
+	c := open(b, storetest.SQLite(b))
+	for name, policies := range map[string]int{"none": 0, "one": 1, "ten": maxPolicies} {
+		for i := range policies {
+			if _, err := c.PutPolicy(b.Context(), name, fmt.Sprint("p", i), allow("", them, "*")); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := c.DecidingPolicy(b.Context(), name); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

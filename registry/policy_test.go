@@ -96,3 +96,19 @@ func TestWithoutAReaderNoPolicyIsTaken(t *testing.T) {
 	check(t, err)
 	wantErr(t, plain.SetPolicy(t.Context(), account, "web", `{}`), registry.ErrPolicy)
 }
+
+// Every call on a repository asks for its policy.
+func BenchmarkDecidingPolicy(b *testing.B) {
+	k := newKit(b, storetest.SQLite(b))
+	k.create("web", "open")
+	check(b, k.SetPolicy(b.Context(), account, "open", `{}`))
+	for _, name := range []string{"web", "open", "gone"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := k.DecidingPolicy(b.Context(), account, name); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
