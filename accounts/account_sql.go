@@ -51,6 +51,16 @@ func listAccounts(tx *store.Tx, after string, limit int) (list []Account, err er
 	return list, err
 }
 
+func closedAccounts(tx *store.Tx) (list []Account, err error) {
+	err = tx.Each(`select `+accountColumns+` from accounts where state in ('closed', 'gone') order by id`, nil,
+		func(rows *sql.Rows) error {
+			a, err := scanAccount(rows)
+			list = append(list, a)
+			return err
+		})
+	return list, err
+}
+
 func emailTaken(tx *store.Tx, email string) (bool, error) {
 	var n int
 	err := tx.Row(`select count(*) from accounts where lower(email) = lower($1)`, email).Scan(&n)

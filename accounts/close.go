@@ -44,6 +44,15 @@ func (c *Control) CloseAccount(ctx context.Context, id string) error {
 	})
 }
 
+// ClosedAccounts lists all accounts that are closed or gone, for those who end what they have elsewhere.
+func (c *Control) ClosedAccounts(ctx context.Context) (list []Account, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		list, err = closedAccounts(tx)
+		return err
+	})
+	return list, err
+}
+
 // purge deletes the users, roles and policies of the accounts that were closed long enough ago, one
 // account in each transaction.
 func (c *Control) purge(ctx context.Context) error {

@@ -205,6 +205,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { s.accounts.Run(loops) })
 	running.Go(func() { s.audit.Run(loops) })
+	running.Go(func() { s.runClosing(loops) })
 	running.Go(func() { s.cluster.Run(loops) })
 	running.Go(func() { s.logs.Run(loops) })
 	running.Go(func() { s.registry.Run(loops) })
