@@ -2,7 +2,7 @@
 // against its digest when it arrived, and never changes.
 //
 // It does not know whose the bytes are, who refers to them, or when they may go: that
-// is written down in SQL by those who do. It keeps no list of what it has.
+// is written down in SQL by those who do.
 package blob
 
 import (
@@ -56,6 +56,11 @@ type Store interface {
 
 	// Delete removes a blob. One that is not there is no error. Readers that have it open may read on.
 	Delete(ctx context.Context, d Digest) error
+
+	// Walk calls f for every blob after the given digest, or for all if that is "", in the order of their
+	// digests, with its size and about when it came. It ends with the first error of f, and returns that.
+	// What comes and goes meanwhile may be seen or not. It takes long where there is much.
+	Walk(ctx context.Context, after Digest, f func(d Digest, size int64, came time.Time) error) error
 }
 
 // End as the offset of Append means: after what is there.

@@ -6,11 +6,13 @@ import (
 	"crypto/sha512"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"slipway/blob"
 	"slipway/internal/ids"
@@ -34,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"ManyPushOneBlob":             manyPushOneBlob,
 		"AppendsOfOneUploadTakeTurns": appendsTakeTurns,
 		"Delete":                      deleteBlob,
+		"Walk":                        walk,
 		"UnknownNames":                unknownNames,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
@@ -252,6 +255,47 @@ func deleteBlob(t *testing.T, open func(*testing.T) blob.Store) {
 	}
 	put(t, s, data)
 	want(t, s, data)
+}
+
+func walk(t *testing.T, open func(*testing.T) blob.Store) {
+	s := open(t)
+	sizes := map[blob.Digest]int64{}
+	for i := range 20 {
+		data := random(i)
+		sizes[put(t, s, data)] = int64(i)
+	}
+	long := sha512.Sum512([]byte("sha512"))
+	id := begin(t, s)
+	appendAll(t, s, id, []byte("sha512"))
+	d := blob.Sum("sha512", long[:])
+	_, err := s.Commit(t.Context(), id, d)
+	check(t, err)
+	sizes[d] = 6
+	appendAll(t, s, begin(t, s), []byte("an upload is no blob"))
+
+	all := slices.Sorted(maps.Keys(sizes))
+	for _, from := range []int{0, 1, 7, len(all) - 1, len(all)} {
+		after := blob.Digest("")
+		if from > 0 {
+			after = all[from-1]
+		}
+		var got []blob.Digest
+		check(t, s.Walk(t.Context(), after, func(d blob.Digest, size int64, came time.Time) error {
+			if size != sizes[d] || came.IsZero() {
+				t.Errorf("%s has %d bytes from %v, want %d", d, size, came, sizes[d])
+			}
+			got = append(got, d)
+			return nil
+		}))
+		if !slices.Equal(got, all[from:]) {
+			t.Errorf("after %q: %v, want %v", after, got, all[from:])
+		}
+	}
+	enough, seen := errors.New("enough"), 0
+	wantErr(t, s.Walk(t.Context(), "", func(blob.Digest, int64, time.Time) error { seen++; return enough }), enough)
+	if seen != 1 {
+		t.Errorf("saw %d after an error", seen)
+	}
 }
 
 func unknownNames(t *testing.T, open func(*testing.T) blob.Store) {
