@@ -2,37 +2,72 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"slipway/blob"
 	"slipway/store"
 )
 
-// BlobSize is the size of a blob of the repository, as SQL has it. It returns ErrNoRepository or ErrNoBlob.
+// BlobSize answers a push that asks if it must bring a blob: with its size, and then the blob is kept
+// for the push. A blob that is marked must be brought, and is refused then. It returns ErrNoRepository or
+// ErrNoBlob.
 func (c *Control) BlobSize(ctx context.Context, account, repository string, d Digest) (size int64, err error) {
+	var fresh bool
 	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		size, err = linkedSize(tx, repo, d)
-		return err
+		var linked time.Time
+		if size, linked, err = findLink(tx, repo, d); err != nil {
+			return err
+		}
+		fresh = c.fresh(tx.Now, linked)
+		if err := checkBlobs(tx, repo, []Digest{d}); errors.Is(err, ErrMarked) {
+			return noBlob(repo, d)
+		} else if err != nil {
+			return err
+		}
+		return nil
+	})
+	if err == nil && !fresh {
+		err = c.renew(ctx, account, repository, d)
+	}
+	return size, err
+}
+
+// PulledSize is the size of a blob that a pull asks for. It returns ErrNoRepository, ErrNoBlob or ErrMarked.
+func (c *Control) PulledSize(ctx context.Context, account, repository string, d Digest) (size int64, err error) {
+	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
+		if size, _, err = findLink(tx, repo, d); err != nil {
+			return err
+		}
+		return checkBlobs(tx, repo, []Digest{d})
 	})
 	return size, err
 }
 
-// OpenBlob reads a blob of the repository. It returns ErrNoRepository or ErrNoBlob.
+// OpenBlob reads a blob of the repository for a pull. It returns ErrNoRepository, ErrNoBlob or ErrMarked.
 func (c *Control) OpenBlob(ctx context.Context, account, repository string, d Digest) (blob.Reader, error) {
-	if _, err := c.BlobSize(ctx, account, repository, d); err != nil {
+	if _, err := c.PulledSize(ctx, account, repository, d); err != nil {
 		return nil, err
 	}
 	return c.blobs.Open(ctx, d)
 }
 
 // MountBlob makes a blob of one repository answer in another of the same account, without its bytes
-// being touched, and reports whether it did: it does not if the source does not have the blob.
+// being touched, and reports whether it did: it does not if the source does not have the blob, or if that
+// is marked.
 // It returns ErrNoRepository for the target only.
 func (c *Control) MountBlob(ctx context.Context, account, repository, from string, d Digest) (mounted bool, err error) {
 	err = c.update(ctx, account, repository, func(tx *store.Tx, to Repository) error {
 		if mounted, err = hasLink(tx, account, from, d); err != nil || !mounted {
 			return err
 		}
-		return link(tx, to.id, d)
+		if err := checkBlobs(tx, to, []Digest{d}); errors.Is(err, ErrMarked) {
+			mounted = false
+			return nil
+		} else if err != nil {
+			return err
+		}
+		return c.link(tx, to, d)
 	})
 	return mounted, err
 }
@@ -48,6 +83,10 @@ func (c *Control) DeleteBlob(ctx context.Context, account, repository string, d 
 		if len(users) > 0 {
 			return &Error{Cause: ErrBlobInUse, Account: account, Repository: repository, Digest: d, Digests: users}
 		}
-		return unlink(tx, repo, d)
+		less, err := unlink(tx, repo, d)
+		if err != nil {
+			return err
+		}
+		return addUsage(tx, account, less)
 	})
 }

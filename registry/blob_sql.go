@@ -4,17 +4,24 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"time"
 
 	"slipway/store"
 )
 
-func linkedSize(tx *store.Tx, repo Repository, d Digest) (size int64, err error) {
-	err = tx.Row(`select b.size from registry_links l join registry_blobs b on b.digest = l.blob
-		where l.repository = $1 and l.blob = $2`, repo.id, string(d)).Scan(&size)
+// findLink is the size of a blob of the repository, and when a push last brought it or asked for it.
+func findLink(tx *store.Tx, repo Repository, d Digest) (size int64, linked time.Time, err error) {
+	var micros int64
+	err = tx.Row(`select b.size, l.linked from registry_links l join registry_blobs b on b.digest = l.blob
+		where l.repository = $1 and l.blob = $2`, repo.id, string(d)).Scan(&size, &micros)
 	if errors.Is(err, store.ErrNoRows) {
-		return 0, &Error{Cause: ErrNoBlob, Account: repo.Account, Repository: repo.Name, Digest: d}
+		err = noBlob(repo, d)
 	}
-	return size, err
+	return size, store.Time(micros), err
+}
+
+func noBlob(repo Repository, d Digest) error {
+	return &Error{Cause: ErrNoBlob, Account: repo.Account, Repository: repo.Name, Digest: d}
 }
 
 // linkedSizes returns those of the wanted blobs that the repository has, with their sizes.
@@ -66,18 +73,33 @@ func recordBlob(tx *store.Tx, d Digest, size int64) error {
 	return err
 }
 
-func link(tx *store.Tx, repository int64, d Digest) error {
-	_, err := tx.Exec(`insert into registry_links (repository, blob, linked) values ($1, $2, $3) on conflict (repository, blob) do nothing`,
-		repository, string(d), store.Micros(tx.Now))
+// link makes a blob answer in a repository, and keeps it for the push that asks for that.
+func (c *Control) link(tx *store.Tx, repo Repository, d Digest) error {
+	if err := c.touchRepository(tx, repo); err != nil {
+		return err
+	}
+	made, err := tx.Exec(`insert into registry_links (repository, blob, linked) values ($1, $2, $3) on conflict (repository, blob) do nothing`,
+		repo.id, string(d), store.Micros(tx.Now))
+	if err != nil {
+		return err
+	}
+	if made > 0 {
+		return hold(tx, repo.Account, d)
+	}
+	_, err = touchLink(tx, repo.id, d)
 	return err
 }
 
-func unlink(tx *store.Tx, repo Repository, d Digest) error {
+// unlink makes a blob answer in a repository no more, and returns what its account uses less by it.
+func unlink(tx *store.Tx, repo Repository, d Digest) (Usage, error) {
 	gone, err := tx.Exec(`delete from registry_links where repository = $1 and blob = $2`, repo.id, string(d))
 	if err == nil && gone == 0 {
-		return &Error{Cause: ErrNoBlob, Account: repo.Account, Repository: repo.Name, Digest: d}
+		err = noBlob(repo, d)
 	}
-	return err
+	if err != nil {
+		return Usage{}, err
+	}
+	return letGo(tx, repo.Account, d)
 }
 
 // usersOf lists a few manifests of the repository that need the blob.

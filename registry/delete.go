@@ -10,7 +10,7 @@ import (
 // Failure is one image of several that nothing was done about, and why.
 type Failure struct {
 	ID  ImageID
-	Err error // ErrNoImage, ErrTagMismatch, or ErrImageInUse with the indexes that need it
+	Err error // ErrNoImage, ErrTagMismatch, ErrImageInUse with the indexes that need it, ErrMarked or ErrArchived
 }
 
 // DeleteImages deletes what it is given: with a tag, the tag, and the image when that was its last;
@@ -90,7 +90,7 @@ func (c *Control) deleteImage(tx *store.Tx, repo Repository, d Digest) error {
 	if err != nil {
 		return err
 	}
-	if err := deleteManifest(tx, repo.id, d); err != nil {
+	if err := deleteManifest(tx, repo, d); err != nil {
 		return err
 	}
 	return c.tell(tx, "image.deleted", repo, image, "")
@@ -101,7 +101,7 @@ func (c *Control) untag(tx *store.Tx, repo Repository, d Digest, tag string) err
 	if err != nil {
 		return err
 	}
-	if err := deleteTag(tx, repo.id, tag); err != nil {
+	if err := deleteTag(tx, repo.id, tag, d); err != nil {
 		return err
 	}
 	return c.tell(tx, "image.untagged", repo, image, tag)

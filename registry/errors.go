@@ -6,6 +6,7 @@ import (
 
 	"slipway/blob"
 	"slipway/internal/errs"
+	"slipway/registry/lifecycle"
 )
 
 // What can go wrong. Where a repository is named, the error is an *Error that holds the names.
@@ -40,6 +41,20 @@ var (
 	ErrMissingBlobs     = errs.New(errs.NotFound, "the manifest names blobs that are not in the repository")
 	ErrMissingManifests = errs.New(errs.NotFound, "the index names manifests that are not in the repository")
 
+	ErrMarked   = errs.New(errs.Denied, "it was marked as not to be used")
+	ErrArchived = errs.New(errs.Denied, "the image is in the archive")
+	ErrQuota    = errs.New(errs.Conflict, "the account has as much as it may have")
+	ErrBusy     = errs.New(errs.Unavailable, "the blob is being removed, and can be pushed again in a moment")
+
+	ErrNoMark   = errs.New(errs.NotFound, "mark not found")
+	ErrCriteria = errs.New(errs.Invalid, "invalid criteria")
+	ErrSweeping = errs.New(errs.Conflict, "a sweep runs already")
+
+	ErrLifecycle      = lifecycle.ErrPolicy
+	ErrNoLifecycle    = errs.New(errs.NotFound, "the repository has no lifecycle policy")
+	ErrNoPreview      = errs.New(errs.NotFound, "the repository has no preview of a lifecycle policy")
+	ErrPreviewRunning = errs.New(errs.Conflict, "a preview of a lifecycle policy is being made")
+
 	ErrToken        = errs.New(errs.Denied, "not a login token of this registry")
 	ErrTokenExpired = errs.New(errs.Denied, "the login token has expired")
 )
@@ -54,7 +69,8 @@ type Error struct {
 	Digest     Digest
 	Digests    []Digest // those that are missing, or that stand in the way
 	Upload     string
-	Size       int64 // bytes that the upload has
+	Size       int64  // bytes that the upload has
+	Reason     string // why it was marked
 }
 
 func (e *Error) Error() string {
@@ -77,7 +93,12 @@ func (e *Error) Error() string {
 	if e.Upload != "" {
 		say("upload %s", e.Upload)
 	}
-	say("repository %s", e.Repository)
+	if e.Reason != "" {
+		say("because: %s", e.Reason)
+	}
+	if e.Repository != "" {
+		say("repository %s", e.Repository)
+	}
 	say("account %s", e.Account)
 	return b.String()
 }

@@ -22,7 +22,12 @@ type Image struct {
 	Size         int64  // bytes of the manifest itself
 	ImageSize    int64  // bytes of the blobs that it needs; of an index, of its largest child
 	Pushed       time.Time
-	Tags         []string // sorted; only where a method says so
+	Pulled       time.Time // when its manifest was last read, to a minute; zero: never
+	Archived     time.Time // when it went to the archive; zero: it is not there
+	Activated    time.Time // when it last came back from the archive; zero: never
+	Tags         []string  // sorted; only where a method says so
+
+	untagged time.Time // when it lost its last tag, or was last pushed without one; zero: it has a tag
 }
 
 // Manifest is an image with the bytes of its manifest.
@@ -67,15 +72,19 @@ type Push struct {
 
 // PutManifest stores a manifest, moves the tag to it, and reports whether anything changed by it. Everything
 // that the manifest needs must be in the repository already. It returns ErrNoRepository, ErrTag,
-// ErrManifestTooLarge, ErrMediaType, ErrManifest, ErrMismatch, ErrMissingBlobs or ErrMissingManifests with
-// the digests that are missing, or ErrTagImmutable.
+// ErrManifestTooLarge, ErrMediaType, ErrManifest, ErrMismatch, ErrMarked with the blobs that are marked,
+// ErrMissingBlobs or ErrMissingManifests with the digests that are missing, ErrTagImmutable, or ErrQuota.
+// An image that was in the archive comes back from there.
 func (c *Control) PutManifest(ctx context.Context, account, repository string, push Push) (made Image, changed bool, err error) {
 	p, digest, err := checkPush(push)
 	if err != nil {
 		return Image{}, false, about(err, Error{Account: account, Repository: repository, Tag: push.Tag, Digest: push.Digest})
 	}
+	if err := c.checkNewImage(ctx, account, repository, digest); err != nil {
+		return Image{}, false, err
+	}
 	err = c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		stored, err := storeManifest(tx, repo, p, digest, push.Raw)
+		stored, err := c.storeManifest(tx, repo, p, digest, push.Raw)
 		if err != nil {
 			return err
 		}
@@ -86,7 +95,13 @@ func (c *Control) PutManifest(ctx context.Context, account, repository string, p
 		if made, err = findImage(tx, repo.id, digest); err != nil {
 			return err
 		}
-		if changed = stored || moved; !changed {
+		restored := !made.Archived.IsZero()
+		if restored {
+			if made, err = setArchived(tx, repo.id, made, false); err != nil {
+				return err
+			}
+		}
+		if changed = stored || moved || restored; !changed {
 			return nil
 		}
 		return c.tell(tx, "image.pushed", repo, made, push.Tag)
@@ -114,11 +129,29 @@ func checkPush(push Push) (parsed, Digest, error) {
 	return p, digest, nil
 }
 
+// checkNewImage refuses one image more than a repository may have. It looks before the push's own
+// transaction, which would otherwise meet that of every other push into the repository.
+func (c *Control) checkNewImage(ctx context.Context, account, repository string, d Digest) error {
+	return c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
+		known, err := hasManifest(tx, repo.id, d)
+		if err != nil || known {
+			return err
+		}
+		return checkImages(tx, repo)
+	})
+}
+
 // storeManifest writes a manifest that is not there yet, and reports whether it did.
-func storeManifest(tx *store.Tx, repo Repository, p parsed, digest Digest, raw []byte) (bool, error) {
-	known, err := hasManifest(tx, repo.id, digest)
-	if err != nil || known {
+func (c *Control) storeManifest(tx *store.Tx, repo Repository, p parsed, digest Digest, raw []byte) (bool, error) {
+	if err := checkMarks(tx, repo, digestsOf(p.blobs), digestsOf(p.children)); err != nil {
 		return false, err
+	}
+	known, err := hasManifest(tx, repo.id, digest)
+	if err != nil {
+		return false, err
+	}
+	if known {
+		return false, c.keepUntagged(tx, repo.id, digest)
 	}
 	blobs, err := linkedSizes(tx, repo.id, digestsOf(p.blobs))
 	if err != nil {
@@ -137,7 +170,10 @@ func storeManifest(tx *store.Tx, repo Repository, p parsed, digest Digest, raw [
 	if err := insertManifest(tx, repo.id, p, digest, raw); err != nil {
 		return false, err
 	}
-	return true, insertNeeds(tx, repo.id, digest, p)
+	if err := insertNeeds(tx, repo.id, digest, p); err != nil {
+		return false, err
+	}
+	return true, addUsage(tx, repo.Account, Usage{Images: 1})
 }
 
 // checkNeeds compares what a manifest says that it needs with what is there.
@@ -172,7 +208,10 @@ func setTag(tx *store.Tx, repo Repository, tag string, digest Digest) (bool, err
 	if now != "" && !repo.Mutability.Movable(tag) {
 		return false, &Error{Cause: ErrTagImmutable, Account: repo.Account, Repository: repo.Name, Tag: tag, Digest: now}
 	}
-	return true, upsertTag(tx, repo.id, tag, digest)
+	if err := upsertTag(tx, repo.id, tag, digest); err != nil || now == "" {
+		return true, err
+	}
+	return true, noteUntagged(tx, repo.id, now)
 }
 
 type imageEvent struct {
@@ -181,20 +220,43 @@ type imageEvent struct {
 	Tag        string `json:"tag,omitempty"`
 	MediaType  string `json:"mediaType"`
 	ImageSize  int64  `json:"imageSize"`
+	By         string `json:"by,omitempty"` // what did it, where no client did: "sweep", "lifecycle"
 }
 
 func (c *Control) tell(tx *store.Tx, kind string, repo Repository, i Image, tag string) error {
-	return events.Append(tx, repo.Account, kind, c.ARN(repo.Account, repo.Name),
-		imageEvent{repo.Name, i.Digest, tag, i.MediaType, i.ImageSize})
+	return c.tellBy(tx, kind, repo, i, tag, "")
 }
 
-// Manifest reads one manifest. It returns ErrNoRepository, ErrNoImage or ErrTagMismatch.
+func (c *Control) tellBy(tx *store.Tx, kind string, repo Repository, i Image, tag, by string) error {
+	return events.Append(tx, repo.Account, kind, c.ARN(repo.Account, repo.Name),
+		imageEvent{repo.Name, i.Digest, tag, i.MediaType, i.ImageSize, by})
+}
+
+// Manifest reads one manifest, for a pull. It returns ErrNoRepository, ErrNoImage, ErrTagMismatch,
+// ErrMarked with the blobs that are marked, or ErrArchived.
 func (c *Control) Manifest(ctx context.Context, account, repository string, id ImageID) (m Manifest, err error) {
+	var of Repository
 	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		m, err = findManifest(tx, repo, id)
+		of = repo
+		m, err = pulledManifest(tx, repo, id)
 		return err
 	})
-	return m, err
+	if err != nil {
+		return Manifest{}, err
+	}
+	return m, c.notePull(ctx, of, m.Image)
+}
+
+// pulledManifest reads a manifest that may be pulled.
+func pulledManifest(tx *store.Tx, repo Repository, id ImageID) (Manifest, error) {
+	m, err := findManifest(tx, repo, id)
+	if err != nil {
+		return Manifest{}, err
+	}
+	if !m.Archived.IsZero() {
+		return Manifest{}, &Error{Cause: ErrArchived, Account: repo.Account, Repository: repo.Name, Tag: id.Tag, Digest: m.Digest}
+	}
+	return m, checkMarks(tx, repo, nil, []Digest{m.Digest})
 }
 
 // Resolve tells what a tag, or a digest, names at this moment. It returns ErrNoRepository, ErrNoImage, ErrTag or ErrDigest.

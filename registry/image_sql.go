@@ -24,8 +24,8 @@ func insertManifest(tx *store.Tx, repository int64, p parsed, d Digest, raw []by
 		return err
 	}
 	_, err = tx.Exec(`insert into registry_manifests
-		(repository, digest, media_type, artifact_type, config_type, subject, image_size, pushed, size, raw)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		(repository, digest, media_type, artifact_type, config_type, subject, image_size, pushed, untagged, size, raw)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)`,
 		repository, string(d), p.MediaType, p.ArtifactType, p.configType(), string(p.subject()), size,
 		store.Micros(tx.Now), len(raw), raw)
 	return err
@@ -62,13 +62,15 @@ func insertNeeds(tx *store.Tx, repository int64, d Digest, p parsed) error {
 	return nil
 }
 
-const imageColumns = `digest, media_type, artifact_type, config_type, subject, size, image_size, pushed`
+const imageColumns = `digest, media_type, artifact_type, config_type, subject, size, image_size, pushed, untagged, pulled, archived, activated`
 
 // scanImage scans imageColumns, and what comes after them into more.
 func scanImage(scan func(...any) error, more ...any) (i Image, err error) {
-	var pushed int64
-	err = scan(append([]any{&i.Digest, &i.MediaType, &i.ArtifactType, &i.ConfigType, &i.Subject, &i.Size, &i.ImageSize, &pushed}, more...)...)
-	i.Pushed = store.Time(pushed)
+	var pushed, untagged, pulled, archived, activated int64
+	err = scan(append([]any{&i.Digest, &i.MediaType, &i.ArtifactType, &i.ConfigType, &i.Subject, &i.Size, &i.ImageSize,
+		&pushed, &untagged, &pulled, &archived, &activated}, more...)...)
+	i.Pushed, i.untagged, i.Pulled = store.Time(pushed), store.Time(untagged), store.Time(pulled)
+	i.Archived, i.Activated = store.Time(archived), store.Time(activated)
 	return i, err
 }
 
@@ -123,11 +125,32 @@ func upsertTag(tx *store.Tx, repository int64, tag string, d Digest) error {
 	_, err := tx.Exec(`insert into registry_tags (repository, name, manifest, tagged) values ($1, $2, $3, $4)
 		on conflict (repository, name) do update set manifest = excluded.manifest, tagged = excluded.tagged`,
 		repository, tag, string(d), store.Micros(tx.Now))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`update registry_manifests set untagged = 0 where repository = $1 and digest = $2 and untagged > 0`, repository, string(d))
 	return err
 }
 
-func deleteTag(tx *store.Tx, repository int64, tag string) error {
-	_, err := tx.Exec(`delete from registry_tags where repository = $1 and name = $2`, repository, tag)
+func deleteTag(tx *store.Tx, repository int64, tag string, d Digest) error {
+	if _, err := tx.Exec(`delete from registry_tags where repository = $1 and name = $2`, repository, tag); err != nil {
+		return err
+	}
+	return noteUntagged(tx, repository, d)
+}
+
+// noteUntagged notes when an image lost a tag, if that was its last.
+func noteUntagged(tx *store.Tx, repository int64, d Digest) error {
+	_, err := tx.Exec(`update registry_manifests set untagged = $3 where repository = $1 and digest = $2
+		and not exists (select 1 from registry_tags t where t.repository = $1 and t.manifest = $2)`,
+		repository, string(d), store.Micros(tx.Now))
+	return err
+}
+
+// keepUntagged makes an image without tags that was pushed again as young as one that was pushed now.
+func (c *Control) keepUntagged(tx *store.Tx, repository int64, d Digest) error {
+	_, err := tx.Exec(`update registry_manifests set untagged = $3 where repository = $1 and digest = $2 and untagged > 0 and untagged < $4`,
+		repository, string(d), store.Micros(tx.Now), store.Micros(tx.Now.Add(-c.sweeping.Lease/2)))
 	return err
 }
 
@@ -149,7 +172,9 @@ func parentsOf(tx *store.Tx, repository int64, d Digest) ([]Digest, error) {
 }
 
 // deleteManifest takes its tags and what it needed with it.
-func deleteManifest(tx *store.Tx, repository int64, d Digest) error {
-	_, err := tx.Exec(`delete from registry_manifests where repository = $1 and digest = $2`, repository, string(d))
-	return err
+func deleteManifest(tx *store.Tx, repo Repository, d Digest) error {
+	if _, err := tx.Exec(`delete from registry_manifests where repository = $1 and digest = $2`, repo.id, string(d)); err != nil {
+		return err
+	}
+	return addUsage(tx, repo.Account, Usage{Images: -1})
 }

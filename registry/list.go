@@ -64,16 +64,18 @@ type Found struct {
 	Manifest
 }
 
-// Manifests reads several manifests. It returns those that are there, and a failure for each that is not.
+// Manifests reads several manifests, for a pull. It returns those that are there, and a failure for each that
+// is not, or may not be pulled.
 func (c *Control) Manifests(ctx context.Context, account, repository string, ids []ImageID) (found []Found, failed []Failure, err error) {
+	var of Repository
 	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		found, failed = nil, nil
+		of, found, failed = repo, nil, nil
 		for _, id := range ids {
-			m, err := findManifest(tx, repo, id)
+			m, err := pulledManifest(tx, repo, id)
 			switch {
 			case err == nil:
 				found = append(found, Found{id, m})
-			case errors.Is(err, ErrNoImage), errors.Is(err, ErrTagMismatch):
+			case errors.Is(err, ErrNoImage), errors.Is(err, ErrTagMismatch), errors.Is(err, ErrMarked), errors.Is(err, ErrArchived):
 				failed = append(failed, Failure{id, err})
 			default:
 				return err
@@ -81,6 +83,11 @@ func (c *Control) Manifests(ctx context.Context, account, repository string, ids
 		}
 		return nil
 	})
+	for _, f := range found {
+		if err == nil {
+			err = c.notePull(ctx, of, f.Image)
+		}
+	}
 	return found, failed, err
 }
 

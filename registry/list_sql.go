@@ -7,8 +7,7 @@ import (
 )
 
 func listImages(tx *store.Tx, repository int64, f Filter, after string, limit int) ([]Image, error) {
-	const hasTag = `exists (select 1 from registry_tags t where t.repository = m.repository and t.manifest = m.digest)`
-	where := map[Filter]string{AnyImage: "", Tagged: " and " + hasTag, Untagged: " and not " + hasTag}[f]
+	where := map[Filter]string{AnyImage: "", Tagged: " and untagged = 0", Untagged: " and untagged > 0"}[f]
 	var found []Image
 	err := tx.Each(`select `+imageColumns+` from registry_manifests m
 		where repository = $1 and digest > $2`+where+` order by digest limit $3`,
@@ -43,7 +42,7 @@ func addTags(tx *store.Tx, repository int64, images []Image) error {
 }
 
 func listImageIDs(tx *store.Tx, repository int64, f Filter, after ImageID, limit int) ([]ImageID, error) {
-	where := map[Filter]string{AnyImage: "", Tagged: " and t.name is not null", Untagged: " and t.name is null"}[f]
+	where := map[Filter]string{AnyImage: "", Tagged: " and m.untagged = 0", Untagged: " and m.untagged > 0"}[f]
 	var found []ImageID
 	err := tx.Each(`select m.digest, coalesce(t.name, '') from registry_manifests m
 		left join registry_tags t on t.repository = m.repository and t.manifest = m.digest

@@ -6,8 +6,8 @@
 // repository only where it was pushed or mounted. A manifest is accepted only when all
 // that it needs is there, and nothing that a manifest needs goes before it.
 //
-// The package speaks no wire and asks nobody who may do what: its doors do. It removes
-// no blob yet.
+// What nobody needs is swept away beside live traffic. The package speaks no wire and asks
+// nobody who may do what: its doors do.
 package registry
 
 import (
@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"slipway/blob"
@@ -45,6 +46,11 @@ type Control struct {
 	keys   keyring
 
 	checkPolicy func(text string) error
+	sweeping    Sweeping
+	tasks       func(context.Context) ([]Task, error) // nil: there are none
+	pulls       pulls
+
+	step func(point string) error // of a test: what happens where a crash would matter; nil: nothing
 }
 
 // New brings the tables up to date, makes the token key at the first start, sealed under keys, and returns the registry.
@@ -61,11 +67,36 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys, blobs blob.Store, r
 	if err != nil {
 		return nil, fmt.Errorf("keys of login tokens: %w", err)
 	}
-	c := &Control{db, blobs, region, ring, uncheckedPolicy}
+	if err := forgetTurns(ctx, db); err != nil {
+		return nil, err
+	}
+	c := &Control{db: db, blobs: blobs, region: region, keys: ring, checkPolicy: uncheckedPolicy, sweeping: DefaultSweeping}
+	c.pulls.take()
 	for _, set := range options {
 		set(c)
 	}
-	return c, nil
+	return c, c.sweeping.Check()
+}
+
+// Task is a task that runs an image.
+type Task struct {
+	ARN     string
+	Account string
+	Digest  Digest // of the image, as its tag stood for it
+}
+
+// Tasks tells the registry which tasks run: their images are not swept for the want of a tag, and events
+// about marked images name them.
+func Tasks(running func(context.Context) ([]Task, error)) Option {
+	return func(c *Control) { c.tasks = running }
+}
+
+// reach says how far something is, to a test that cuts it off there.
+func (c *Control) reach(point string) error {
+	if c.step == nil {
+		return nil
+	}
+	return c.step(point)
 }
 
 // Region is where the registry says that it is.
@@ -82,13 +113,29 @@ const (
 	stalePause = time.Hour
 )
 
-// Run forgets stale uploads until ctx ends.
+// Run forgets what is stale, sweeps when it is time to, applies lifecycle policies and adds up what is
+// used, until ctx ends.
 func (c *Control) Run(ctx context.Context) {
-	loop.Run(ctx, "registry uploads", stalePause, nil, func(ctx context.Context) error {
-		n, err := c.ForgetUploads(ctx, staleAfter)
-		if n > 0 {
-			slog.Info("forgot stale uploads", "uploads", n)
-		}
+	changed, stop := c.db.Watch(lifecycleTopic)
+	defer stop()
+	var running sync.WaitGroup
+	running.Go(func() { loop.Run(ctx, "registry uploads", stalePause, nil, c.forgetStale) })
+	running.Go(func() { loop.Run(ctx, "registry usage", foldPause, nil, c.foldUsage) })
+	running.Go(func() { loop.Run(ctx, "registry pulls", pullPause, nil, c.writePulls) })
+	running.Go(func() { loop.Run(ctx, "registry doomed", sweepPause, nil, c.clearDoomed) })
+	running.Go(func() { loop.Run(ctx, "registry sweep", sweepPause, nil, c.sweepWhenDue) })
+	running.Go(func() { loop.Run(ctx, "registry lifecycle", lifecyclePause, changed, c.evaluateLifecycles) })
+	running.Wait()
+	c.lastPulls(ctx)
+}
+
+func (c *Control) forgetStale(ctx context.Context) error {
+	n, err := c.ForgetUploads(ctx, staleAfter)
+	if n > 0 {
+		slog.Info("forgot stale uploads", "uploads", n)
+	}
+	if err != nil {
 		return err
-	})
+	}
+	return c.forgetArrivals(ctx, staleAfter)
 }

@@ -19,7 +19,8 @@ type Repository struct {
 	Mutability Mutability
 	Created    time.Time
 
-	id int64
+	id     int64
+	pushed time.Time // when a push was last at work in it, to a quarter of a lease
 }
 
 // Mutability says which tags may be moved to another image.
@@ -77,8 +78,8 @@ func CheckName(name string) error {
 	return nil
 }
 
-// CreateRepository makes an empty repository. It returns ErrName, ErrRepositoryExists, ErrPattern or
-// what Label returns.
+// CreateRepository makes an empty repository. It returns ErrName, ErrRepositoryExists, ErrQuota, ErrPattern
+// or what Label returns.
 func (c *Control) CreateRepository(ctx context.Context, account, name string, m Mutability, labels map[string]string) (Repository, error) {
 	if err := CheckName(name); err != nil {
 		return Repository{}, err
@@ -93,6 +94,9 @@ func (c *Control) CreateRepository(ctx context.Context, account, name string, m 
 			return err
 		}
 		if err := insertRepository(tx, made); err != nil {
+			return err
+		}
+		if err := checkRepositories(tx, made); err != nil {
 			return err
 		}
 		if err := setLabels(tx, made, labels); err != nil {
@@ -147,7 +151,7 @@ func (c *Control) DeleteRepository(ctx context.Context, account, name string, fo
 		if used && !force {
 			return &Error{Cause: ErrNotEmpty, Account: account, Repository: name}
 		}
-		if err := deleteRepository(tx, repo.id); err != nil {
+		if err := deleteRepository(tx, repo); err != nil {
 			return err
 		}
 		return events.Append(tx, account, "repository.deleted", c.ARN(account, name), repositoryEvent{name})

@@ -8,16 +8,16 @@ import (
 	"slipway/store"
 )
 
-const repositoryColumns = `id, account, name, immutable, exceptions, created`
+const repositoryColumns = `id, account, name, immutable, exceptions, created, pushed`
 
 func scanRepository(scan func(...any) error) (r Repository, err error) {
-	var immutable, created int64
+	var immutable, created, pushed int64
 	var exceptions string
-	if err := scan(&r.id, &r.Account, &r.Name, &immutable, &exceptions, &created); err != nil {
+	if err := scan(&r.id, &r.Account, &r.Name, &immutable, &exceptions, &created, &pushed); err != nil {
 		return Repository{}, err
 	}
 	r.Mutability.Immutable = immutable == 1
-	r.Created = store.Time(created)
+	r.Created, r.pushed = store.Time(created), store.Time(pushed)
 	return r, json.Unmarshal([]byte(exceptions), &r.Mutability.Except)
 }
 
@@ -47,13 +47,16 @@ func insertRepository(tx *store.Tx, r Repository) error {
 	if err != nil {
 		return err
 	}
-	made, err := tx.Exec(`insert into registry_repositories (`+repositoryColumns+`) values ($1, $2, $3, $4, $5, $6)
+	made, err := tx.Exec(`insert into registry_repositories (`+repositoryColumns+`) values ($1, $2, $3, $4, $5, $6, 0)
 		on conflict (account, name) do nothing`,
 		r.id, r.Account, r.Name, immutable, exceptions, store.Micros(r.Created))
 	if err == nil && made == 0 {
-		return &Error{Cause: ErrRepositoryExists, Account: r.Account, Repository: r.Name}
+		err = &Error{Cause: ErrRepositoryExists, Account: r.Account, Repository: r.Name}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return addUsage(tx, r.Account, Usage{Repositories: 1})
 }
 
 func mutabilityColumns(m Mutability) (immutable int64, exceptions string, err error) {
@@ -79,16 +82,24 @@ func hasManifests(tx *store.Tx, repository int64) (found bool, err error) {
 }
 
 // deleteRepository goes from what needs to what is needed.
-func deleteRepository(tx *store.Tx, id int64) error {
+func deleteRepository(tx *store.Tx, repo Repository) error {
+	less, err := letAllGo(tx, repo)
+	if err != nil {
+		return err
+	}
+	less.Repositories = -1
+	if err := tx.Row(`select -count(*) from registry_manifests where repository = $1`, repo.id).Scan(&less.Images); err != nil {
+		return err
+	}
 	for _, statement := range []string{
 		`delete from registry_manifest_children where repository = $1`,
 		`delete from registry_manifest_blobs where repository = $1`,
 		`delete from registry_manifests where repository = $1`,
 		`delete from registry_repositories where id = $1`,
 	} {
-		if _, err := tx.Exec(statement, id); err != nil {
+		if _, err := tx.Exec(statement, repo.id); err != nil {
 			return err
 		}
 	}
-	return nil
+	return addUsage(tx, repo.Account, less)
 }

@@ -12,10 +12,19 @@ import (
 )
 
 // StartUpload begins to receive a blob for the repository and returns the upload's id, a UUID.
-// It returns ErrNoRepository, or an error of kind Unavailable when there is no room.
+// It returns ErrNoRepository, ErrQuota when the account may bring no byte more, or an error of kind
+// Unavailable when there is no room.
 func (c *Control) StartUpload(ctx context.Context, account, repository string) (string, error) {
 	id := ids.UUID()
 	err := c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
+		if left, err := room(tx, repo, id); err != nil {
+			return err
+		} else if left == 0 {
+			return full(tx, repo)
+		}
+		if err := c.touchRepository(tx, repo); err != nil {
+			return err
+		}
 		return insertUpload(tx, id, repo.id)
 	})
 	if err != nil {
@@ -35,23 +44,55 @@ func (c *Control) UploadSize(ctx context.Context, account, repository, id string
 
 // Append adds what r gives to an upload that has exactly offset bytes, or whatever it has if offset is
 // End, and returns its new size. When r fails, what came before is kept and the upload can go on.
-// It returns ErrNoRepository, ErrNoUpload, ErrOffset, that of r, or ErrFull when there is no room, after
-// which the upload is gone.
+// It returns ErrNoRepository, ErrNoUpload, ErrOffset, that of r, ErrFull when there is no room, or ErrQuota
+// when it has more bytes than its account may bring; after the last two the upload is gone.
 func (c *Control) Append(ctx context.Context, account, repository, id string, offset int64, r io.Reader) (int64, error) {
-	if err := c.checkUpload(ctx, account, repository, id); err != nil {
+	r, err := c.withinQuota(ctx, account, repository, id, r)
+	if err != nil {
 		return 0, err
 	}
 	size, err := c.blobs.Append(ctx, id, offset, r)
-	if errors.Is(err, ErrFull) { // what it has keeps the room that is left from everybody else
+	if errors.Is(err, ErrFull) || errors.Is(err, ErrQuota) { // what it has keeps the room that is left from everybody else
 		c.dropUpload(context.WithoutCancel(ctx), id)
 	}
 	return size, about(err, Error{Account: account, Repository: repository, Upload: id, Size: size})
 }
 
+// withinQuota is r up to what its account may bring, for an upload of the repository.
+func (c *Control) withinQuota(ctx context.Context, account, repository, id string, r io.Reader) (io.Reader, error) {
+	left, over := int64(-1), error(nil)
+	err := c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) (err error) {
+		if err := findUpload(tx, repo, id); err != nil {
+			return err
+		}
+		if left, err = room(tx, repo, id); err != nil || left < 0 {
+			return err
+		}
+		over = full(tx, repo)
+		return nil
+	})
+	if err != nil || left < 0 {
+		return r, err
+	}
+	have, err := c.blobs.Size(ctx, id)
+	if err != nil {
+		return r, about(err, Error{Account: account, Repository: repository, Upload: id})
+	}
+	return &bounded{r, left - have, over}, nil
+}
+
 // FinishUpload makes the upload a blob of the repository, once its bytes have the digest, and returns its
-// size. It returns ErrNoRepository, ErrNoUpload, or ErrMismatch, after which the upload is gone.
+// size. It returns ErrNoRepository, ErrNoUpload, or ErrBusy when another try is good in a moment; or
+// ErrMismatch, ErrMarked or ErrQuota, after which the upload is gone.
 func (c *Control) FinishUpload(ctx context.Context, account, repository, id string, d Digest) (int64, error) {
-	if err := c.checkUpload(ctx, account, repository, id); err != nil {
+	err := c.arrive(ctx, account, repository, id, d)
+	if errors.Is(err, ErrMarked) || errors.Is(err, ErrQuota) {
+		c.dropUpload(context.WithoutCancel(ctx), id)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := c.reach("arrived"); err != nil {
 		return 0, err
 	}
 	size, err := c.blobs.Commit(ctx, id, d)
@@ -61,35 +102,11 @@ func (c *Control) FinishUpload(ctx context.Context, account, repository, id stri
 	if err != nil {
 		return 0, about(err, Error{Account: account, Repository: repository, Upload: id, Digest: d})
 	}
-	// The bytes are a blob now, so it is written down even if the client went away.
-	return size, c.linkUploaded(context.WithoutCancel(ctx), account, repository, id, d, size)
-}
-
-// linkUploaded writes down what Commit made durable. The blob is recorded even when its repository
-// went meanwhile, so that no bytes are there that SQL does not know.
-func (c *Control) linkUploaded(ctx context.Context, account, repository, id string, d Digest, size int64) error {
-	var gone error
-	err := c.db.Update(ctx, func(tx *store.Tx) error {
-		if err := recordBlob(tx, d, size); err != nil {
-			return err
-		}
-		repo, err := findRepository(tx, account, repository)
-		if errors.Is(err, ErrNoRepository) {
-			gone = err
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := link(tx, repo.id, d); err != nil {
-			return err
-		}
-		return deleteUpload(tx, id)
-	})
-	if err != nil {
-		return err
+	if err := c.reach("committed"); err != nil {
+		return 0, err
 	}
-	return gone
+	// The bytes are a blob now, so it is written down even if the client went away.
+	return size, c.settle(context.WithoutCancel(ctx), account, repository, id, d, size)
 }
 
 // CancelUpload ends an upload and forgets its bytes. It returns ErrNoRepository or ErrNoUpload.
@@ -123,7 +140,8 @@ func (c *Control) ForgetUploads(ctx context.Context, idle time.Duration) (int, e
 	return forgotten, c.db.Update(ctx, func(tx *store.Tx) error { return deleteUploadsBefore(tx, tx.Now.Add(-idle), fresh) })
 }
 
-// forgetUpload takes the bytes first: a row without bytes is found again, bytes without a row as well.
+// forgetUpload takes the bytes first: a row without bytes is found again, bytes without a row as well. An
+// arrival stays: if it is there, a Commit may have got further than it could say.
 func (c *Control) forgetUpload(ctx context.Context, id string) error {
 	if err := c.blobs.Cancel(ctx, id); err != nil {
 		return err
@@ -133,7 +151,11 @@ func (c *Control) forgetUpload(ctx context.Context, id string) error {
 
 // dropUpload is forgetUpload where something else is being answered: what it fails to remove is stale one day.
 func (c *Control) dropUpload(ctx context.Context, id string) {
-	if err := c.forgetUpload(ctx, id); err != nil {
+	err := c.forgetUpload(ctx, id)
+	if err == nil {
+		err = c.db.Update(ctx, func(tx *store.Tx) error { return deleteArrival(tx, id) })
+	}
+	if err != nil {
 		slog.Warn("an upload stays until it is stale", "upload", id, "error", err)
 	}
 }

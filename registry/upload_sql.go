@@ -27,6 +27,11 @@ func deleteUpload(tx *store.Tx, id string) error {
 	return err
 }
 
+func deleteArrival(tx *store.Tx, upload string) error {
+	_, err := tx.Exec(`delete from registry_arrivals where upload = $1`, upload)
+	return err
+}
+
 // deleteUploadsBefore deletes the uploads that were started before the given time, but for those in keep.
 func deleteUploadsBefore(tx *store.Tx, before time.Time, keep map[string]bool) error {
 	var old []string
