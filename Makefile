@@ -48,6 +48,10 @@ bench: ## Print task starts, pushes and pulls beside their peers (as root)
 	go run ./bench/tasks
 	go run ./bench/registry
 
+bench-registry: ## Print pushes and pulls of layers up to 1 GiB, and small requests, beside docker-registry
+	@scripts/need docker-registry:docker-registry
+	go run ./bench/registry
+
 bench-calls: ## Print what one core verifies and authorizes, beside the AWS SDK's signing
 	go test -run '^$$' -bench 'BenchmarkCall|BenchmarkEvaluate/statements' -cpu 1 ./server ./accounts/policy
 

@@ -21,51 +21,48 @@ import (
 	"slipway/server"
 )
 
-// peer is a registry that runs as a process of its own.
+// peer is a server that runs as a process of its own, with a folder of its own.
 type peer struct {
 	name     string
 	url      string
+	dir      string
 	password string // of the user AWS; "" for no login
 	client   *http.Client
-	buffer   []byte // that pulled bytes go through
-	stop     func()
+	cmd      *exec.Cmd
+	log      *os.File
 }
 
-func newPeer(name, address string, stop func()) *peer {
-	transport := &http.Transport{WriteBufferSize: 256 << 10, ReadBufferSize: 256 << 10, DisableCompression: true}
-	return &peer{
-		name: name, url: "http://" + address,
-		client: &http.Client{Transport: transport},
-		buffer: make([]byte, 256<<10),
-		stop:   stop,
+// build makes the program of this tree.
+func build(ctx context.Context, dir string) (program string, err error) {
+	program = filepath.Join(dir, "slipway")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "slipway/cmd/slipway")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", cmd, err, said)
 	}
+	return program, nil
 }
 
-// startSlipway builds the control plane of this tree and starts it.
-func startSlipway(ctx context.Context, dir string) (*peer, error) {
-	program, data := filepath.Join(dir, "slipway"), filepath.Join(dir, "data")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "slipway/cmd/slipway")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%s: %w\n%s", build, err, said)
-	}
+func startSlipway(ctx context.Context, program, dir string) (*peer, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	stop, err := start(ctx, "http://"+address+"/readyz", data, program, "server", "--data", data, "--listen", address, "--admin", "off", "--log-level", "error")
+	p, err := start(ctx, "slipway", address, "/readyz", dir, program, "server", "--data", dir, "--listen", address, "--admin", "off", "--throttle", "off", "--log-level", "error")
 	if err != nil {
 		return nil, err
 	}
-	p := newPeer("slipway", address, stop)
-	if p.password, err = login(ctx, data); err != nil {
-		stop()
+	if p.password, err = login(ctx, dir); err != nil {
+		p.stop()
 		return nil, err
 	}
 	return p, nil
 }
 
-// login makes the repository and returns the password of docker login.
+// Where layers go, and where they are mounted.
+const repository, other = "bench/layers", "bench/mounts"
+
+// login makes the repositories and returns the password of docker login.
 func login(ctx context.Context, data string) (string, error) {
 	c, err := server.ReadCredentials(data)
 	if err != nil {
@@ -75,8 +72,10 @@ func login(ctx context.Context, data string) (string, error) {
 		Region: c.Region, BaseEndpoint: &c.Endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, ""),
 	})
-	if _, err := client.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("bench/layers")}); err != nil {
-		return "", err
+	for _, name := range []string{repository, other} {
+		if _, err := client.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String(name)}); err != nil {
+			return "", err
+		}
 	}
 	out, err := client.GetAuthorizationToken(ctx, nil)
 	if err != nil {
@@ -86,32 +85,25 @@ func login(ctx context.Context, data string) (string, error) {
 	return strings.TrimPrefix(string(plain), "AWS:"), err
 }
 
-func startDockerRegistry(ctx context.Context, data string) (*peer, error) {
+func startDockerRegistry(ctx context.Context, dir string) (*peer, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(data, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	config := filepath.Join(data, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {cache: {blobdescriptor: inmemory}, filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n", data, address)
+	config := filepath.Join(dir, "config.yml")
+	text := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {cache: {blobdescriptor: inmemory}, filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n", dir, address)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	stop, err := start(ctx, "http://"+address+"/v2/", data, "docker-registry", "serve", config)
-	if err != nil {
-		return nil, err
-	}
-	return newPeer("docker-registry", address, stop), nil
+	return start(ctx, "docker-registry", address, "/v2/", dir, "docker-registry", "serve", config)
 }
 
-// start runs a server and waits until it answers. What it has to say goes into a file in its folder.
-func start(ctx context.Context, ready, data, program string, args ...string) (stop func(), err error) {
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, err
-	}
-	log, err := os.Create(data + ".log")
+// start runs a server and waits until it answers. What it has to say goes into a file beside its folder.
+func start(ctx context.Context, name, address, ready, dir, program string, args ...string) (*peer, error) {
+	log, err := os.Create(dir + ".log")
 	if err != nil {
 		return nil, err
 	}
@@ -121,17 +113,30 @@ func start(ctx context.Context, ready, data, program string, args ...string) (st
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	stop = func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // how it ends is of no interest: it was measured
-		_ = log.Close()
-	}
-	if err := awaitReady(ctx, ready); err != nil {
-		stop()
+	transport := &http.Transport{WriteBufferSize: 256 << 10, ReadBufferSize: 256 << 10, DisableCompression: true, MaxIdleConnsPerHost: 1000}
+	p := &peer{name: name, url: "http://" + address, dir: dir, client: &http.Client{Transport: transport}, cmd: cmd, log: log}
+	if err := awaitReady(ctx, p.url+ready); err != nil {
+		p.stop()
 		said, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("%s: %w\n%s", program, err, said)
 	}
-	return stop, nil
+	return p, nil
+}
+
+// stop ends the server and takes away what it kept.
+func (p *peer) stop() {
+	p.client.CloseIdleConnections()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Wait() // how it ends is of no interest: it was measured
+	_ = p.log.Close()
+	_ = os.RemoveAll(p.dir)
+}
+
+// peak is how much memory the server has had at most, in MB.
+func (p *peer) peak() float64 {
+	var kilobytes float64
+	_, _ = fmt.Sscan(fact(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), "VmHWM"), &kilobytes) // 0 says that it is not known
+	return kilobytes / 1000
 }
 
 // awaitReady waits until the server answers with success.
