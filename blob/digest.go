@@ -38,6 +38,14 @@ func ParseDigest(s string) (Digest, error) {
 	return "", fmt.Errorf("%w: %q has the algorithm %q, want sha256 or sha512", ErrDigest, s, name)
 }
 
+// CheckAlgorithm returns an ErrDigest for an algorithm that no digest here has.
+func CheckAlgorithm(name string) error {
+	if NewHash(name) == nil {
+		return fmt.Errorf("%w: the algorithm is %q, want sha256 or sha512", ErrDigest, name)
+	}
+	return nil
+}
+
 func checkDigits(s, digits string, a algorithm) (Digest, error) {
 	if len(digits) != 2*a.size || strings.Trim(digits, "0123456789abcdef") != "" {
 		return "", fmt.Errorf("%w: %q does not have %d lower-case hexadecimal digits after %s", ErrDigest, s, 2*a.size, a.name)

@@ -1,8 +1,12 @@
 package oci
 
 import (
+	"bytes"
+	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 
 	"slipway/registry"
@@ -38,14 +42,60 @@ func (d *door) getBlob(c *call) error {
 	if err != nil {
 		return err
 	}
-	r, err := d.registry.OpenBlob(c.r.Context(), c.account, c.name, digest)
+	content, err := d.registry.BlobContent(c.r.Context(), c.account, c.name, digest)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	if content.Link != "" {
+		c.w.Header().Set("Location", content.Link)
+		c.w.Header().Set("Docker-Content-Digest", string(digest))
+		c.w.WriteHeader(http.StatusTemporaryRedirect)
+		return nil
+	}
+	defer content.Close()
+	if _, file := content.Reader.(syscall.Conn); file { // the kernel sends it
+		c.blobHeaders(digest)
+		http.ServeContent(paced(c.w), c.r, "", time.Time{}, content.Reader)
+		return nil
+	}
+	return c.relay(digest, content)
+}
+
+// maxHeld is how large a blob from elsewhere may be that is held, whole, before its answer begins.
+const maxHeld = 1 << 20
+
+// relay gives out a blob that comes from another machine: what is small only when all of it was found
+// good, and what is not as it comes.
+func (c *call) relay(digest registry.Digest, content registry.Content) error {
+	var body io.ReadSeeker = &relayed{ReadSeeker: content}
+	if content.Size() <= maxHeld {
+		whole, err := io.ReadAll(content)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(whole)
+	}
 	c.blobHeaders(digest)
-	http.ServeContent(paced(c.w), c.r, "", time.Time{}, r)
+	http.ServeContent(paced(c.w), c.r, "", time.Time{}, body)
+	if r, ok := body.(*relayed); ok && r.err != nil {
+		slog.Error("blob cut off", "path", c.r.URL.Path, "error", r.err)
+		panic(http.ErrAbortHandler) // so that nobody takes what came for all of it
+	}
 	return nil
+}
+
+// relayed remembers why a blob could not be read to its end.
+type relayed struct {
+	io.ReadSeeker
+	err error
+}
+
+func (r *relayed) Read(p []byte) (int, error) {
+	n, err := r.ReadSeeker.Read(p)
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
 }
 
 func (d *door) deleteBlob(c *call) error {

@@ -77,17 +77,16 @@ func (d *door) listReferrers(c *call) error {
 		return err
 	}
 	query := c.r.URL.Query()
-	found, err := d.registry.Referrers(c.r.Context(), c.account, c.name, subject, registry.Digest(query.Get("last")), n+1)
+	found, more, err := d.registry.Referrers(c.r.Context(), c.account, c.name, subject, registry.Digest(query.Get("last")), n)
 	if err != nil {
 		return err
 	}
-	shown, last := cut(found, n, func(r registry.Referrer) string { return string(r.Digest) })
-	if last != "" {
-		query.Set("last", last)
+	if more && n > 0 {
+		query.Set("last", string(found[len(found)-1].Digest))
 		c.w.Header().Set("Link", nextPage(c.r.URL.Path, query))
 	}
 	index := referrerIndex{2, registry.MediaTypeOCIIndex, []referrerDescriptor{}}
-	for _, r := range shown {
+	for _, r := range found {
 		if !query.Has("artifactType") || query.Get("artifactType") == r.Type() {
 			index.Manifests = append(index.Manifests, referrerDescriptor{r.MediaType, r.Digest, r.Size, r.Type(), r.Annotations})
 		}

@@ -11,12 +11,14 @@ import (
 	"strings"
 	"testing"
 
+	"slipway/blob"
 	"slipway/blob/disk"
 	"slipway/events"
 	"slipway/internal/errs"
 	"slipway/oci"
 	"slipway/registry"
 	"slipway/seal/sealtest"
+	"slipway/store"
 	"slipway/store/storetest"
 )
 
@@ -73,12 +75,19 @@ func newDoor(t testing.TB) *door { return newDoorWith(t, oci.Config{}) }
 // newDoorWith is newDoor with more than an Access.
 func newDoorWith(t testing.TB, config oci.Config) *door {
 	t.Helper()
-	db := storetest.SQLite(t)
-	if err := events.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
 	blobs, err := disk.Open(t.TempDir())
 	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDoorOver(t, storetest.SQLite(t), blobs, config)
+	d.create("team/web")
+	return d
+}
+
+// newDoorOver is a door before a registry that keeps its rows and its bytes where the test wants them.
+func newDoorOver(t testing.TB, db *store.DB, blobs blob.Store, config oci.Config) *door {
+	t.Helper()
+	if err := events.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
 	c, err := registry.New(t.Context(), db, sealtest.Keys(t, db), blobs, "us-east-1", registry.CheckPolicies(func(string) error { return nil }))
@@ -90,7 +99,6 @@ func newDoorWith(t testing.TB, config oci.Config) *door {
 	d.server = httptest.NewServer(oci.New(c, config))
 	t.Cleanup(d.server.Close)
 	d.token = d.login(registry.Login{Account: account})
-	d.create("team/web")
 	return d
 }
 

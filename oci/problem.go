@@ -2,6 +2,7 @@ package oci
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,10 +24,13 @@ type problem struct {
 	Message string         `json:"message"`
 	Detail  map[string]any `json:"detail,omitempty"`
 
-	wait time.Duration // until the call is worth another try; 0: not said
+	wait time.Duration // until the call is worth another try; 0: nobody can say
 }
 
 func (p *problem) Error() string { return p.Code + ": " + p.Message }
+
+// aWhile is how long a client does well to wait where nobody can say how long it takes.
+const aWhile = time.Minute
 
 // tooFast asks a caller to slow down.
 func tooFast(wait time.Duration) *problem {
@@ -54,10 +58,13 @@ var problems = []struct {
 	{registry.ErrDigest, 400, "DIGEST_INVALID", ""},
 	{registry.ErrMismatch, 400, "DIGEST_INVALID", ""},
 	{registry.ErrNoBlob, 404, "BLOB_UNKNOWN", ""},
+	{registry.ErrDamaged, 500, "UNKNOWN", "The registry keeps other bytes than those of {digest}: they were damaged where they are kept."},
 	{registry.ErrBlobInUse, 405, "UNSUPPORTED", "The blob {digest} is needed by the images {digests}. Delete those first."},
 	{registry.ErrNoUpload, 404, "BLOB_UPLOAD_UNKNOWN", ""},
 	{registry.ErrOffset, 416, "BLOB_UPLOAD_INVALID", ""},
 	{registry.ErrFull, 503, "UNAVAILABLE", "There is no room left where blobs are kept."},
+	{registry.ErrBusy, 503, "UNAVAILABLE", "The blob {digest} is being removed. Push it again in a moment."},
+	{registry.ErrQuota, 429, "TOOMANYREQUESTS", ""},
 	{registry.ErrTag, 400, "TAG_INVALID", ""},
 	{registry.ErrTagImmutable, 400, "TAG_INVALID", "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten because the tag is immutable."},
 	{registry.ErrNoImage, 404, "MANIFEST_UNKNOWN", ""},
@@ -153,8 +160,8 @@ func (c *call) fail(err error) {
 	}
 	c.problem = p
 	switch p.Status {
-	case http.StatusTooManyRequests:
-		c.w.Header().Set("Retry-After", strconv.FormatInt(int64((p.wait+time.Second-1)/time.Second), 10)) // RFC 9110, 10.2.3
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		c.w.Header().Set("Retry-After", strconv.FormatInt(int64((cmp.Or(p.wait, aWhile)+time.Second-1)/time.Second), 10)) // RFC 9110, 10.2.3
 	case http.StatusUnauthorized:
 		c.w.Header().Set("WWW-Authenticate", challenge(c.r))
 	case http.StatusRequestedRangeNotSatisfiable:
@@ -171,10 +178,13 @@ func (c *call) fail(err error) {
 
 // answerJSON writes a whole answer.
 func (c *call) answerJSON(status int, contentType string, body any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // which would make what came from a manifest six times as long
+	if err := e.Encode(body); err != nil {
 		return err
 	}
+	text := bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 	c.w.Header().Set("Content-Type", contentType)
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	c.w.WriteHeader(status)

@@ -24,6 +24,11 @@ func (d *door) startUpload(c *call) error {
 	if query.Has("digest") {
 		return d.uploadAtOnce(c)
 	}
+	if query.Has("digest-algorithm") { // which the digest at the end will have: better known before the bytes
+		if err := registry.CheckAlgorithm(query.Get("digest-algorithm")); err != nil {
+			return err
+		}
+	}
 	id, err := d.registry.StartUpload(c.r.Context(), c.account, c.name)
 	if err != nil {
 		return err

@@ -395,7 +395,7 @@ func TestReferrers(t *testing.T) {
 		k.put("web", "", signature)
 		k.put("web", "", other)
 
-		found, err := k.Referrers(t.Context(), account, "web", subject.Digest, "", 10)
+		found, _, err := k.Referrers(t.Context(), account, "web", subject.Digest, "", 10)
 		if err != nil || len(found) != 2 {
 			t.Fatalf("found %+v, error %v", found, err)
 		}
@@ -405,7 +405,7 @@ func TestReferrers(t *testing.T) {
 				t.Errorf("referrer %+v", r)
 			}
 		}
-		none, err := k.Referrers(t.Context(), account, "web", missing(0), "", 10)
+		none, _, err := k.Referrers(t.Context(), account, "web", missing(0), "", 10)
 		if err != nil || len(none) != 0 {
 			t.Errorf("referrers of nothing: %v, error %v", none, err)
 		}

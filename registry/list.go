@@ -115,16 +115,19 @@ func (r Referrer) Type() string {
 }
 
 // Referrers lists at most limit images whose subject is the given digest, whether that is there or not, by
-// digest, from after the given one.
-func (c *Control) Referrers(ctx context.Context, account, repository string, subject, after Digest, limit int) (found []Referrer, err error) {
+// digest, from after the given one, and reports whether there are more. Those of a page are not larger
+// together than one manifest may be, unless it is a single one.
+func (c *Control) Referrers(ctx context.Context, account, repository string, subject, after Digest, limit int) (found []Referrer, more bool, err error) {
 	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		manifests, err := listReferrers(tx, repo.id, subject, after, limit)
-		if err != nil {
+		var manifests []Manifest
+		if manifests, more, err = listReferrers(tx, repo.id, subject, after, limit); err != nil {
 			return err
 		}
 		found = make([]Referrer, len(manifests))
 		for i, m := range manifests {
-			var d document
+			var d struct {
+				Annotations map[string]string `json:"annotations"`
+			}
 			if err := json.Unmarshal(m.Raw, &d); err != nil {
 				return err
 			}
@@ -132,5 +135,5 @@ func (c *Control) Referrers(ctx context.Context, account, repository string, sub
 		}
 		return nil
 	})
-	return found, err
+	return found, more, err
 }

@@ -68,15 +68,37 @@ func listTags(tx *store.Tx, repository int64, after string, limit int) (tags []s
 	return tags, err
 }
 
-func listReferrers(tx *store.Tx, repository int64, subject, after Digest, limit int) ([]Manifest, error) {
-	var found []Manifest
-	err := tx.Each(`select `+imageColumns+`, raw from registry_manifests
-		where repository = $1 and subject = $2 and digest > $3 order by digest limit $4`,
-		[]any{repository, string(subject), string(after), limit}, func(rows *sql.Rows) (err error) {
+// listReferrers reads no more than fits on a page, which it finds out by the sizes first.
+func listReferrers(tx *store.Tx, repository int64, subject, after Digest, limit int) (found []Manifest, more bool, err error) {
+	last, more, err := endOfReferrers(tx, repository, subject, after, limit)
+	if err != nil || last == "" {
+		return nil, more, err
+	}
+	err = tx.Each(`select `+imageColumns+`, raw from registry_manifests
+		where repository = $1 and subject = $2 and digest > $3 and digest <= $4 order by digest`,
+		[]any{repository, string(subject), string(after), string(last)}, func(rows *sql.Rows) (err error) {
 			var m Manifest
 			m.Image, err = scanImage(rows.Scan, &m.Raw)
 			found = append(found, m)
 			return err
 		})
-	return found, err
+	return found, more, err
+}
+
+// endOfReferrers is the last that fits on a page after the given one, "" if none does.
+func endOfReferrers(tx *store.Tx, repository int64, subject, after Digest, limit int) (last Digest, more bool, err error) {
+	const around = 512 // bytes of an entry of the page, beside what its manifest has
+	count, room := 0, int64(MaxManifest)
+	err = tx.Each(`select digest, size from registry_manifests where repository = $1 and subject = $2 and digest > $3 order by digest limit $4`,
+		[]any{repository, string(subject), string(after), limit + 1}, func(rows *sql.Rows) error {
+			var d Digest
+			var size int64
+			err := rows.Scan(&d, &size)
+			count, room = count+1, room-size-around
+			if more = more || count > limit || count > 1 && room < 0; !more {
+				last = d
+			}
+			return err
+		})
+	return last, more, err
 }

@@ -1,0 +1,48 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"slipway/blob"
+)
+
+// ErrDamaged says that what is kept of a blob is not what was pushed.
+var ErrDamaged = blob.ErrDamaged
+
+// CheckAlgorithm returns an ErrDigest for an algorithm that no blob here is named by.
+func CheckAlgorithm(name string) error { return blob.CheckAlgorithm(name) }
+
+// linkLife is how long a client may take from the answer to following the link in it.
+const linkLife = 20 * time.Minute
+
+// Content is how a client comes by a blob: by a link to where the blob is kept, or else by a Reader.
+type Content struct {
+	Link string
+	blob.Reader
+}
+
+// BlobContent finds a blob of the repository. A Reader must be closed.
+// It returns ErrNoRepository, ErrNoBlob, ErrMarked, or ErrDamaged when what is kept has another size.
+func (c *Control) BlobContent(ctx context.Context, account, repository string, d Digest) (Content, error) {
+	size, err := c.PulledSize(ctx, account, repository, d)
+	if err != nil {
+		return Content{}, err
+	}
+	if links, ok := c.blobs.(blob.Linker); ok {
+		link, err := links.Link(ctx, d, linkLife)
+		if err != nil || link != "" {
+			return Content{Link: link}, err
+		}
+	}
+	r, err := c.blobs.Open(ctx, d)
+	if err == nil && r.Size() != size {
+		err = fmt.Errorf("%w: there are %d bytes of %d", ErrDamaged, r.Size(), size)
+		r.Close()
+	}
+	if err != nil {
+		return Content{}, about(err, Error{Account: account, Repository: repository, Digest: d})
+	}
+	return Content{Reader: r}, nil
+}
