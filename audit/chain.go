@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -182,6 +183,20 @@ func (e *BreakError) Error() string {
 }
 
 func (e *BreakError) Unwrap() error { return ErrBroken }
+
+// Accounts lists the accounts that have records in the database.
+func (c *Control) Accounts(ctx context.Context) (ids []string, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		ids = nil
+		return tx.Each(`select account from audit_chains order by account`, nil, func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+	})
+	return ids, err
+}
 
 // Verify walks the records of an account that are in the database from the oldest to the latest,
 // and tells what it has seen. It returns a BreakError for the first chunk that was altered, that

@@ -92,7 +92,7 @@ func shortName(dir, file string) (name string, closeName func() error, err error
 // openControl makes the control socket. A server whose folder can hold none runs without.
 func (s *Server) openControl(context.Context) (err error) {
 	if s.control, err = listenControl(s.config.Data); err != nil {
-		slog.Warn("no control socket: keys cannot be rotated", "error", err)
+		slog.Warn("no control socket: "slipway keys", "slipway audit verify" and their like find no server", "error", err)
 	}
 	return nil
 }
@@ -110,6 +110,7 @@ func (s *Server) controlHandler(ctx context.Context) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(report)
 	})
+	mux.HandleFunc("GET /audit", s.serveAudit)
 	mux.HandleFunc("POST /keys/rotate", func(w http.ResponseWriter, r *http.Request) {
 		rotation, err := readRotation(http.MaxBytesReader(w, r.Body, 4<<10))
 		if err != nil {

@@ -390,3 +390,36 @@ func tables(t *testing.T, db *store.DB) (names []string) {
 	}
 	return names
 }
+
+func TestControlTellsWhetherTheAuditIsAsItWasWritten(t *testing.T) {
+	s := open(t, nil)
+	run(t, s)
+	for range 3 {
+		if _, err := sts.NewFromConfig(s.asRoot()).GetCallerIdentity(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify := func() AuditChain {
+		t.Helper()
+		for { // records come into the database within a second
+			chains, err := NewControl(s.config.Data).VerifyAudit(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(chains) > 0 && chains[0].Records > 0 || len(chains) > 0 && chains[0].Broken != "" {
+				return chains[0]
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	if c := verify(); c.Account != s.root.Owner.Account || c.Broken != "" || c.Tip == "" || c.First.IsZero() {
+		t.Errorf("as it was written: %+v", c)
+	}
+	must(t, s.db.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`update audit_chunks set last_time = last_time - 1`)
+		return err
+	}))
+	if c := verify(); c.Broken == "" {
+		t.Errorf("altered: %+v", c)
+	}
+}

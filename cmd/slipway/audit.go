@@ -34,6 +34,7 @@ With -f go on with what is done from now on; with -o json print records as AWS C
 	}
 	data := dataFlag(cmd)
 	q := auditFlags(cmd)
+	cmd.AddCommand(auditVerifyCommand())
 	follow := cmd.Flags().BoolP("follow", "f", false, "go on telling")
 	output := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
