@@ -92,7 +92,7 @@ func shortName(dir, file string) (name string, closeName func() error, err error
 // openControl makes the control socket. A server whose folder can hold none runs without.
 func (s *Server) openControl(context.Context) (err error) {
 	if s.control, err = listenControl(s.config.Data); err != nil {
-		slog.Warn("no control socket: "slipway keys", "slipway audit verify" and their like find no server", "error", err)
+		slog.Warn("no control socket: keys and audit commands find no server", "error", err)
 	}
 	return nil
 }
