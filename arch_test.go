@@ -63,7 +63,7 @@ var onlyStandard = []string{"internal", "cluster/placement", "registry/lifecycle
 
 // testsMay is what tests may import beyond the plan: the suites and helpers, and what they
 // put on the other side of a wire.
-const testsMay = "store/storetest seal blob/blobtest blob/disk blob/s3 engine/enginetest engine/fake api/awswire/wiretest api accounts audit store events nodeapi server"
+const testsMay = "store/storetest seal blob engine/enginetest engine/fake api/awswire/wiretest api accounts audit store events nodeapi server"
 
 func TestFloorPlan(t *testing.T) {
 	for file, imports := range goFiles(t) {

@@ -23,7 +23,6 @@ import (
 
 	"slipway/accounts"
 	"slipway/audit"
-	"slipway/blob/disk"
 	"slipway/cluster"
 	"slipway/events"
 	"slipway/logs"
@@ -42,6 +41,7 @@ type Config struct {
 	Region    string   // the region that signatures must name
 	AccountID string   // twelve digits of the root account; "": as the data folder has it, or chosen at random
 	Store     string   // "postgres://..."; "": SQLite in the data folder
+	Blobs     string   // "s3://BUCKET/PREFIX?endpoint=URL&region=R"; "": files in the data folder
 	Throttle  Throttle // how fast each account may call; 0: as fast as it likes
 
 	KeepClosed time.Duration // how long what a closed account has is kept; 0: 90 days
@@ -149,7 +149,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		return fmt.Errorf("node token: %w", err)
 	}
 	s.token = strings.TrimSpace(string(token))
-	blobs, err := disk.Open(filepath.Join(s.config.Data, "blobs"))
+	blobs, err := s.openBlobs(ctx)
 	if err != nil {
 		return err
 	}

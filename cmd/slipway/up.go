@@ -120,6 +120,7 @@ func serverFlags(cmd *cobra.Command) *server.Config {
 	f.StringVar(&c.Region, "region", "us-east-1", "region that signatures must name")
 	f.StringVar(&c.AccountID, "account-id", "", "twelve digits of the root account (default: chosen at the first start)")
 	f.StringVar(&c.Store, "store", "", "postgres://USER@HOST/DATABASE, its password in PGPASSWORD (default: SQLite in the data folder)")
+	f.StringVar(&c.Blobs, "blobs", "", "s3://BUCKET/PREFIX?endpoint=URL&region=R where layers are kept, its credentials where AWS's tools look for them (default: the data folder)")
 	f.DurationVar(&c.KeepClosed, "keep-closed", 90*24*time.Hour, "how long the users, roles and policies of a closed account are kept")
 	f.Var(&c.Throttle, "throttle", `how many times the calls that AWS allows an account each account may make, or "off"`)
 	f.String("master-key-command", "", "command that prints the key that secrets are sealed under (default: master.key in the data folder)")
