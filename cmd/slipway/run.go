@@ -23,10 +23,10 @@ import (
 const exitNotStarted = exitCode(125)
 
 type runOptions struct {
-	cluster, name, user, workdir, entrypoint string
-	env, publish                             []string
-	cpu, memory                              int32
-	detach                                   bool
+	cluster, name, user, workdir, entrypoint, role string
+	env, publish                                   []string
+	cpu, memory                                    int32
+	detach                                         bool
 }
 
 func runCommand() *cobra.Command {
@@ -51,6 +51,7 @@ Ctrl-C stops the task.`,
 	f.StringVarP(&o.user, "user", "u", "", "user to run as (default: the image's)")
 	f.StringVarP(&o.workdir, "workdir", "w", "", "working directory (default: the image's)")
 	f.StringVar(&o.entrypoint, "entrypoint", "", "program to run (default: the image's)")
+	f.StringVar(&o.role, "role", "", "role that the program acts in, by name or ARN; it must trust ecs-tasks.amazonaws.com")
 	f.StringArrayVarP(&o.env, "env", "e", nil, "environment variable NAME=value")
 	f.StringArrayVarP(&o.publish, "publish", "p", nil, "publish a port: HOST:CONTAINER[/udp] or CONTAINER")
 	f.Int32Var(&o.cpu, "cpu", 128, "cpu units to reserve, 1024 a core")
@@ -133,7 +134,11 @@ func definitionOf(o runOptions, image string) (*ecs.RegisterTaskDefinitionInput,
 		}
 		d.PortMappings = append(d.PortMappings, mapping)
 	}
-	return &ecs.RegisterTaskDefinitionInput{ContainerDefinitions: []types.ContainerDefinition{d}}, nil
+	def := &ecs.RegisterTaskDefinitionInput{ContainerDefinitions: []types.ContainerDefinition{d}}
+	if o.role != "" {
+		def.TaskRoleArn = &o.role
+	}
+	return def, nil
 }
 
 func portMapping(text string) (types.PortMapping, error) {
