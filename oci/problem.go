@@ -59,6 +59,8 @@ var problems = []struct {
 	{registry.ErrMismatch, 400, "DIGEST_INVALID", ""},
 	{registry.ErrNoBlob, 404, "BLOB_UNKNOWN", ""},
 	{registry.ErrDamaged, 500, "UNKNOWN", "The registry keeps other bytes than those of {digest}: they were damaged where they are kept."},
+	{registry.ErrMarked, 403, "DENIED", "The layers {digests} were marked as not to be used; no image with them is pulled or pushed. Reason: {reason}"},
+	{registry.ErrArchived, 403, "DENIED", "The image {digest} is in the archive. Restore it first: aws ecr update-image-storage-class --repository-name {repository} --image-id imageDigest={digest} --target-storage-class STANDARD"},
 	{registry.ErrBlobInUse, 405, "UNSUPPORTED", "The blob {digest} is needed by the images {digests}. Delete those first."},
 	{registry.ErrNoUpload, 404, "BLOB_UPLOAD_UNKNOWN", ""},
 	{registry.ErrOffset, 416, "BLOB_UPLOAD_INVALID", ""},
@@ -120,7 +122,7 @@ func word(text string, err error) string {
 	}
 	return strings.NewReplacer(
 		"{account}", e.Account, "{repository}", e.Repository, "{tag}", e.Tag,
-		"{digest}", string(e.Digest), "{digests}", fmt.Sprint(e.Digests),
+		"{digest}", string(e.Digest), "{digests}", fmt.Sprint(e.Digests), "{reason}", e.Reason,
 	).Replace(text)
 }
 

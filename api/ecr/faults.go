@@ -33,6 +33,8 @@ var faults = []struct {
 
 	{registry.ErrNoUpload, UploadNotFoundException, say("The upload with id '{upload}' does not exist within the repository with name '{repository}' in the registry with id '{account}'")},
 	{registry.ErrEmptyUpload, EmptyUploadException, say("The upload with id '{upload}' to the repository with name '{repository}' in the registry with id '{account}' has no layer parts")},
+	{registry.ErrMarked, LayerInaccessibleException, say("The layers with digests '{digests}' in the repository with name '{repository}' in the registry with id '{account}' were marked as not to be used: {reason}")},
+	{registry.ErrQuota, LimitExceededException, limitExceeded},
 	{registry.ErrNoBlob, LayersNotFoundException, say("The layer with digest '{digest}' does not exist within the repository with name '{repository}' in the registry with id '{account}'")},
 	{registry.ErrDigest, InvalidParameterException, parameter("digest", registry.ErrDigest)},
 
@@ -76,6 +78,7 @@ func say(text string) func(*registry.Error, error) string {
 			"{digest}", string(about.Digest),
 			"{digests}", list(about.Digests),
 			"{upload}", about.Upload,
+			"{reason}", about.Reason,
 		).Replace(text)
 	}
 }
@@ -97,6 +100,11 @@ func noImage(about *registry.Error, _ error) string {
 // invalidPolicy says what is wrong with a policy, and where in it.
 func invalidPolicy(_ *registry.Error, err error) string {
 	return constraint("PolicyText", "Invalid repository policy provided: "+strings.TrimPrefix(err.Error(), registry.ErrPolicy.Error()+": "))
+}
+
+// limitExceeded says how much the account may have.
+func limitExceeded(about *registry.Error, _ error) string {
+	return fmt.Sprintf("The registry with id '%s' has reached its quota: %s", about.Account, strings.TrimPrefix(about.Cause.Error(), registry.ErrQuota.Error()+": "))
 }
 
 // parameter is the text of a member that is not as it must be: what the room says of it, but for the

@@ -266,6 +266,13 @@ func failureOf(err error) (ImageFailureCode, string) {
 		errors.As(err, &about)
 		return ImageFailureCodeImageReferencedByManifestList, "Requested image referenced by manifest list: " + list(about.Digests)
 	}
+	about := &registry.Error{}
+	switch errors.As(err, &about); {
+	case errors.Is(err, registry.ErrMarked):
+		return ImageFailureCodeImageInaccessible, "Requested image needs layers that were marked as not to be used: " + about.Reason
+	case errors.Is(err, registry.ErrArchived):
+		return ImageFailureCodeImageInaccessible, "Requested image is archived; restore it to the STANDARD storage class first"
+	}
 	return ImageFailureCodeImageNotFound, "Requested image not found"
 }
 

@@ -155,7 +155,7 @@ func (d *door) getDownloadURLForLayer(ctx context.Context, t target, in *GetDown
 	if err != nil {
 		return nil, invalid("layerDigest", "%v", err)
 	}
-	if _, err := d.registry.BlobSize(ctx, t.account, t.repository, digest); err != nil {
+	if _, err := d.registry.PulledSize(ctx, t.account, t.repository, digest); err != nil {
 		return nil, err
 	}
 	pull := login(awswire.CallerOf(ctx), registry.Scope{Account: t.account, Repositories: []string{t.repository}, Actions: []registry.Action{registry.ActionPull}})
