@@ -167,6 +167,9 @@ func measure(ctx context.Context, r row, peers []*peer) (pushes, pulls [][]float
 		}
 		for i := range peers {
 			i = (i + round) % len(peers)
+			if err := warmMemory(len(batch) * r.size); err != nil {
+				return nil, nil, err
+			}
 			pushed, err := r.clock(ctx, batch, peers[i].bring)
 			if err != nil {
 				return nil, nil, fmt.Errorf("push to %s: %w", peers[i].name, err)
