@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -35,23 +36,54 @@ type document struct {
 	MediaType     string            `json:"mediaType"`
 	ArtifactType  string            `json:"artifactType"`
 	Config        *descriptor       `json:"config"`
-	Layers        []descriptor      `json:"layers"`
-	Manifests     []descriptor      `json:"manifests"`
+	Layers        descriptors       `json:"layers"`
+	Manifests     descriptors       `json:"manifests"`
 	Subject       *descriptor       `json:"subject"`
 	FSLayers      json.RawMessage   `json:"fsLayers"` // of schema 1
 	Annotations   map[string]string `json:"annotations"`
 }
 
 type descriptor struct {
-	MediaType string   `json:"mediaType"`
-	Digest    Digest   `json:"digest"`
-	Size      int64    `json:"size"`
-	URLs      []string `json:"urls"`
+	MediaType string          `json:"mediaType"`
+	Digest    Digest          `json:"digest"`
+	Size      int64           `json:"size"`
+	URLs      json.RawMessage `json:"urls"`
+}
+
+// descriptors are read up to as many as one manifest may name, so that a list of millions costs little
+// more than its bytes.
+type descriptors []descriptor
+
+// UnmarshalJSON reads a list. Two of one name would be understood in two ways.
+func (ds *descriptors) UnmarshalJSON(raw []byte) error {
+	if *ds != nil {
+		return fmt.Errorf("layers or manifests are given twice")
+	}
+	list := json.NewDecoder(bytes.NewReader(raw))
+	switch start, err := list.Token(); {
+	case err != nil || start == nil:
+		return err
+	case start != json.Delim('['):
+		return fmt.Errorf("layers and manifests are lists, not %v", start)
+	}
+	*ds = descriptors{}
+	for list.More() {
+		if len(*ds) == maxNamed {
+			return fmt.Errorf("it names more than %d layers or manifests", maxNamed)
+		}
+		var d descriptor
+		if err := list.Decode(&d); err != nil {
+			return err
+		}
+		*ds = append(*ds, d)
+	}
+	return nil
 }
 
 // elsewhere reports whether the bytes are to be fetched from somewhere else, and need not be here.
 func (d descriptor) elsewhere() bool {
-	return len(d.URLs) > 0 && (strings.Contains(d.MediaType, ".nondistributable.") || strings.Contains(d.MediaType, ".foreign."))
+	linked := len(bytes.Trim(d.URLs, "[] \t\r\n")) > 0
+	return linked && (strings.Contains(d.MediaType, ".nondistributable.") || strings.Contains(d.MediaType, ".foreign."))
 }
 
 // parsed is a manifest that is well formed: what it is, and what it needs.
@@ -178,6 +210,9 @@ func (d descriptor) check(where string) error {
 	}
 	if d.Size < 0 {
 		return fmt.Errorf("%s: %s has the size %d", where, d.Digest, d.Size)
+	}
+	if len(d.URLs) > 0 && d.URLs[0] != '[' && string(d.URLs) != "null" {
+		return fmt.Errorf("%s: %s has urls that are no list", where, d.Digest)
 	}
 	return nil
 }
