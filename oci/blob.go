@@ -71,7 +71,7 @@ func (c *call) relay(digest registry.Digest, content registry.Content) error {
 	if content.Size() <= maxHeld {
 		whole, err := io.ReadAll(content)
 		if err != nil {
-			return err
+			return &registry.Error{Cause: err, Account: c.account, Repository: c.name, Digest: digest}
 		}
 		body = bytes.NewReader(whole)
 	}

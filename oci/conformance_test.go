@@ -71,7 +71,7 @@ func bucket(t *testing.T, server s3test.Server, more string) *s3.Store {
 	t.Helper()
 	t.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", s3test.Secret)
-	t.Setenv("AWS_MAX_ATTEMPTS", "2")
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
 	s, err := s3.Open(t.Context(), server.Location("registry")+strings.Replace(more, "?", "&", 1))
 	if err != nil {
 		t.Fatal(err)

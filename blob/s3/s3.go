@@ -170,7 +170,7 @@ func (s *Store) Link(ctx context.Context, d blob.Digest, life time.Duration) (st
 
 // explain says in the words of package blob what the bucket answered, or that nothing did.
 func explain(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, blob.ErrAway) {
 		return err
 	}
 	var fault smithy.APIError
@@ -182,6 +182,8 @@ func explain(err error) error {
 			return fmt.Errorf("%w: %w", errChanged, err)
 		case "QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "EntityTooLarge":
 			return fmt.Errorf("%w: %w", blob.ErrFull, err)
+		case "BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "RequestTimeout": // it was damaged on its way
+			return fmt.Errorf("%w: %w", blob.ErrAway, err)
 		}
 	}
 	var answer *smithyhttp.ResponseError

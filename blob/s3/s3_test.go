@@ -228,6 +228,34 @@ func TestABucketThatChangesBytes(t *testing.T) {
 	}
 }
 
+// The tail of an upload is hashed when it comes, so that it has to be the same when it is used.
+func TestABucketThatChangesTheTailOfAnUpload(t *testing.T) {
+	server := s3test.Start(t)
+	s := open(t, server, "")
+	id := begin(t, s, random(9<<20))
+	name := server.Dir + "/" + server.Bucket + "/uploads/" + id + "/state"
+	state, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state[len(state)-10]++
+	if err := os.WriteFile(name, state, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Commit(t.Context(), id, blob.DigestOf(random(9<<20))); err == nil {
+		t.Error("committed with a tail that had changed")
+	}
+	if left, err := s.Uploads(t.Context()); len(left) != 1 || err != nil {
+		t.Errorf("uploads %v, %v", left, err)
+	}
+	if err := s.Cancel(t.Context(), id); err != nil {
+		t.Error(err)
+	}
+	if left, err := s.Uploads(t.Context()); len(left) != 0 || err != nil {
+		t.Errorf("uploads %v after it was given up, %v", left, err)
+	}
+}
+
 func TestAServerThatIsAway(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", s3test.Secret)

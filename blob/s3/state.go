@@ -25,6 +25,7 @@ type state struct {
 	Parts     []string `json:"parts,omitempty"`     // their ETags
 	Size      int64    `json:"size"`                // of parts and tail
 	Midstate  []byte   `json:"midstate,omitempty"`  // of sha256 over them; none: nothing came yet
+	TailSum   string   `json:"tailSum,omitempty"`   // digest of the tail
 
 	tail   []byte
 	sha256 hash.Hash
@@ -39,6 +40,7 @@ func (st *state) encode() (*bytes.Reader, error) {
 		}
 		st.Midstate = mid
 	}
+	st.TailSum = string(blob.DigestOf(st.tail))
 	head, err := json.Marshal(st)
 	if err != nil {
 		return nil, err
@@ -46,15 +48,21 @@ func (st *state) encode() (*bytes.Reader, error) {
 	return bytes.NewReader(append(append(head, '\n'), st.tail...)), nil
 }
 
+// errState says that what is kept of an upload is of no use: it can only be forgotten.
+var errState = errors.New("the state of the upload is damaged")
+
 func decodeState(object []byte) (*state, error) {
-	head, tail, found := bytes.Cut(object, []byte{'\n'})
+	head, tail, _ := bytes.Cut(object, []byte{'\n'})
 	st := &state{sha256: blob.NewHash("sha256"), tail: tail}
-	if err := json.Unmarshal(head, st); err != nil || !found {
-		return nil, fmt.Errorf("the state of the upload is damaged: %w", err)
+	if err := json.Unmarshal(head, st); err != nil {
+		return nil, fmt.Errorf("%w: %w", errState, err)
+	}
+	if st.TailSum != "" && st.TailSum != string(blob.DigestOf(tail)) {
+		return nil, fmt.Errorf("%w: its tail is another", errState)
 	}
 	if len(st.Midstate) > 0 {
 		if err := st.sha256.(encoding.BinaryUnmarshaler).UnmarshalBinary(st.Midstate); err != nil {
-			return nil, fmt.Errorf("the state of the upload is damaged: %w", err)
+			return nil, fmt.Errorf("%w: %w", errState, err)
 		}
 	}
 	return st, nil

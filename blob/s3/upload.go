@@ -95,10 +95,12 @@ func (s *Store) Append(ctx context.Context, id string, offset int64, r io.Reader
 // Cancel ends an upload and forgets its bytes.
 func (s *Store) Cancel(ctx context.Context, id string) error {
 	st, release, err := s.take(ctx, id)
-	if errors.Is(err, blob.ErrNoUpload) {
+	switch {
+	case errors.Is(err, blob.ErrNoUpload):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, errState):
+		return s.forget(ctx, id, new(state))
+	case err != nil:
 		return err
 	}
 	defer release()
@@ -137,6 +139,9 @@ func (s *Store) Uploads(ctx context.Context) ([]blob.Upload, error) {
 			st, err := s.load(ctx, id)
 			if errors.Is(err, blob.ErrNoUpload) {
 				continue // it ended meanwhile
+			}
+			if errors.Is(err, errState) {
+				st, err = new(state), nil
 			}
 			if err != nil {
 				return nil, err
