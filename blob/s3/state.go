@@ -79,6 +79,9 @@ func (s *Store) load(ctx context.Context, id string) (*state, error) {
 	}
 	defer out.Body.Close()
 	object, err := io.ReadAll(out.Body)
+	if err != nil && int64(len(object)) == aws.ToInt64(out.ContentLength) { // it came, and its checksum is another
+		return nil, fmt.Errorf("%w: %w", errState, err)
+	}
 	if err != nil {
 		return nil, explain(err)
 	}
