@@ -11,20 +11,17 @@ import (
 // was told is there must still be there then, though no manifest needs it. So a link is held
 //
 //   - for a lease after a push last brought the blob or asked for it: registry_links.linked;
-//   - for at most maxPush, as long as pushes into its repository go on: registry_repositories.pushed,
-//     and uploads that have not ended.
+//   - for at most as long as a push may take, as long as pushes into its repository go on:
+//     registry_repositories.pushed, and uploads that have not ended.
 //
 // The second is for layers that take longer than a lease to arrive. A sweep takes no link that is held.
-
-// maxPush is how long a push may take.
-const maxPush = 24 * time.Hour
 
 // held reports whether the lease of a link runs.
 func (c *Control) held(now, linked, pushed time.Time, uploading bool) bool {
 	switch since := now.Sub(linked); {
 	case since < c.sweeping.Lease:
 		return true
-	case since < maxPush:
+	case since < c.sweeping.Push:
 		return uploading || now.Sub(pushed) < c.sweeping.Lease
 	}
 	return false

@@ -38,7 +38,7 @@ func each(t *testing.T, test func(*testing.T, kit)) {
 	})
 }
 
-func newKit(t testing.TB, db *store.DB) kit {
+func newKit(t testing.TB, db *store.DB, options ...registry.Option) kit {
 	t.Helper()
 	if err := events.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
@@ -47,11 +47,19 @@ func newKit(t testing.TB, db *store.DB) kit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := registry.New(t.Context(), db, sealtest.Keys(t, db), blobs, "us-east-1", registry.CheckPolicies(checkPolicy))
+	return kit{t: t, db: db, blobs: blobs}.server(options...)
+}
+
+// server is the same registry as another server has it, or the same after a restart.
+func (k kit) server(options ...registry.Option) kit {
+	k.t.Helper()
+	options = append([]registry.Option{registry.CheckPolicies(checkPolicy)}, options...)
+	c, err := registry.New(k.t.Context(), k.db, sealtest.Keys(k.t, k.db), k.blobs, "us-east-1", options...)
 	if err != nil {
-		t.Fatal(err)
+		k.t.Fatal(err)
 	}
-	return kit{c, t, db, blobs}
+	k.Control = c
+	return k
 }
 
 func (k kit) create(names ...string) {

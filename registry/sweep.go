@@ -186,8 +186,8 @@ func (p *pace) wait(ctx context.Context, n int) error {
 	}
 }
 
-// Sweeps lists the latest sweeps, the last first. One that did not end has no Ended.
-func (c *Control) Sweeps(ctx context.Context, limit int) (all []SweepReport, err error) {
+// SweepRuns lists the latest sweeps, the last first. One that did not end has no Ended.
+func (c *Control) SweepRuns(ctx context.Context, limit int) (all []SweepReport, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		all, err = listSweeps(tx, limit)
 		return err

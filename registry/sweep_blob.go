@@ -132,6 +132,9 @@ func (s *sweep) doom(ctx context.Context, some []candidate) error {
 	if err := s.pace.wait(ctx, len(some)); err != nil {
 		return err
 	}
+	if err := s.c.reach("found"); err != nil {
+		return err
+	}
 	err := s.turn.step(ctx, func(ctx context.Context) error {
 		return s.c.db.Update(ctx, func(tx *store.Tx) error {
 			clear(s.why)

@@ -80,6 +80,9 @@ func (s *sweep) take(ctx context.Context, repo Repository, some []verdict) error
 	if err := s.pace.wait(ctx, len(some)); err != nil {
 		return err
 	}
+	if err := s.c.reach("images found"); err != nil {
+		return err
+	}
 	var gone []verdict
 	err := s.turn.step(ctx, func(ctx context.Context) error {
 		return s.c.db.Update(ctx, func(tx *store.Tx) error {

@@ -14,6 +14,8 @@ type Sweeping struct {
 	Untagged time.Duration
 	// Lease is how long a push may rely on a blob that it was told is there.
 	Lease time.Duration
+	// Push is how long a push may take: so long it may rely on what it was told as pushes go on.
+	Push time.Duration
 	// Rate is how many images and blobs are taken away in a second, at most; 0: as many as can be.
 	Rate int
 	// Walk is how often the blob store is compared with the rows, to find bytes that have none; at a
@@ -22,7 +24,7 @@ type Sweeping struct {
 }
 
 // DefaultSweeping is how it is done unless an operator says otherwise.
-var DefaultSweeping = Sweeping{At: "03:00", Untagged: 30 * 24 * time.Hour, Lease: time.Hour, Rate: 500, Walk: 7 * 24 * time.Hour}
+var DefaultSweeping = Sweeping{At: "03:00", Untagged: 30 * 24 * time.Hour, Lease: time.Hour, Push: 24 * time.Hour, Rate: 500, Walk: 7 * 24 * time.Hour}
 
 // Sweeps has the registry swept in that way.
 func Sweeps(s Sweeping) Option { return func(c *Control) { c.sweeping = s } }
@@ -34,8 +36,8 @@ func (s Sweeping) Check() error {
 			return fmt.Errorf("time of sweeps %q: want HH:MM or off", s.At)
 		}
 	}
-	if s.Lease < 0 || s.Rate < 0 || s.Walk < 0 {
-		return fmt.Errorf("sweeps: a lease of %v, a rate of %d or a walk each %v is less than nothing", s.Lease, s.Rate, s.Walk)
+	if s.Lease < 0 || s.Push < 0 || s.Rate < 0 || s.Walk < 0 {
+		return fmt.Errorf("sweeps: a lease of %v, a push of %v, a rate of %d or a walk each %v is less than nothing", s.Lease, s.Push, s.Rate, s.Walk)
 	}
 	return nil
 }

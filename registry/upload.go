@@ -167,10 +167,13 @@ func (c *Control) checkUpload(ctx context.Context, account, repository, id strin
 	})
 }
 
-// about says what a failure of the blob store is about.
+// about says what a failure of the blob store is about. What says so already stays as it is.
 func about(err error, e Error) error {
 	if err == nil {
 		return nil
+	}
+	if _, said := errors.AsType[*Error](err); said {
+		return err
 	}
 	e.Cause = err
 	return &e

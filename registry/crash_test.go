@@ -1,0 +1,170 @@
+package registry_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"slipway/registry"
+	"slipway/store"
+	"slipway/store/storetest"
+)
+
+var errCrash = errors.New("the process dies here")
+
+// crashAt makes the registry die when it reaches a point for the nth time.
+func (k kit) crashAt(point string, n int) {
+	k.OnReach(func(at string) error {
+		if at == point {
+			if n--; n == 0 {
+				return errCrash
+			}
+		}
+		return nil
+	})
+}
+
+// garbage makes three images that nobody needs and one that somebody does, which share a layer.
+func (k kit) garbage() {
+	k.t.Helper()
+	for i := range 3 {
+		k.push("web", "v1", fmt.Sprint("config ", i), "base", fmt.Sprint("layer ", i))
+	}
+	k.push("web", "v1", "config", "base", "layer")
+	k.store("orphan")
+	k.age(month)
+}
+
+// wantClean expects what somebody needs, and nothing else, in the rows and in the blob store.
+func (k kit) wantClean() {
+	k.t.Helper()
+	k.pull("web", "v1")
+	if got := k.bytesOf(); len(got) != 3 {
+		k.t.Errorf("the blob store has %v", got)
+	}
+	if n := k.blobsStored(); n != 3 {
+		k.t.Errorf("%d rows of blobs", n)
+	}
+	for _, table := range []string{"registry_doomed", "registry_arrivals", "registry_leases", "registry_uploads"} {
+		if n := k.count(table); n != 0 {
+			k.t.Errorf("%s has %d rows", table, n)
+		}
+	}
+	k.wantUsage()
+}
+
+func (k kit) count(table string) (n int) {
+	k.t.Helper()
+	check(k.t, k.db.View(ctx, func(tx *store.Tx) error { return tx.Row(`select count(*) from ` + table).Scan(&n) }))
+	return n
+}
+
+// A sweep that dies anywhere is finished by the next, which takes all that it would have taken.
+func TestSweepThatDies(t *testing.T) {
+	for point, times := range map[string]int{
+		"images found": 1, "images": 1, "images gone": 1, "found": 1, "dooming": 1, "doomed": 6, "deleted": 6,
+	} {
+		for n := range times {
+			t.Run(fmt.Sprint(point, " ", n+1), func(t *testing.T) {
+				storetest.Each(t, func(t *testing.T, db *store.DB) {
+					k := newKit(t, db)
+					k.create("web")
+					k.garbage()
+					k.crashAt(point, n+1)
+					if _, err := k.Sweep(t.Context(), false, func(registry.Swept) {}); !errors.Is(err, errCrash) {
+						t.Fatalf("the sweep ends with %v: this point is never reached", err)
+					}
+					k = k.server()
+					k.pull("web", "v1")
+					k.sweep(nil)
+					k.wantClean()
+				})
+			})
+		}
+	}
+}
+
+// After a crash in the middle of a sweep the next start takes the bytes whose rows are gone, and a push
+// of the same bytes waits for that.
+func TestPushOfWhatACrashLeftDoomed(t *testing.T) {
+	each(t, func(t *testing.T, k kit) {
+		k.garbage()
+		k.crashAt("doomed", 2)
+		if _, err := k.Sweep(t.Context(), false, func(registry.Swept) {}); !errors.Is(err, errCrash) {
+			t.Fatal(err)
+		}
+		k = k.server()
+		var waiting sync.WaitGroup
+		met := make(chan struct{}, 100)
+		k.OnReach(func(at string) error {
+			if at == "doomed met" {
+				met <- struct{}{}
+			}
+			return nil
+		})
+		waiting.Go(func() { k.mustPushAs(account, "web", "v0", "config 0", "base", "layer 0") })
+		<-met
+		check(t, k.ClearDoomed(t.Context()))
+		waiting.Wait()
+		k.pull("web", "v0")
+		k.pull("web", "v1")
+	})
+}
+
+func (k kit) mustPushAs(account, repository, tag, config string, layers ...string) {
+	k.t.Helper()
+	if err := k.pushAs(account, repository, tag, config, layers...); err != nil {
+		k.t.Error(err)
+	}
+}
+
+// An upload that dies on its way to become a blob leaves nothing for ever.
+func TestUploadThatDies(t *testing.T) {
+	for _, point := range []string{"arrived", "committed"} {
+		t.Run(point, func(t *testing.T) {
+			each(t, func(t *testing.T, k kit) {
+				k.push("web", "v1", "config", "base", "layer")
+				k.crashAt(point, 1)
+				id := k.start("web")
+				_, err := k.Append(t.Context(), account, "web", id, 0, strings.NewReader("cut"))
+				check(t, err)
+				if _, err := k.FinishUpload(t.Context(), account, "web", id, digestOf("cut")); !errors.Is(err, errCrash) {
+					t.Fatal(err)
+				}
+				k = k.server()
+				k.age(48 * 3600e9)
+				check(t, k.ForgetArrivals(t.Context(), 24*3600e9))
+				_, err = k.ForgetUploads(t.Context(), -1)
+				check(t, err)
+				k.sweep(nil)
+				k.wantClean()
+			})
+		})
+	}
+}
+
+// A client that tries again after such a crash gets through.
+func TestUploadThatDiesIsTriedAgain(t *testing.T) {
+	for point, want := range map[string]error{"arrived": nil, "committed": registry.ErrNoUpload} {
+		t.Run(point, func(t *testing.T) {
+			each(t, func(t *testing.T, k kit) {
+				k.crashAt(point, 1)
+				id := k.start("web")
+				_, err := k.Append(t.Context(), account, "web", id, 0, strings.NewReader("layer"))
+				check(t, err)
+				_, err = k.FinishUpload(t.Context(), account, "web", id, digestOf("layer"))
+				wantErr(t, err, errCrash)
+				k = k.server()
+				_, err = k.FinishUpload(t.Context(), account, "web", id, digestOf("layer"))
+				if !errors.Is(err, want) {
+					t.Errorf("the second try: %v, want %v", err, want)
+				}
+				k.push("web", "v1", "config", "layer")
+				k.sweep(nil)
+				k.pull("web", "v1")
+			})
+		})
+	}
+}

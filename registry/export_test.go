@@ -1,0 +1,20 @@
+package registry
+
+import (
+	"context"
+	"time"
+)
+
+// OnReach has a test called where a crash or another call would matter. What it returns ends what is
+// being done there, as a crash would. Set it before anything runs.
+func (c *Control) OnReach(step func(point string) error) { c.step = step }
+
+func (c *Control) FoldUsage(ctx context.Context) error          { return c.foldUsage(ctx) }
+func (c *Control) WritePulls(ctx context.Context) error         { return c.writePulls(ctx) }
+func (c *Control) ClearDoomed(ctx context.Context) error        { return c.clearDoomed(ctx) }
+func (c *Control) SweepWhenDue(ctx context.Context) error       { return c.sweepWhenDue(ctx) }
+func (c *Control) EvaluateLifecycles(ctx context.Context) error { return c.evaluateLifecycles(ctx) }
+
+func (c *Control) ForgetArrivals(ctx context.Context, idle time.Duration) error {
+	return c.forgetArrivals(ctx, idle)
+}
