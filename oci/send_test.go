@@ -1,0 +1,135 @@
+package oci_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"slipway/blob/disk"
+	"slipway/oci"
+	"slipway/registry"
+	"slipway/store/storetest"
+)
+
+// notingListener hands out connections that count the bytes they are given as a file.
+type notingListener struct {
+	net.Listener
+	asFile *atomic.Int64
+}
+
+func (l notingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return notingConn{c.(*net.TCPConn), l.asFile}, nil
+}
+
+type notingConn struct {
+	*net.TCPConn
+	asFile *atomic.Int64
+}
+
+// ReadFrom is what the HTTP server hands a file to, for the kernel to send.
+func (c notingConn) ReadFrom(src io.Reader) (int64, error) {
+	n, err := c.TCPConn.ReadFrom(src)
+	if limited, ok := src.(*io.LimitedReader); ok {
+		if _, ok := limited.R.(syscall.Conn); ok {
+			c.asFile.Add(n)
+		}
+	}
+	return n, err
+}
+
+// A blob that is a file goes out as one: all but the first bytes, which the HTTP server looks at, are never
+// copied through this process.
+func TestAFileIsSentByTheKernel(t *testing.T) {
+	d := newDoor(t)
+	data, digest := someBytes(5 << 20)
+	d.do("POST", web+"/blobs/uploads/?digest="+digest, data).want(201)
+	var asFile atomic.Int64
+	noting := httptest.NewUnstartedServer(d.server.Config.Handler)
+	noting.Listener = notingListener{noting.Listener, &asFile}
+	noting.Start()
+	t.Cleanup(noting.Close)
+	d.server = noting
+
+	if status, got, err := d.pull(digest); status != 200 || got != data || err != nil {
+		t.Fatalf("%d, %d bytes of %d, %v", status, len(got), len(data), err)
+	}
+	if n := asFile.Load(); n < int64(len(data))-64<<10 {
+		t.Errorf("%d bytes of %d were sent as a file", n, len(data))
+	}
+	asFile.Store(0)
+	if a := d.do("GET", web+"/blobs/"+digest, "", "Range", "bytes=1000000-3999999").want(206); a.body != data[1_000_000:4_000_000] {
+		t.Errorf("read %d bytes", len(a.body))
+	}
+	if n := asFile.Load(); n < 3_000_000-64<<10 {
+		t.Errorf("%d bytes of a part of 3000000 were sent as a file", n)
+	}
+}
+
+// An upload goes on where it was when the server starts again, under the algorithm that it ends with.
+func TestUploadOutlivesTheServer(t *testing.T) {
+	db, dir := storetest.SQLite(t), t.TempDir()
+	start := func() *door {
+		blobs, err := disk.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newDoorOver(t, db, blobs, oci.Config{})
+	}
+	d := start()
+	d.create("team/web")
+	data, digest := someBytes(300_000)
+	for _, want := range []string{digest, sha512Of(data)} {
+		location := d.do("POST", web+"/blobs/uploads/", "").want(202).Header.Get("Location")
+		for at := 0; at < len(data); at += 100_000 {
+			d.server.Close()
+			d = start()
+			d.do("GET", location, "").want(204).wantHeader("Range", fmt.Sprintf("0-%d", max(0, at-1)))
+			d.do("PATCH", location, data[at:at+100_000], "Content-Range", fmt.Sprintf("%d-%d", at, at+99_999)).want(202)
+		}
+		d.server.Close()
+		d = start()
+		d.do("PUT", location+"?digest="+want, "").want(201).wantHeader("Docker-Content-Digest", want)
+		if status, got, err := d.pull(want); status != 200 || got != data || err != nil {
+			t.Errorf("%d, %d bytes of %d, %v", status, len(got), len(data), err)
+		}
+	}
+}
+
+// Indexes within indexes, as deep as somebody cares to push them, cost no more at the end than at the
+// beginning, and go as they came.
+func TestIndexesThatAreDeeplyNested(t *testing.T) {
+	d := newDoor(t)
+	m, _ := d.image("team/web", "v1", "layer")
+	kind, chain := registry.MediaTypeOCIManifest, []string{}
+	for range 200 {
+		m = indexOf("", descriptorOf(kind, m))
+		kind = registry.MediaTypeOCIIndex
+		chain = append(chain, fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(m))))
+		d.do("PUT", web+"/manifests/deep", m, "Content-Type", kind).want(201)
+	}
+	if a := d.do("GET", web+"/manifests/deep", "").want(200); a.body != m {
+		t.Errorf("the outermost is %s", a.body)
+	}
+	d.do("DELETE", web+"/manifests/"+chain[0], "").fails(405, "UNSUPPORTED", chain[1])
+	for i := len(chain) - 1; i >= 0; i-- {
+		d.do("DELETE", web+"/manifests/"+chain[i], "").want(202)
+	}
+}
+
+// An index of millions of children is refused by their number, before any of them is looked for.
+func TestAnIndexOfMillions(t *testing.T) {
+	d := newDoor(t)
+	bomb := `{"schemaVersion":2,"manifests":[{}` + strings.Repeat(",{}", 1_300_000) + "]}"
+	d.do("PUT", web+"/manifests/bomb", bomb, "Content-Type", registry.MediaTypeOCIIndex).fails(400, "MANIFEST_INVALID", "4200")
+	d.do("PUT", web+"/manifests/bomb", strings.Repeat("[", registry.MaxManifest), "Content-Type", registry.MediaTypeOCIIndex).fails(400, "MANIFEST_INVALID", "depth")
+}
