@@ -53,11 +53,14 @@ func (c *Control) OpenBlob(ctx context.Context, account, repository string, d Di
 }
 
 // MountBlob makes a blob of one repository answer in another of the same account, without its bytes
-// being touched, and reports whether it did: it does not if the source does not have the blob, or if that
-// is marked.
+// being touched, and reports whether it did: it does not if the source does not have the blob, if that
+// is marked, or if the account has mounting turned off.
 // It returns ErrNoRepository for the target only.
 func (c *Control) MountBlob(ctx context.Context, account, repository, from string, d Digest) (mounted bool, err error) {
 	err = c.update(ctx, account, repository, func(tx *store.Tx, to Repository) error {
+		if mounting, err := readSetting(tx, account, SettingBlobMounting); err != nil || mounting == "DISABLED" {
+			return err
+		}
 		if mounted, err = hasLink(tx, account, from, d); err != nil || !mounted {
 			return err
 		}

@@ -55,6 +55,29 @@ var (
 	ErrNoPreview      = errs.New(errs.NotFound, "the repository has no preview of a lifecycle policy")
 	ErrPreviewRunning = errs.New(errs.Conflict, "a preview of a lifecycle policy is being made")
 
+	ErrSetting          = errs.New(errs.Invalid, "invalid setting")
+	ErrNoRegistryPolicy = errs.New(errs.NotFound, "the registry has no policy")
+	ErrTemplate         = errs.New(errs.Invalid, "invalid template")
+	ErrNoTemplate       = errs.New(errs.NotFound, "template not found")
+	ErrTemplateExists   = errs.New(errs.Conflict, "a template with the prefix exists already")
+	ErrTooManyTemplates = errs.New(errs.Conflict, "too many templates")
+
+	ErrNoExclusion       = errs.New(errs.NotFound, "the pulls of the principal count")
+	ErrExclusionExists   = errs.New(errs.Conflict, "the pulls of the principal do not count already")
+	ErrTooManyExclusions = errs.New(errs.Conflict, "too many principals whose pulls do not count")
+
+	ErrUpstreamURL      = errs.New(errs.Invalid, "not the URL of a registry")
+	ErrUpstreamPrefix   = errs.New(errs.Invalid, "invalid upstream prefix")
+	ErrNoUpstream       = errs.New(errs.NotFound, "pull-through cache rule not found")
+	ErrUpstreamExists   = errs.New(errs.Conflict, "a pull-through cache rule with the prefix exists already")
+	ErrTooManyUpstreams = errs.New(errs.Conflict, "too many pull-through cache rules")
+	ErrSecret           = errs.New(errs.Invalid, "invalid login of another registry")
+	ErrNoSecret         = errs.New(errs.NotFound, "the login of the other registry is not there")
+	ErrUpstreamDenied   = errs.New(errs.Denied, "the other registry refuses it")
+	ErrUpstreamBusy     = errs.New(errs.Throttled, "the other registry is asked too often")
+	ErrUpstreamDown     = errs.New(errs.Unavailable, "the other registry does not answer as a registry")
+	errUpstreamMissing  = errs.New(errs.NotFound, "the other registry does not have it")
+
 	ErrToken        = errs.New(errs.Denied, "not a login token of this registry")
 	ErrTokenExpired = errs.New(errs.Denied, "the login token has expired")
 )
@@ -65,6 +88,7 @@ type Error struct {
 	Cause      error
 	Account    string
 	Repository string
+	Name       string // prefix of a template or rule, URL, principal or secret
 	Tag        string
 	Digest     Digest
 	Digests    []Digest // those that are missing, or that stand in the way
@@ -80,6 +104,9 @@ func (e *Error) Error() string {
 	say := func(format string, value any) {
 		fmt.Fprintf(&b, sep+format, value)
 		sep = ", "
+	}
+	if e.Name != "" {
+		say("%s", e.Name)
 	}
 	if e.Tag != "" {
 		say("tag %s", e.Tag)

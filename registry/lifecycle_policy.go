@@ -24,11 +24,15 @@ func (c *Control) PutLifecyclePolicy(ctx context.Context, account, repository, t
 		return err
 	}
 	return c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		tx.Touch(lifecycleTopic)
-		_, err := tx.Exec(`insert into registry_lifecycles (repository, document, evaluated) values ($1, $2, 0)
-			on conflict (repository) do update set document = excluded.document, evaluated = 0`, repo.id, text)
-		return err
+		return setLifecycle(tx, repo, text)
 	})
+}
+
+func setLifecycle(tx *store.Tx, repo Repository, text string) error {
+	tx.Touch(lifecycleTopic)
+	_, err := tx.Exec(`insert into registry_lifecycles (repository, document, evaluated) values ($1, $2, 0)
+		on conflict (repository) do update set document = excluded.document, evaluated = 0`, repo.id, text)
+	return err
 }
 
 // LifecyclePolicy returns the lifecycle policy of a repository. It returns ErrNoRepository or ErrNoLifecycle.

@@ -37,10 +37,14 @@ func (c *Control) SetPolicy(ctx context.Context, account, name, text string) err
 		return err
 	}
 	return c.update(ctx, account, name, func(tx *store.Tx, repo Repository) error {
-		_, err := tx.Exec(`insert into registry_policies (repository, document) values ($1, $2)
-			on conflict (repository) do update set document = excluded.document`, repo.id, text)
-		return err
+		return setPolicy(tx, repo, text)
 	})
+}
+
+func setPolicy(tx *store.Tx, repo Repository, text string) error {
+	_, err := tx.Exec(`insert into registry_policies (repository, document) values ($1, $2)
+		on conflict (repository) do update set document = excluded.document`, repo.id, text)
+	return err
 }
 
 // Policy returns the policy of a repository. It returns ErrNoRepository or ErrNoPolicy.
@@ -69,19 +73,6 @@ func readPolicy(tx *store.Tx, repo Repository) (text string, err error) {
 	err = tx.Row(`select document from registry_policies where repository = $1`, repo.id).Scan(&text)
 	if errors.Is(err, store.ErrNoRows) {
 		return "", &Error{Cause: ErrNoPolicy, Account: repo.Account, Repository: repo.Name}
-	}
-	return text, err
-}
-
-// DecidingPolicy is Policy for who decides: a repository that is not there has none, so that its
-// absence cannot be told from that of a policy.
-func (c *Control) DecidingPolicy(ctx context.Context, account, name string) (text string, err error) {
-	err = c.db.View(ctx, func(tx *store.Tx) error {
-		return tx.Row(`select p.document from registry_repositories r join registry_policies p on p.repository = r.id
-			where r.account = $1 and r.name = $2`, account, name).Scan(&text)
-	})
-	if errors.Is(err, store.ErrNoRows) {
-		return "", nil
 	}
 	return text, err
 }

@@ -17,7 +17,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"slipway/blob"
 	"slipway/internal/arn"
@@ -50,6 +53,14 @@ type Control struct {
 	tasks       func(context.Context) ([]Task, error) // nil: there are none
 	pulls       pulls
 
+	excluded  atomic.Pointer[excluded]
+	secrets   *seal.Column
+	logins    *logins
+	asking    singleflight.Group
+	imports   *imports
+	downloads *downloads
+	spools    string // folder of what is on its way from other registries; "": that of temporary files
+
 	step func(point string) error // of a test: what happens where a crash would matter; nil: nothing
 }
 
@@ -72,6 +83,9 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys, blobs blob.Store, r
 	}
 	c := &Control{db: db, blobs: blobs, region: region, keys: ring, checkPolicy: uncheckedPolicy, sweeping: DefaultSweeping}
 	c.pulls.take()
+	if err := c.openUpstreams(ctx, keys); err != nil {
+		return nil, err
+	}
 	for _, set := range options {
 		set(c)
 	}
@@ -125,6 +139,8 @@ func (c *Control) Run(ctx context.Context) {
 	running.Go(func() { loop.Run(ctx, "registry doomed", sweepPause, nil, c.clearDoomed) })
 	running.Go(func() { loop.Run(ctx, "registry sweep", sweepPause, nil, c.sweepWhenDue) })
 	running.Go(func() { loop.Run(ctx, "registry lifecycle", lifecyclePause, changed, c.evaluateLifecycles) })
+	running.Go(func() { c.watchExclusions(ctx) })
+	c.runUpstreams(ctx, &running)
 	running.Wait()
 	c.lastPulls(ctx)
 }

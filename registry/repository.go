@@ -88,23 +88,26 @@ func (c *Control) CreateRepository(ctx context.Context, account, name string, m 
 		return Repository{}, err
 	}
 	made := Repository{Account: account, Name: name, Mutability: m}
-	err := c.db.Update(ctx, func(tx *store.Tx) (err error) {
-		made.Created = tx.Now
-		if made.id, err = tx.Next(); err != nil {
-			return err
-		}
-		if err := insertRepository(tx, made); err != nil {
-			return err
-		}
-		if err := checkRepositories(tx, made); err != nil {
-			return err
-		}
-		if err := setLabels(tx, made, labels); err != nil {
-			return err
-		}
-		return events.Append(tx, account, "repository.created", c.ARN(account, name), repositoryEvent{name})
-	})
+	err := c.db.Update(ctx, func(tx *store.Tx) error { return c.makeRepository(tx, &made, labels) })
 	return made, err
+}
+
+// makeRepository fills in what a new repository has of its own.
+func (c *Control) makeRepository(tx *store.Tx, made *Repository, labels map[string]string) (err error) {
+	made.Created = tx.Now
+	if made.id, err = tx.Next(); err != nil {
+		return err
+	}
+	if err := insertRepository(tx, *made); err != nil {
+		return err
+	}
+	if err := checkRepositories(tx, *made); err != nil {
+		return err
+	}
+	if err := setLabels(tx, *made, labels); err != nil {
+		return err
+	}
+	return events.Append(tx, made.Account, "repository.created", c.ARN(made.Account, made.Name), repositoryEvent{made.Name})
 }
 
 type repositoryEvent struct {
