@@ -15,7 +15,8 @@ func (d *door) getManifest(c *call) error {
 	if err != nil {
 		return err
 	}
-	m, err := d.registry.Manifest(c.r.Context(), c.account, c.name, id)
+	ctx := d.registry.Puller(c.r.Context(), c.account, c.who.ARN)
+	m, err := d.registry.Pull(ctx, c.account, c.name, id, d.mayImport(c))
 	if err != nil {
 		return err
 	}

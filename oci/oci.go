@@ -95,7 +95,10 @@ func (d *door) serve(c *call) (err error) {
 	if err := d.authorize(c, op.permission, c.name); err != nil {
 		return err
 	}
-	return op.do(d, c)
+	if err := op.do(d, c); err != nil {
+		return d.otherwise(c, op, err)
+	}
+	return nil
 }
 
 // hello tells a client that it is logged in to a registry.
