@@ -171,11 +171,7 @@ func (s *Store) Commit(ctx context.Context, id string, want blob.Digest) (int64,
 	if got != want {
 		return 0, fmt.Errorf("%w: they have %s, not %s", blob.ErrMismatch, got, want)
 	}
-	if err := s.publish(u.path, u.size, want); err != nil {
-		return 0, explain(err)
-	}
-	s.end(id, u)
-	return u.size, nil
+	return s.commit(id, u, want)
 }
 
 // digest reads the file again only for sha512, and after a restart.
