@@ -40,7 +40,7 @@ func (k kit) garbage() {
 // wantClean expects what somebody needs, and nothing else, in the rows and in the blob store.
 func (k kit) wantClean() {
 	k.t.Helper()
-	k.pull("web", "v1")
+	k.wantPull("web", "v1")
 	if got := k.bytesOf(); len(got) != 3 {
 		k.t.Errorf("the blob store has %v", got)
 	}
@@ -77,7 +77,7 @@ func TestSweepThatDies(t *testing.T) {
 						t.Fatalf("the sweep ends with %v: this point is never reached", err)
 					}
 					k = k.server()
-					k.pull("web", "v1")
+					k.wantPull("web", "v1")
 					k.sweep(nil)
 					k.wantClean()
 				})
@@ -108,8 +108,8 @@ func TestPushOfWhatACrashLeftDoomed(t *testing.T) {
 		<-met
 		check(t, k.ClearDoomed(t.Context()))
 		waiting.Wait()
-		k.pull("web", "v0")
-		k.pull("web", "v1")
+		k.wantPull("web", "v0")
+		k.wantPull("web", "v1")
 	})
 }
 
@@ -163,7 +163,7 @@ func TestUploadThatDiesIsTriedAgain(t *testing.T) {
 				}
 				k.push("web", "v1", "config", "layer")
 				k.sweep(nil)
-				k.pull("web", "v1")
+				k.wantPull("web", "v1")
 			})
 		})
 	}

@@ -104,7 +104,7 @@ func TestSweepTakesWhatNobodyNeeds(t *testing.T) {
 		if got := k.bytesOf(); len(got) != 3 {
 			t.Errorf("the blob store has %v", got)
 		}
-		k.pull("web", "v1")
+		k.wantPull("web", "v1")
 		if _, went := k.sweep(names); went != nil {
 			t.Errorf("another sweep takes %q", went)
 		}
@@ -115,8 +115,8 @@ func TestSweepTakesWhatNobodyNeeds(t *testing.T) {
 	})
 }
 
-// pull reads an image as clients do, to the last byte.
-func (k kit) pull(repository, reference string) {
+// wantPull reads an image as clients do, to the last byte.
+func (k kit) wantPull(repository, reference string) {
 	k.t.Helper()
 	if err := k.tryPull(account, repository, reference); err != nil {
 		k.t.Error(err)
@@ -203,7 +203,7 @@ func TestIndexesAndReferrersAreSwept(t *testing.T) {
 			"image amd untagged", "image old index untagged", "image signature of a signature untagged", "image signature of amd untagged",
 			"layer config amd unneeded", "layer config signature of a signature unneeded", "layer config signature of amd unneeded",
 		})
-		k.pull("web", "new")
+		k.wantPull("web", "new")
 	})
 }
 
@@ -217,7 +217,7 @@ func TestWhatIsUsedIsKept(t *testing.T) {
 		k.push("web", "", "gone")
 		k.age(month)
 		running = []registry.Task{{ARN: "arn:aws:ecs:us-east-1:123456789012:task/web/1", Account: account, Digest: run}}
-		k.pull("web", string(pulled))
+		k.wantPull("web", string(pulled))
 		k.put("web", "", imageOf("pushed"))
 		k.upload("web", []byte("signature"))
 		signature := imageOf("signature")
@@ -229,7 +229,7 @@ func TestWhatIsUsedIsKept(t *testing.T) {
 			t.Errorf("%d images go", report.Images)
 		}
 		for _, d := range []registry.Digest{signed, pulled, run, pushed} {
-			k.pull("web", string(d))
+			k.wantPull("web", string(d))
 		}
 	})
 }
@@ -245,7 +245,7 @@ func TestUntaggedImagesMayStay(t *testing.T) {
 		if report, went := k.sweep(nil); report.Images+report.Layers > 0 {
 			t.Errorf("goes: %q", went)
 		}
-		k.pull("web", string(d))
+		k.wantPull("web", string(d))
 	})
 }
 
@@ -304,7 +304,7 @@ func TestLeases(t *testing.T) {
 				_, _, err = k.PutManifest(t.Context(), account, "web", registry.Push{Raw: imageOf("config", "layer").raw(), Tag: "v1"})
 				if story.keeps {
 					check(t, err)
-					k.pull("web", "v1")
+					k.wantPull("web", "v1")
 					return
 				}
 				wantErr(t, err, registry.ErrMissingBlobs)
@@ -312,7 +312,7 @@ func TestLeases(t *testing.T) {
 					t.Errorf("a push is told: %v", err)
 				}
 				k.push("web", "v1", "config", "layer")
-				k.pull("web", "v1")
+				k.wantPull("web", "v1")
 			})
 		})
 	}
@@ -380,7 +380,7 @@ func TestOrphansAreSwept(t *testing.T) {
 		if report.Freed != int64(len("orphan")+len("another")) {
 			t.Errorf("%d bytes are free", report.Freed)
 		}
-		k.pull("web", "v1")
+		k.wantPull("web", "v1")
 		if got := k.bytesOf(); len(got) != 2 {
 			t.Errorf("left: %v", got)
 		}
