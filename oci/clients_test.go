@@ -45,6 +45,12 @@ func writeLayout(t *testing.T) string {
 	for range 2 {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: randomImage(t)})
 	}
+	return layoutOf(t, index)
+}
+
+// layoutOf makes an OCI layout of an index, tagged v1, and returns its folder.
+func layoutOf(t *testing.T, index v1.ImageIndex) string {
+	t.Helper()
 	dir, path := newLayout(t)
 	if err := path.AppendIndex(index, v1Tag); err != nil {
 		t.Fatal(err)
@@ -238,13 +244,26 @@ func mountInto(t *testing.T, d *door, ref name.Reference, login remote.Option) {
 
 func TestOras(t *testing.T) {
 	d := newDoor(t)
-	in, out := writeLayout(t), t.TempDir()
+	repo := orasRepository(t, d)
+	orasCopies(t, repo, writeLayout(t))
+	orasReferrers(t, repo)
+}
+
+func orasRepository(t *testing.T, d *door) *orasremote.Repository {
+	t.Helper()
 	repo, err := orasremote.NewRepository(d.host() + "/team/web")
 	if err != nil {
 		t.Fatal(err)
 	}
 	repo.PlainHTTP = true
 	repo.Client = &auth.Client{Credential: auth.StaticCredential(d.host(), auth.Credential{Username: "AWS", Password: d.token})}
+	return repo
+}
+
+// orasCopies copies what a layout has under v1 to the registry, and back.
+func orasCopies(t *testing.T, repo *orasremote.Repository, in string) {
+	t.Helper()
+	out := t.TempDir()
 	from, err1 := orasoci.New(in)
 	to, err2 := orasoci.New(out)
 	if err1 != nil || err2 != nil {
@@ -257,7 +276,6 @@ func TestOras(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantSameBlobs(t, blobsOf(t, out), blobsOf(t, in))
-	orasReferrers(t, repo)
 }
 
 // orasReferrers attaches an artifact to v1 and finds it again.
@@ -281,14 +299,17 @@ func orasReferrers(t *testing.T, repo *orasremote.Repository) {
 	}
 }
 
-func TestContainerd(t *testing.T) {
-	d := newDoor(t)
+func TestContainerd(t *testing.T) { containerdCopies(t, newDoor(t), writeLayout(t)) }
+
+// containerdCopies pushes what a layout has under v1, and pulls it again.
+func containerdCopies(t *testing.T, d *door, layout string) {
+	t.Helper()
 	resolver := docker.NewResolver(docker.ResolverOptions{Hosts: docker.ConfigureDefaultRegistries(
 		docker.WithPlainHTTP(docker.MatchAllHosts),
 		docker.WithAuthorizer(docker.NewDockerAuthorizer(docker.WithAuthCreds(func(string) (string, string, error) { return "AWS", d.token, nil }))),
 	)})
 	ref := d.host() + "/team/web:v1"
-	in, top := storeOf(t, writeLayout(t))
+	in, top := storeOf(t, layout)
 	pusher, err := resolver.Pusher(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)

@@ -183,6 +183,21 @@ var pushStatements = []statement{
 		list := strings.Replace(indexOf("", descriptorOf(registry.MediaTypeDockerManifest, m)), registry.MediaTypeOCIIndex, registry.MediaTypeDockerList, 1)
 		r.reads("/manifests/"+r.manifest("list", registry.MediaTypeDockerList, list), list).wantHeader("Content-Type", registry.MediaTypeDockerList)
 	}},
+	{"a manifest is pushed by its digest and tagged, under any algorithm", func(r *repository) {
+		r.blob("{}")
+		m := artifactOf("application/x.sbom", "")
+		for _, digest := range []string{sha512Of(m), string(digestOf(m))} {
+			a := r.ask("PUT", "/manifests/"+digest+"?tag=a&tag=b", m, "Content-Type", ociManifest).want(201).wantHeader("Docker-Content-Digest", digest)
+			if got := a.Header.Values("Oci-Tag"); len(got) != 2 || got[0] != "a" || got[1] != "b" {
+				r.t.Errorf("tags %v", got)
+			}
+			r.reads("/manifests/a", m).wantHeader("Docker-Content-Digest", digest)
+			r.reads("/manifests/b", m).wantHeader("Docker-Content-Digest", digest)
+		}
+		r.ask("PUT", "/manifests/"+sha512Of(m)+"?tag=c&tag=-", m, "Content-Type", ociManifest).fails(400, "TAG_INVALID", "-")
+		r.ask("PUT", "/manifests/"+sha512Of(m)+"?tag=c"+strings.Repeat("&tag=c", 100), m, "Content-Type", ociManifest).fails(414, "TAG_INVALID")
+		r.ask("GET", "/manifests/c", "").fails(404, "MANIFEST_UNKNOWN")
+	}},
 	{"a tag moves to what is pushed last", func(r *repository) {
 		r.taggedImage("v1")
 		m, _ := r.taggedImage("v2")

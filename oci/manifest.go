@@ -28,20 +28,54 @@ func (d *door) getManifest(c *call) error {
 	return nil
 }
 
+// putManifest pushes under one tag, under a digest, or under a digest and the tags that the query names,
+// which is how what is named by another digest than sha256 gets a tag.
+// Source: OCI Distribution Specification, "Pushing Manifests with Tags", which came after 1.1.
 func (d *door) putManifest(c *call) error {
 	push, err := readPush(c)
 	if err != nil {
 		return err
 	}
-	made, _, err := d.registry.PutManifest(c.r.Context(), c.account, c.name, push)
-	if err != nil {
-		return err
+	tags := []string{push.Tag}
+	if push.Tag == "" {
+		if more, err := tagsOf(c); err != nil {
+			return err
+		} else if len(more) > 0 {
+			tags = more
+		}
+	}
+	var made registry.Image
+	for _, push.Tag = range tags {
+		if made, _, err = d.registry.PutManifest(c.r.Context(), c.account, c.name, push); err != nil {
+			return err
+		}
+	}
+	h := c.w.Header()
+	if push.Digest != "" && push.Tag != "" {
+		h["Oci-Tag"] = tags
 	}
 	if made.Subject != "" {
-		c.w.Header().Set("OCI-Subject", string(made.Subject))
+		h.Set("OCI-Subject", string(made.Subject))
 	}
 	c.created(manifestPath(c.name, string(made.Digest)), made.Digest)
 	return nil
+}
+
+// maxTags is how many tags one push may set.
+const maxTags = 100
+
+// tagsOf reads the tags of the query, before any of them is set.
+func tagsOf(c *call) ([]string, error) {
+	tags := c.r.URL.Query()["tag"]
+	if len(tags) > maxTags {
+		return nil, problemf(http.StatusRequestURITooLong, "TAG_INVALID", "%d tags, at most %d are set at once", len(tags), maxTags)
+	}
+	for _, tag := range tags {
+		if err := registry.CheckTag(tag); err != nil {
+			return nil, err
+		}
+	}
+	return tags, nil
 }
 
 // readPush checks the reference before it reads the body.
