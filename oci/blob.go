@@ -5,7 +5,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,7 +44,7 @@ func (d *door) getBlob(c *call) error {
 	if err != nil {
 		return err
 	}
-	content, err := d.registry.BlobContent(c.r.Context(), c.account, c.name, digest)
+	content, err := d.registry.BlobContent(c.r.Context(), c.account, c.name, digest, c.follows)
 	if err != nil {
 		return err
 	}
@@ -59,6 +61,20 @@ func (d *door) getBlob(c *call) error {
 		return nil
 	}
 	return c.relay(digest, content)
+}
+
+// follows reports whether the client can follow a link to another server. Many take their login along to
+// another port of the same host and to hosts below it, and S3 refuses who shows two proofs.
+func (c *call) follows(link string) bool {
+	if c.r.Header.Get("Authorization") == "" {
+		return true
+	}
+	to, err := url.Parse(link)
+	if err != nil {
+		return false
+	}
+	ours := (&url.URL{Host: c.r.Host}).Hostname()
+	return !strings.EqualFold(to.Hostname(), ours) && !strings.HasSuffix(strings.ToLower(to.Hostname()), "."+strings.ToLower(ours))
 }
 
 // maxHeld is how large a blob from elsewhere may be that is held, whole, before its answer begins.

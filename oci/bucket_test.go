@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
 	"slipway/blob/s3/s3test"
 	"slipway/oci"
 	"slipway/store/storetest"
@@ -63,6 +65,35 @@ func TestClientsAreSentToTheBucket(t *testing.T) {
 	}
 	if a := d.do("GET", web+"/blobs/"+digest, "", "Range", "bytes=5-9").want(206); a.body != data[5:10] {
 		t.Errorf("read %q, want %q", a.body, data[5:10])
+	}
+}
+
+// The genuine clients leave their login behind when they are sent to another host, and are not sent where
+// they would take it along.
+func TestGenuineClientsAreSentToTheBucket(t *testing.T) {
+	for host, sent := range map[string]bool{"localhost": true, "127.0.0.1": false} {
+		u, server := newUnwell(t)
+		server.Endpoint = strings.Replace(server.Endpoint, "127.0.0.1", host, 1)
+		var met atomic.Int64
+		u.fall(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.Method == http.MethodGet && r.URL.Query().Has("X-Amz-Signature") {
+				met.Add(1)
+			}
+			next.ServeHTTP(w, r)
+		})
+		d := overBucket(t, server, "")
+		for client, copies := range map[string]func(){
+			"oras":                 func() { orasCopies(t, orasRepository(t, d), writeLayout(t)) },
+			"containerd":           func() { containerdCopies(t, d, writeLayout(t)) },
+			"go-containerregistry": func() { craneCopies(t, d, indexOfImages(types.OCIImageIndex, randomImage(t))) },
+			"skopeo":               func() { skopeoCopies(t, d) },
+		} {
+			met.Store(0)
+			copies()
+			if (met.Load() > 0) != sent {
+				t.Errorf("%s, with the bucket at %s: sent there %d times", client, host, met.Load())
+			}
+		}
 	}
 }
 

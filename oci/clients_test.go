@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,9 +140,12 @@ func wantSameBlobs(t *testing.T, got, want map[string]string) {
 	}
 }
 
-func TestSkopeo(t *testing.T) {
+func TestSkopeo(t *testing.T) { skopeoCopies(t, newDoor(t)) }
+
+// skopeoCopies pushes and pulls an image, and deletes it.
+func skopeoCopies(t *testing.T, d *door) {
+	t.Helper()
 	skopeo := tool(t, "skopeo")
-	d := newDoor(t)
 	in, path := newLayout(t)
 	if err := path.AppendImage(randomImage(t), v1Tag); err != nil {
 		t.Fatal(err)
@@ -158,7 +162,7 @@ func TestSkopeo(t *testing.T) {
 		t.Errorf("list-tags: %s", tags)
 	}
 	run(t, "", skopeo, "delete", auth, "--tls-verify=false", remote)
-	if got := tagsOf(t, d); len(got) != 0 {
+	if got := tagsOf(t, d); slices.Contains(got, "v1") {
 		t.Errorf("tags %v after skopeo delete", got)
 	}
 }

@@ -23,16 +23,17 @@ type Content struct {
 	blob.Reader
 }
 
-// BlobContent finds a blob of the repository. A Reader must be closed.
+// BlobContent finds a blob of the repository. A link is given where there is one that the client can
+// follow. A Reader must be closed.
 // It returns ErrNoRepository, ErrNoBlob, ErrMarked, or ErrDamaged when what is kept has another size.
-func (c *Control) BlobContent(ctx context.Context, account, repository string, d Digest) (Content, error) {
+func (c *Control) BlobContent(ctx context.Context, account, repository string, d Digest, follows func(link string) bool) (Content, error) {
 	size, err := c.PulledSize(ctx, account, repository, d)
 	if err != nil {
 		return Content{}, err
 	}
 	if links, ok := c.blobs.(blob.Linker); ok {
 		link, err := links.Link(ctx, d, linkLife)
-		if err != nil || link != "" {
+		if err != nil || link != "" && follows(link) {
 			return Content{Link: link}, err
 		}
 	}
