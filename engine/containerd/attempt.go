@@ -80,15 +80,17 @@ func (e *Engine) attempts(ctx context.Context, id string) ([]attempt, error) {
 		return nil, err
 	}
 	records, err := e.records(ctx, id)
-	var all []attempt
 	last := attempt{self.attempt(), self.Task}
 	if self.ID == "" {
 		last.key = keyOf(id)
 	}
+	var all []attempt
 	for _, r := range records {
-		if r.ID != last.key {
-			all = append(all, attempt{r.ID, r.Labels[taskLabel]})
+		if r.ID == last.key {
+			last.task = r.Labels[taskLabel]
+			continue
 		}
+		all = append(all, attempt{r.ID, r.Labels[taskLabel]})
 	}
 	return append(all, last), err
 }

@@ -185,6 +185,35 @@ func TestContainersOfFormerReleasesGoOn(t *testing.T) {
 	}
 }
 
+// Where a power cut has taken away the file that says which attempt counts, the one that is there does.
+func TestAnAttemptCountsThoughNobodyKnows(t *testing.T) {
+	m := newMachine(t)
+	e := m.start()
+	task := enginetest.NewTask(t, body(t, m, e))
+	spec := create(t, e, task)
+	first := keysOf(t, e, spec.ID)
+	if err := os.Truncate(e.folder(spec.ID).path("about.json"), 0); err != nil {
+		t.Fatal(err)
+	}
+
+	e = m.start()
+	task.Use(e)
+	if err := e.sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	c := task.RunSpec(spec)
+	c.Exit(4)
+	if keys := keysOf(t, e, spec.ID); !slices.Equal(keys, first) {
+		t.Errorf("attempts %q after %q", keys, first)
+	}
+	if out := c.Printed(); out != "ran\n" {
+		t.Errorf("printed %q", out)
+	}
+	if keys := keysOf(t, e, spec.ID); len(keys) > 0 {
+		t.Errorf("left are %q", keys)
+	}
+}
+
 // create makes a container without starting it.
 func create(t *testing.T, e *Engine, task *enginetest.Task) engine.Spec {
 	t.Helper()
