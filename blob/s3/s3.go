@@ -101,11 +101,14 @@ func loadSettings(ctx context.Context, query url.Values) (s settings, err error)
 	if s.redirect, err = choice(query, "redirect", true); err != nil {
 		return s, err
 	}
-	s.aws, err = config.LoadDefaultConfig(ctx, config.WithRegion(query.Get("region")))
+	if s.aws, err = config.LoadDefaultConfig(ctx, config.WithRegion(query.Get("region"))); err != nil {
+		return s, err
+	}
 	if s.aws.Region == "" {
 		s.aws.Region = "us-east-1"
 	}
-	return s, err
+	s.aws.HTTPClient = patient{s.aws.HTTPClient}
+	return s, nil
 }
 
 // choice reads a parameter that is true or false.
