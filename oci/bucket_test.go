@@ -181,19 +181,7 @@ func TestABlobThatIsDamagedInTheBucketIsNeverWhole(t *testing.T) {
 
 // pull reads a blob as far as it comes.
 func (d *door) pull(digest string) (int, string, error) {
-	d.t.Helper()
-	req, err := http.NewRequestWithContext(d.t.Context(), "GET", d.server.URL+web+"/blobs/"+digest, nil)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	req.SetBasicAuth("AWS", d.token)
-	res, err := d.server.Client().Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer res.Body.Close()
-	got, err := io.ReadAll(res.Body)
-	return res.StatusCode, string(got), err
+	return d.try("GET", web+"/blobs/"+digest, "")
 }
 
 func TestABlobThatLostItsEndInTheBucketIsNeverWhole(t *testing.T) {

@@ -146,6 +146,25 @@ func (d *door) do(method, path, body string, headers ...string) answer {
 	return d.send(req)
 }
 
+// try asks without wanting anything of the answer, which is read as far as it comes.
+func (d *door) try(method, path, body string) (int, string, error) {
+	req, err := http.NewRequestWithContext(d.t.Context(), method, d.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	req.SetBasicAuth("AWS", d.token)
+	if method == http.MethodPut {
+		req.Header.Set("Content-Type", registry.MediaTypeOCIManifest)
+	}
+	res, err := d.server.Client().Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(text), err
+}
+
 func (d *door) send(req *http.Request) answer {
 	d.t.Helper()
 	res, err := d.server.Client().Do(req)
