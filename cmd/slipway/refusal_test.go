@@ -108,7 +108,7 @@ func TestRefusalsInXML(t *testing.T) {
 		}, "SignatureDoesNotMatch"},
 		{"an operation that nobody has", func(w *wireCall) { w.body = "Action=CreateHavoc&Version=2011-06-15" }, "InvalidAction"},
 		{"an operation that AWS has", func(w *wireCall) {
-			w.body = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/x&RoleSessionName=x"
+			w.body = "Action=GetFederationToken&Version=2011-06-15&Name=ann"
 		}, "UnsupportedOperation"},
 		{"no signature", func(w *wireCall) { w.sent = func(r *http.Request) { r.Header.Del("Authorization") } }, "MissingAuthenticationToken"},
 	} {
