@@ -229,13 +229,19 @@ func TestUploadIntoARepositoryThatGoes(t *testing.T) {
 // unreferenced lists what the sweep will look at.
 func (k kit) unreferenced() (found []registry.Digest) {
 	k.t.Helper()
-	check(k.t, k.db.View(k.t.Context(), func(tx *store.Tx) error {
-		return tx.Each(`select digest from registry_unreferenced order by digest`, nil, func(rows *sql.Rows) error {
-			var d registry.Digest
-			err := rows.Scan(&d)
-			found = append(found, d)
-			return err
-		})
+	check(k.t, k.db.View(k.t.Context(), func(tx *store.Tx) (err error) {
+		found, err = digestsOf(tx, `select digest from registry_unreferenced order by digest`)
+		return err
 	}))
 	return found
+}
+
+func digestsOf(tx *store.Tx, query string) (found []registry.Digest, err error) {
+	err = tx.Each(query, nil, func(rows *sql.Rows) error {
+		var d registry.Digest
+		err := rows.Scan(&d)
+		found = append(found, d)
+		return err
+	})
+	return found, err
 }
