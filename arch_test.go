@@ -23,7 +23,7 @@ var plan = []struct {
 	reason string
 }{
 	{"cmd", "server agent engine nodeapi", "starts them; everything else it does through the public APIs"},
-	{"server", "agent api oci accounts audit registry cluster logs nodeapi store seal events blob", "wires every door, room and floor; the only place that sees every room"},
+	{"server", "agent api oci accounts audit registry cluster logs hooks nodeapi store seal events blob", "wires every door, room and floor; the only place that sees every room"},
 
 	{"api/awswire", "", "one codec for every service: knows none of them"},
 	{"api/gen", "", "runs at build time"},
@@ -45,6 +45,7 @@ var plan = []struct {
 	{"registry/lifecycle", "", "a pure core"},
 	{"logs", "store events", "a room: never another room"},
 	{"audit", "store events seal", "a room: never another room"},
+	{"hooks", "store events seal", "a room: it reads events and knows none of those who write them"},
 
 	{"agent", "nodeapi engine", "knows the control plane only by its wire"},
 	{"engine", "", "runs containers for whoever asks"},

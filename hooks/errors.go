@@ -1,0 +1,11 @@
+package hooks
+
+import "slipway/internal/errs"
+
+// What can go wrong.
+var (
+	ErrHook    = errs.New(errs.Invalid, "invalid hook")
+	ErrNoHook  = errs.New(errs.NotFound, "hook not found")
+	ErrTooMany = errs.New(errs.Conflict, "there are as many hooks as there may be")
+	ErrAddress = errs.New(errs.Invalid, "an address of this machine, which only a hook that is made for it may call")
+)

@@ -1,0 +1,9 @@
+package hooks
+
+import "time"
+
+// Hurry has everything that waits wait hardly at all.
+func Hurry(c *Control) { c.firstPause, c.period = time.Millisecond, 20*time.Millisecond }
+
+// MaxTries is after how many tries a letter is given up.
+const MaxTries = maxTries
