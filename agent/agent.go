@@ -100,6 +100,7 @@ func (a *Agent) Run(ctx context.Context) {
 	parts.Go(func() { a.keepSession(ctx) })
 	parts.Go(func() { a.output.run(ctx) })
 	parts.Go(func() { a.door.Run(ctx) })
+	a.door.Tried(ctx)
 	a.loop(ctx)
 	parts.Wait()
 	a.work.Wait()

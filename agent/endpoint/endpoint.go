@@ -32,6 +32,7 @@ import (
 const (
 	credentialsPort = 80
 	apiPort         = 4600
+	ports           = 2
 )
 
 const (
@@ -61,6 +62,7 @@ type Server struct {
 	byAddress map[netip.Addr]*task
 	byID      map[string]*task
 	settled   bool
+	tried     chan struct{} // gets one for each port whose first try at opening is over
 	changed   chan struct{} // closed, and made anew, when there is more to know
 }
 
@@ -76,6 +78,7 @@ type task struct {
 func New(c Config) *Server {
 	return &Server{
 		config: c, byAddress: map[netip.Addr]*task{}, byID: map[string]*task{}, changed: make(chan struct{}),
+		tried: make(chan struct{}, ports),
 	}
 }
 
@@ -86,9 +89,22 @@ func (s *Server) Run(ctx context.Context) {
 	parts.Go(func() { s.keepOpen(ctx, credentialsPort, s.credentialsHandler()) })
 	if s.config.API != nil {
 		parts.Go(func() { s.keepOpen(ctx, apiPort, s.apiHandler()) })
+	} else {
+		s.tried <- struct{}{}
 	}
 	parts.Go(func() { loop.Run(ctx, "renew credentials of tasks", refreshPeriod, nil, s.renew) })
 	parts.Wait()
+}
+
+// Tried returns when Run has tried to open every port, so that a container that is started then finds
+// them open, unless they cannot be opened now; or when ctx ends.
+func (s *Server) Tried(ctx context.Context) {
+	for range ports {
+		select {
+		case <-s.tried:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Admit serves a task that calls from an address. It may be told so again.

@@ -27,8 +27,10 @@ var quiet = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 
 // keepOpen serves a port until ctx ends.
 func (s *Server) keepOpen(ctx context.Context, port int, h http.Handler) {
+	tried := sync.OnceFunc(func() { s.tried <- struct{}{} })
 	for wait := firstOpen; ctx.Err() == nil; wait = min(2*wait, lastOpen) {
 		l, err := s.config.Listen(ctx, port)
+		tried()
 		if err == nil {
 			wait = firstOpen
 			err = serve(ctx, &limited{Listener: l, open: map[netip.Addr]int{}}, h)
