@@ -18,6 +18,8 @@ func manifestSizes(tx *store.Tx, repository int64, wanted []Digest) (map[Digest]
 	return sizes(tx, `select digest, size from registry_manifests where repository = $1 and digest in `, repository, wanted)
 }
 
+// insertManifest leaves a conflict to the database to see: what another transaction wrote since this one
+// looked has it run again, as often as it takes.
 func insertManifest(tx *store.Tx, repository int64, p parsed, d Digest, raw []byte) error {
 	size, err := imageSize(tx, repository, p)
 	if err != nil {
@@ -25,7 +27,8 @@ func insertManifest(tx *store.Tx, repository int64, p parsed, d Digest, raw []by
 	}
 	_, err = tx.Exec(`insert into registry_manifests
 		(repository, digest, media_type, artifact_type, config_type, subject, image_size, pushed, untagged, size, raw)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
+		on conflict (repository, digest) do nothing`,
 		repository, string(d), p.MediaType, p.ArtifactType, p.configType(), string(p.subject()), size,
 		store.Micros(tx.Now), len(raw), raw)
 	return err
