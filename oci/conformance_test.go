@@ -67,7 +67,7 @@ func eachPlace(t *testing.T, test func(*testing.T, *store.DB, blob.Store)) {
 }
 
 // bucket opens a bucket; more is for the end of its location.
-func bucket(t *testing.T, server s3test.Server, more string) *s3.Store {
+func bucket(t testing.TB, server s3test.Server, more string) *s3.Store {
 	t.Helper()
 	t.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", s3test.Secret)
