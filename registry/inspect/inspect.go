@@ -16,7 +16,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"path"
 	"strings"
@@ -30,16 +29,19 @@ import (
 // what is in it.
 var ErrUnreadable = errs.New(errs.Invalid, "the blob cannot be read")
 
-// Bounds of what is read.
+// Bounds of what is read. A layer may unpack to so many bytes, and to so many more for each of its own; the
+// same holds for its files, with their holes.
 const (
-	maxUnpacked = 64 << 30 // bytes of a layer, unpacked; and of its files, with their holes
-	maxWindow   = 128 << 20
-	maxConfig   = 4 << 20
+	maxRatio  = 200
+	maxWindow = 128 << 20
+	maxConfig = 4 << 20
 )
+
+var freeUnpacked int64 = 4 << 30 // a variable for tests
 
 // What is looked for: a Pattern, a File or a Label.
 type What interface {
-	find(r io.Reader) (bool, error)
+	find(r *source) (bool, error)
 }
 
 // Find reports whether a blob has what is looked for. It returns ErrUnreadable, or the error of r or ctx.
@@ -53,9 +55,10 @@ func Find(ctx context.Context, r io.Reader, what What) (bool, error) {
 
 // source tells its own errors from those of what unpacks it.
 type source struct {
-	ctx context.Context
-	r   io.Reader
-	err error
+	ctx  context.Context
+	r    io.Reader
+	read int64
+	err  error
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -64,6 +67,7 @@ func (s *source) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.r.Read(p)
+	s.read += int64(n)
 	if err != nil && err != io.EOF {
 		s.err = err
 	}
@@ -71,9 +75,9 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // unreadable is err as an ErrUnreadable, unless the source failed.
-func unreadable(r io.Reader, err error) error {
-	if s, ok := r.(*source); ok && s.err != nil {
-		return s.err
+func unreadable(r *source, err error) error {
+	if r.err != nil {
+		return r.err
 	}
 	if errors.Is(err, ErrUnreadable) {
 		return err
@@ -84,7 +88,7 @@ func unreadable(r io.Reader, err error) error {
 // Pattern is bytes that follow one another in the blob as it is stored, or in what it unpacks to.
 type Pattern []byte
 
-func (p Pattern) find(r io.Reader) (bool, error) {
+func (p Pattern) find(r *source) (bool, error) {
 	stored := &matcher{pattern: p}
 	packed := bufio.NewReaderSize(io.TeeReader(r, stored), 64<<10)
 	unpacked, closeUnpacked, err := unpack(packed)
@@ -93,7 +97,7 @@ func (p Pattern) find(r io.Reader) (bool, error) {
 	}
 	defer closeUnpacked()
 	inside := &matcher{pattern: p}
-	_, err = io.CopyBuffer(struct{ io.Writer }{inside}, bound(unpacked), make([]byte, 256<<10))
+	_, err = io.CopyBuffer(struct{ io.Writer }{inside}, &bounded{r: unpacked, of: r}, make([]byte, 256<<10))
 	if errors.Is(err, errFound) {
 		return true, nil
 	}
@@ -131,7 +135,7 @@ func (m *matcher) Write(p []byte) (int, error) {
 }
 
 // rest reads what is left of a source that the matcher sees.
-func (m *matcher) rest(seen, r io.Reader) (bool, error) {
+func (m *matcher) rest(seen io.Reader, r *source) (bool, error) {
 	if m.found {
 		return true, nil
 	}
@@ -139,8 +143,8 @@ func (m *matcher) rest(seen, r io.Reader) (bool, error) {
 	if m.found {
 		return true, nil
 	}
-	if s, ok := r.(*source); ok && s.err != nil {
-		return false, s.err
+	if r.err != nil {
+		return false, r.err
 	}
 	return false, err
 }
@@ -151,7 +155,7 @@ type File struct {
 	Digest string
 }
 
-func (f File) find(r io.Reader) (bool, error) {
+func (f File) find(r *source) (bool, error) {
 	layer := bufio.NewReaderSize(r, 64<<10)
 	unpacked, closeUnpacked, err := unpack(layer)
 	if err != nil {
@@ -160,34 +164,32 @@ func (f File) find(r io.Reader) (bool, error) {
 	var plain io.Reader = layer
 	if unpacked != nil {
 		defer closeUnpacked()
-		plain = bound(unpacked)
+		plain = &bounded{r: unpacked, of: r}
 	}
 	archive := bufio.NewReaderSize(plain, 64<<10)
-	if !isTar(archive) {
-		return false, sourceErr(r)
+	if is, err := isTar(archive); err != nil {
+		return false, unreadable(r, err)
+	} else if !is {
+		return false, nil
 	}
-	found, err := f.search(tar.NewReader(archive))
+	found, err := f.search(tar.NewReader(archive), r)
 	if err != nil {
 		return false, unreadable(r, err)
 	}
 	return found, nil
 }
 
-func sourceErr(r io.Reader) error {
-	if s, ok := r.(*source); ok {
-		return s.err
-	}
-	return nil
-}
-
 // isTar knows an archive by its first block. Source: POSIX.1-2017, pax, "ustar Interchange Format".
-func isTar(r *bufio.Reader) bool {
+func isTar(r *bufio.Reader) (bool, error) {
 	block, err := r.Peek(512)
-	return err == nil && bytes.Equal(block[257:262], []byte("ustar"))
+	if err == io.EOF {
+		return false, nil // too short for one
+	}
+	return err == nil && bytes.Equal(block[257:262], []byte("ustar")), err
 }
 
-func (f File) search(archive *tar.Reader) (bool, error) {
-	left := int64(maxUnpacked)
+func (f File) search(archive *tar.Reader, of *source) (bool, error) {
+	content := &bounded{r: archive, of: of} // a hole of a file takes none of the layer's bytes
 	for {
 		h, err := archive.Next()
 		if err == io.EOF {
@@ -206,23 +208,13 @@ func (f File) search(archive *tar.Reader) (bool, error) {
 			continue
 		}
 		sum := sha256.New()
-		if left, err = digestInto(sum, archive, left); err != nil {
+		if _, err := io.Copy(sum, content); err != nil {
 			return false, err
 		}
 		if "sha256:"+hex.EncodeToString(sum.Sum(nil)) == f.Digest {
 			return true, nil
 		}
 	}
-}
-
-// digestInto hashes a file, and returns how many bytes may still be read then: a hole of a file takes
-// none of the layer's bytes.
-func digestInto(sum hash.Hash, r io.Reader, left int64) (int64, error) {
-	n, err := io.Copy(sum, io.LimitReader(r, left+1))
-	if err == nil && n > left {
-		err = tooMuch()
-	}
-	return left - n, err
 }
 
 // clean is the name of a file as a path from the root of the image.
@@ -237,7 +229,7 @@ type Label struct {
 	Value string // "": any
 }
 
-func (l Label) find(r io.Reader) (bool, error) {
+func (l Label) find(r *source) (bool, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxConfig+1))
 	if err != nil {
 		return false, err
@@ -280,22 +272,17 @@ func unpack(r *bufio.Reader) (unpacked io.Reader, closeUnpacked func(), err erro
 	return nil, nil, nil
 }
 
-// bound fails after as much as a layer may unpack to.
-func bound(r io.Reader) io.Reader { return &bounded{r, maxUnpacked} }
-
+// bounded fails after as much as a layer may unpack to.
 type bounded struct {
-	r    io.Reader
-	left int64
+	r  io.Reader
+	of *source
+	n  int64
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, tooMuch()
+	if b.n += int64(n); b.n > freeUnpacked+maxRatio*b.of.read {
+		return 0, fmt.Errorf("%w: %d bytes unpack to more than %d", ErrUnreadable, b.of.read, b.n)
 	}
 	return n, err
-}
-
-func tooMuch() error {
-	return fmt.Errorf("%w: it unpacks to more than %d bytes", ErrUnreadable, int64(maxUnpacked))
 }
