@@ -111,6 +111,7 @@ func (s *Server) controlHandler(ctx context.Context) http.Handler {
 		json.NewEncoder(w).Encode(report)
 	})
 	mux.HandleFunc("GET /audit", s.serveAudit)
+	s.handleHooks(mux)
 	mux.HandleFunc("POST /keys/rotate", func(w http.ResponseWriter, r *http.Request) {
 		rotation, err := readRotation(http.MaxBytesReader(w, r.Body, 4<<10))
 		if err != nil {

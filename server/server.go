@@ -25,6 +25,7 @@ import (
 	"slipway/audit"
 	"slipway/cluster"
 	"slipway/events"
+	"slipway/hooks"
 	"slipway/logs"
 	"slipway/nodeapi"
 	"slipway/registry"
@@ -65,6 +66,7 @@ type Server struct {
 	registry *registry.Control
 	cluster  *cluster.Control
 	logs     *logs.Control
+	hooks    *hooks.Control
 
 	root  accounts.Key
 	token string // admits nodes
@@ -166,6 +168,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.logs, err = logs.New(ctx, s.db, logsPolicies); err != nil {
 		return err
 	}
+	if s.hooks, err = hooks.New(ctx, s.db, s.keys); err != nil {
+		return err
+	}
 	if s.registry, err = registry.New(ctx, s.db, s.keys, blobs, s.config.Region, registryPolicies); err != nil {
 		return err
 	}
@@ -208,6 +213,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.runClosing(loops) })
 	running.Go(func() { s.cluster.Run(loops) })
 	running.Go(func() { s.logs.Run(loops) })
+	running.Go(func() { s.hooks.Run(loops) })
 	running.Go(func() { s.registry.Run(loops) })
 	running.Go(func() { s.keys.Run(loops) })
 	if s.control != nil {

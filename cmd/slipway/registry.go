@@ -1,0 +1,22 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"slipway/server"
+)
+
+// registryCommand is what the owner of a data folder does with the registry beyond what ECR's API has.
+func registryCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "registry",
+		Short: "See to the image registry, beyond what the aws command can",
+		Long: `See to the image registry, beyond what the aws command can. It asks the server that runs on
+the data folder, as the owner of that folder.`,
+		Example: `  sudo slipway registry hooks add https://example.com/pushed --kind image.pushed`,
+		Args:    cobra.NoArgs,
+	}
+	data := cmd.PersistentFlags().String("data", server.DefaultDataDir(), "data folder of Slipway")
+	cmd.AddCommand(hooksCommand(data))
+	return cmd
+}
