@@ -204,7 +204,7 @@ func (f File) search(archive *tar.Reader, of *source) (bool, error) {
 		if f.Digest == "" {
 			return true, nil
 		}
-		if h.Typeflag != tar.TypeReg {
+		if h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeGNUSparse {
 			continue
 		}
 		sum := sha256.New()
