@@ -66,15 +66,18 @@ func (in *incoming) read(r io.Reader) ([]byte, error) {
 		if err != nil || part.Len() < partSize {
 			return part.Bytes(), err
 		}
-		if in.send(part.Bytes()); in.lost != nil {
+		if in.send(part); in.lost != nil {
 			return nil, nil
 		}
-		part = new(bytes.Buffer)
+		part = bytes.NewBuffer(make([]byte, 0, partRoom)) // where one was, more are to be expected
 	}
 }
 
+// partRoom is what a buffer needs to see the end after a whole part without growing.
+const partRoom = partSize + bytes.MinRead
+
 // send lets a part go, and waits until few enough are on their way.
-func (in *incoming) send(data []byte) {
+func (in *incoming) send(part *bytes.Buffer) {
 	number := len(in.st.Parts) + len(in.onTheWay) + 1
 	if number > maxParts {
 		in.lost = fmt.Errorf("%w: more than %d bytes", blob.ErrFull, int64(maxParts)*partSize)
@@ -85,9 +88,10 @@ func (in *incoming) send(data []byte) {
 	}
 	p := &sent{done: make(chan struct{}), size: in.size, sha256: clone(in.sha256)}
 	in.onTheWay = append(in.onTheWay, p)
+	multipart := in.st.Multipart
 	go func() {
 		defer close(p.done)
-		p.etag, p.err = in.store.putPart(in.ctx, in.id, in.st.Multipart, number, data)
+		p.etag, p.err = in.store.putPart(in.ctx, in.id, multipart, number, part.Bytes())
 	}()
 	in.settle(ahead)
 }
