@@ -58,8 +58,11 @@ var (
 // endpoint of the environment (AWS_ENDPOINT_URL), which may be our own, is not followed.
 func Open(ctx context.Context, location string) (*Store, error) {
 	u, err := url.Parse(location)
-	if err != nil || u.Scheme != "s3" || u.Host == "" || u.User != nil {
-		return nil, fmt.Errorf("%w: %q, want s3://BUCKET/PREFIX", ErrLocation, location)
+	if err != nil {
+		return nil, fmt.Errorf("%w: not even a URL, want s3://BUCKET/PREFIX", ErrLocation) // err would repeat what may be a secret
+	}
+	if u.Scheme != "s3" || u.Host == "" || u.User != nil {
+		return nil, fmt.Errorf("%w: %q, want s3://BUCKET/PREFIX", ErrLocation, u.Redacted())
 	}
 	settings, err := loadSettings(ctx, u.Query())
 	if err != nil {
