@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"slipway/blob"
@@ -38,6 +39,7 @@ type door struct {
 type access struct {
 	denied map[string]bool
 	dead   map[string]bool
+	mu     sync.Mutex // of asked
 	asked  []string
 	ask    func(*oci.Request) // nil: nothing more is asked
 }
@@ -52,7 +54,9 @@ func (a *access) Check(_ context.Context, who oci.Caller) error {
 var errDenied = errs.New(errs.Denied, "not today")
 
 func (a *access) Authorize(_ context.Context, r *oci.Request) error {
+	a.mu.Lock()
 	a.asked = append(a.asked, r.Action+" "+r.Resource)
+	a.mu.Unlock()
 	if a.ask != nil {
 		a.ask(r)
 	}
