@@ -19,18 +19,23 @@ import (
 )
 
 // TestModel does random things to two repositories and compares the registry, after each, with a
-// few maps that say what should be there.
+// few maps that say what should be there. Nothing is young there: a sweep takes whatever nobody needs.
 func TestModel(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		k := newKit(t, db)
+		k := newKit(t, db, registry.Sweeps(registry.Sweeping{At: "off"}))
 		rapid.Check(t, func(rt *rapid.T) {
 			m := newModel(rt, k)
+			defer m.end(rt)
 			rt.Repeat(map[string]func(*rapid.T){
 				"upload":           m.upload,
 				"mount":            m.mount,
 				"delete blob":      m.deleteBlob,
 				"push image":       m.pushImage,
 				"push index":       m.pushIndex,
+				"push referrer":    m.pushReferrer,
+				"mark":             m.mark,
+				"unmark":           m.unmark,
+				"sweep":            m.sweep,
 				"untag":            m.untag,
 				"delete by tag":    m.deleteByTag,
 				"delete by digest": m.deleteByDigest,
@@ -46,6 +51,7 @@ type model struct {
 	account string // one of its own for each run
 	repos   map[string]*modelRepo
 	stored  map[registry.Digest]bool
+	marks   map[registry.Digest]string // of blobs: the id of the mark
 }
 
 type modelRepo struct {
@@ -59,7 +65,7 @@ func newModelRepo() *modelRepo {
 }
 
 func newModel(t *rapid.T, k kit) *model {
-	m := &model{kit: k, account: ids.Digits(12), repos: map[string]*modelRepo{}, stored: map[registry.Digest]bool{}}
+	m := &model{kit: k, account: ids.Digits(12), repos: map[string]*modelRepo{}, stored: map[registry.Digest]bool{}, marks: map[registry.Digest]string{}}
 	for _, name := range []string{"web", "api"} {
 		m.repos[name] = newModelRepo()
 		_, err := m.CreateRepository(ctx, m.account, name, registry.Mutability{}, nil)
@@ -100,6 +106,10 @@ func (m *model) upload(t *rapid.T) {
 	_, err = m.Append(ctx, m.account, name, id, 0, bytes.NewReader(data))
 	m.want(t, err, nil)
 	_, err = m.FinishUpload(ctx, m.account, name, id, d)
+	if m.marks[d] != "" {
+		m.want(t, err, registry.ErrMarked)
+		return
+	}
 	m.want(t, err, nil)
 	repo.links[d], m.stored[d] = true, true
 }
@@ -110,8 +120,8 @@ func (m *model) mount(t *rapid.T) {
 	d := blob.DigestOf([]byte(m.word(t)))
 	mounted, err := m.MountBlob(ctx, m.account, to, from, d)
 	m.want(t, err, nil)
-	if mounted != source.links[d] {
-		t.Fatalf("mounted %v, the source has it: %v", mounted, source.links[d])
+	if mounted != (source.links[d] && m.marks[d] == "") {
+		t.Fatalf("mounted %v, the source has it: %v, marked: %q", mounted, source.links[d], m.marks[d])
 	}
 	if mounted {
 		repo.links[d] = true
@@ -168,6 +178,21 @@ func (m *model) pushImage(t *rapid.T) {
 	m.push(t, name, image, want)
 }
 
+// pushReferrer pushes an image about another, which need not be there.
+func (m *model) pushReferrer(t *rapid.T) {
+	name, repo := m.repo(t)
+	image, subject := imageOf(m.word(t)), imageOf(m.word(t), m.word(t), m.word(t))
+	if known := slices.Sorted(maps.Keys(repo.manifests)); len(known) > 0 && rapid.Bool().Draw(t, "subject is there") {
+		subject = repo.manifests[rapid.SampledFrom(known).Draw(t, "subject")]
+	}
+	image.Subject = new(describe(subject.MediaType, subject.raw()))
+	var want error
+	if !repo.links[image.Config.Digest] {
+		want = registry.ErrMissingBlobs
+	}
+	m.push(t, name, image, want)
+}
+
 func (m *model) pushIndex(t *rapid.T) {
 	name, repo := m.repo(t)
 	if len(repo.manifests) == 0 {
@@ -181,6 +206,9 @@ func (m *model) pushIndex(t *rapid.T) {
 func (m *model) push(t *rapid.T, name string, what manifest, want error) {
 	repo := m.repos[name]
 	tag := rapid.SampledFrom([]string{"", "v1", "v2", "latest"}).Draw(t, "tag")
+	if m.isMarked(repo, what) {
+		want = registry.ErrMarked
+	}
 	made, _, err := m.PutManifest(ctx, m.account, name, registry.Push{Raw: what.raw(), Tag: tag})
 	m.want(t, err, want)
 	if err != nil {
@@ -282,6 +310,111 @@ func (m *model) deleteRepository(t *rapid.T) {
 	m.repos[name] = newModelRepo()
 }
 
+func (m *model) mark(t *rapid.T) {
+	d := blob.DigestOf([]byte(m.word(t)))
+	made, err := m.Mark(ctx, m.account, registry.Criteria{Digest: d}, "why not")
+	m.want(t, err, nil)
+	m.marks[d] = made.ID
+}
+
+func (m *model) unmark(t *rapid.T) {
+	d := blob.DigestOf([]byte(m.word(t)))
+	_, err := m.Unmark(ctx, m.account, m.marks[d])
+	switch {
+	case m.marks[d] == "" && err == nil:
+		t.Fatal("a mark that was never made is taken away")
+	case m.marks[d] != "":
+		m.want(t, err, nil)
+	}
+	delete(m.marks, d)
+}
+
+// isMarked reports whether a manifest needs a blob that is marked, itself or through an index.
+func (m *model) isMarked(repo *modelRepo, what manifest) bool {
+	for _, d := range what.blobs() {
+		if m.marks[d] != "" {
+			return true
+		}
+	}
+	for _, child := range what.Manifests {
+		if m.isMarked(repo, repo.manifests[child.Digest]) {
+			return true
+		}
+	}
+	return false
+}
+
+// sweep takes the images that are marked or that no tag keeps, and then the blobs that none needs.
+func (m *model) sweep(t *rapid.T) {
+	want := map[registry.Digest]string{}
+	for _, repo := range m.repos {
+		stays := map[registry.Digest]bool{}
+		for again := true; again; {
+			again = false
+			for d, what := range repo.manifests {
+				if !stays[d] && !m.isMarked(repo, what) && repo.keeps(d, what, stays) {
+					stays[d], again = true, true
+				}
+			}
+		}
+		for d := range repo.manifests {
+			if !stays[d] {
+				want[d] = "image"
+				repo.drop(d)
+			}
+		}
+		for d := range repo.links {
+			if !repo.needs(d) {
+				delete(repo.links, d)
+			}
+		}
+	}
+	for d := range m.stored {
+		if !m.repos["web"].links[d] && !m.repos["api"].links[d] {
+			want[d] = "layer"
+			delete(m.stored, d)
+		}
+	}
+	for _, dryRun := range []bool{true, false} {
+		got := map[registry.Digest]string{}
+		_, err := m.Sweep(ctx, dryRun, func(s registry.Swept) { got[s.Digest] = s.Kind })
+		m.want(t, err, nil)
+		if !maps.Equal(got, want) {
+			t.Fatalf("a sweep (dry: %v) takes %v, want %v", dryRun, got, want)
+		}
+	}
+}
+
+// keeps reports whether an image stays when those stay that are known to.
+func (r *modelRepo) keeps(d registry.Digest, what manifest, stays map[registry.Digest]bool) bool {
+	if r.tagsOf(d) > 0 || what.Subject != nil && stays[what.Subject.Digest] {
+		return true
+	}
+	for parent, other := range r.manifests {
+		if stays[parent] && slices.ContainsFunc(other.Manifests, func(c descriptor) bool { return c.Digest == d }) {
+			return true
+		}
+	}
+	return false
+}
+
+// end leaves nothing to the next run.
+func (m *model) end(t *rapid.T) {
+	for name := range m.repos {
+		_, err := m.DeleteRepository(ctx, m.account, name, true)
+		m.want(t, err, nil)
+	}
+	for _, id := range m.marks {
+		_, err := m.Unmark(ctx, m.account, id)
+		m.want(t, err, nil)
+	}
+	_, err := m.Sweep(ctx, false, func(registry.Swept) {})
+	m.want(t, err, nil)
+	if left := m.bytesOf(); len(left) > 0 {
+		t.Fatalf("left: %v", left)
+	}
+}
+
 func (m *model) compare(t *rapid.T) {
 	for name, repo := range m.repos {
 		m.compareRepository(t, name, repo)
@@ -293,9 +426,14 @@ func (m *model) compare(t *rapid.T) {
 		}
 	}
 	slices.Sort(want)
-	got := slices.DeleteFunc(m.unreferenced(), func(d registry.Digest) bool { return !m.stored[d] })
-	if !slices.Equal(got, want) {
+	if got := m.unreferenced(); !slices.Equal(got, want) {
 		t.Fatalf("unreferenced blobs %v, want %v", got, want)
+	}
+	if got, want := m.bytesOf(), slices.Sorted(maps.Keys(m.stored)); !slices.Equal(got, want) {
+		t.Fatalf("the blob store has %v, want %v", got, want)
+	}
+	if got, err := m.Usages(ctx); err != nil || !slices.Equal(got, m.counted()) {
+		t.Fatalf("usage %+v, error %v, counted %+v", got, err, m.counted())
 	}
 }
 
@@ -316,11 +454,14 @@ func (m *model) compareRepository(t *rapid.T, name string, repo *modelRepo) {
 	}
 	for d := range m.stored {
 		_, err := m.BlobSize(ctx, m.account, name, d)
-		if (err == nil) != repo.links[d] {
+		if (err == nil) != (repo.links[d] && m.marks[d] == "") {
 			t.Fatalf("%s answers for blob %s with %v, want it there: %v", name, d, err, repo.links[d])
 		}
 	}
 	for d, what := range repo.manifests {
+		if err := m.tryPull(m.account, name, string(d)); m.isMarked(repo, what) != errors.Is(err, registry.ErrMarked) || err != nil && !errors.Is(err, registry.ErrMarked) {
+			t.Fatalf("%s: a pull of %s: %v, want it to be marked: %v", name, d, err, m.isMarked(repo, what))
+		}
 		for _, b := range what.blobs() {
 			if !repo.links[b] {
 				t.Fatalf("manifest %s needs %s, which is not linked", d, b)

@@ -37,7 +37,7 @@ const (
 	maxConfig = 4 << 20
 )
 
-var freeUnpacked int64 = 4 << 30 // a variable for tests
+var freeUnpacked int64 = 1 << 30 // a variable for tests
 
 // What is looked for: a Pattern, a File or a Label.
 type What interface {
