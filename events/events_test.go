@@ -28,9 +28,15 @@ func TestReaderSeesEveryEventOnceInOrder(t *testing.T) {
 				}
 			})
 		}
-		seen := follow(t, db, writers*each) // reads while they write: a number passed over never comes back
-		all.Wait()
-
+		written := make(chan struct{})
+		go func() {
+			all.Wait()
+			close(written)
+		}()
+		seen := follow(t, db, written) // reads while they write: a number passed over never comes back
+		if len(seen) != writers*each {
+			t.Fatalf("saw %d events, want %d", len(seen), writers*each)
+		}
 		for i := 1; i < len(seen); i++ {
 			if seen[i].Seq <= seen[i-1].Seq {
 				t.Fatalf("event %d came after %d", seen[i].Seq, seen[i-1].Seq)
@@ -42,12 +48,14 @@ func TestReaderSeesEveryEventOnceInOrder(t *testing.T) {
 	})
 }
 
-func follow(t *testing.T, db *store.DB, want int) (seen []events.Event) {
+// follow reads until all is written, and once more.
+func follow(t *testing.T, db *store.DB, written <-chan struct{}) (seen []events.Event) {
 	t.Helper()
 	wake, stop := db.Watch(events.Topic)
 	defer stop()
 	var cursor int64
-	for {
+	for last := false; ; {
+		before := cursor
 		err := db.View(t.Context(), func(tx *store.Tx) error {
 			some, err := events.Read(tx, cursor, 7)
 			if len(some) > 0 {
@@ -59,13 +67,16 @@ func follow(t *testing.T, db *store.DB, want int) (seen []events.Event) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(seen) >= want {
+		switch {
+		case last && cursor == before:
 			return seen
+		case last:
+			continue
 		}
 		select {
 		case <-wake:
-		case <-t.Context().Done():
-			t.Fatalf("saw %d events, want %d", len(seen), want)
+		case <-written:
+			last = true
 		}
 	}
 }
