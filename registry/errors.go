@@ -56,6 +56,7 @@ var (
 	ErrPreviewRunning = errs.New(errs.Conflict, "a preview of a lifecycle policy is being made")
 
 	ErrSetting          = errs.New(errs.Invalid, "invalid setting")
+	ErrSettingValue     = errs.New(errs.Invalid, "invalid value of a setting")
 	ErrNoRegistryPolicy = errs.New(errs.NotFound, "the registry has no policy")
 	ErrTemplate         = errs.New(errs.Invalid, "invalid template")
 	ErrNoTemplate       = errs.New(errs.NotFound, "template not found")

@@ -8,14 +8,16 @@ import (
 	"slipway/store"
 )
 
-// Filter says which images a listing shows.
+// Filter says which images a listing shows: those that have all that is said.
 type Filter int
 
 // The filters.
 const (
-	AnyImage Filter = iota
-	Tagged
+	AnyImage Filter = 0
+	Tagged   Filter = 1 << (iota - 1)
 	Untagged
+	Active   // not in the archive
+	Archived // in the archive
 )
 
 // Images lists at most limit images by digest, with their tags, from after the given digest.

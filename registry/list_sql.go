@@ -6,8 +6,23 @@ import (
 	"slipway/store"
 )
 
+// where is the rest of a condition on manifests m.
+func (f Filter) where() (rest string) {
+	for _, part := range []struct {
+		filter Filter
+		where  string
+	}{
+		{Tagged, " and m.untagged = 0"}, {Untagged, " and m.untagged > 0"}, {Active, " and m.archived = 0"}, {Archived, " and m.archived > 0"},
+	} {
+		if f&part.filter != 0 {
+			rest += part.where
+		}
+	}
+	return rest
+}
+
 func listImages(tx *store.Tx, repository int64, f Filter, after string, limit int) ([]Image, error) {
-	where := map[Filter]string{AnyImage: "", Tagged: " and untagged = 0", Untagged: " and untagged > 0"}[f]
+	where := f.where()
 	var found []Image
 	err := tx.Each(`select `+imageColumns+` from registry_manifests m
 		where repository = $1 and digest > $2`+where+` order by digest limit $3`,
@@ -42,7 +57,7 @@ func addTags(tx *store.Tx, repository int64, images []Image) error {
 }
 
 func listImageIDs(tx *store.Tx, repository int64, f Filter, after ImageID, limit int) ([]ImageID, error) {
-	where := map[Filter]string{AnyImage: "", Tagged: " and m.untagged = 0", Untagged: " and m.untagged > 0"}[f]
+	where := f.where()
 	var found []ImageID
 	err := tx.Each(`select m.digest, coalesce(t.name, '') from registry_manifests m
 		left join registry_tags t on t.repository = m.repository and t.manifest = m.digest

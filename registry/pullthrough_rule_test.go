@@ -193,7 +193,7 @@ func TestRulesLogInWithTheirSecret(t *testing.T) {
 		}
 		u.login("ann", "second-word", true)
 		check(t, k.SetUpstreamSecret(t.Context(), account, secretName, registry.UpstreamSecret{Username: "ann", AccessToken: "second-word"}))
-		k.pull("up/web", "v1")
+		k.pullTag("up/web", "v1")
 
 		check(t, k.DeleteUpstreamSecret(t.Context(), account, secretName))
 		_, problem, err := k.ValidateUpstream(t.Context(), account, "up")

@@ -163,7 +163,7 @@ var errMayNot = errors.New("may not")
 
 func mayNot(bool) error { return errMayNot }
 
-func (k kit) pull(repository, tag string) registry.Manifest {
+func (k kit) pullTag(repository, tag string) registry.Manifest {
 	k.t.Helper()
 	m, err := k.Pull(k.t.Context(), account, repository, registry.ImageID{Tag: tag}, may)
 	check(k.t, err)
@@ -203,7 +203,7 @@ func (k kit) noted(tag string) {
 func TestAFirstPullBringsTheImage(t *testing.T) {
 	through(t, func(t *testing.T, k kit, u *upstream) {
 		m := u.push("team/web", "v1", "{}", "layer one", "layer two")
-		got := k.pull("up/team/web", "v1")
+		got := k.pullTag("up/team/web", "v1")
 		if string(got.Raw) != string(m.raw()) || got.MediaType != registry.MediaTypeOCIManifest || got.Digest != blob.DigestOf(m.raw()) {
 			t.Errorf("pulled %s of %s as %s", got.Raw, got.Digest, got.MediaType)
 		}
@@ -216,7 +216,7 @@ func TestAFirstPullBringsTheImage(t *testing.T) {
 				t.Errorf("read %q, want %q", got, layer)
 			}
 		}
-		if again := k.pull("up/team/web", "v1"); string(again.Raw) != string(m.raw()) {
+		if again := k.pullTag("up/team/web", "v1"); string(again.Raw) != string(m.raw()) {
 			t.Errorf("pulled again: %s", again.Raw)
 		}
 	})
@@ -240,7 +240,7 @@ func TestAnIndexComesWithAllItsImages(t *testing.T) {
 		u.putManifest("web", "", inner)
 		index := indexOf(one, inner)
 		u.putManifest("web", "v1", index)
-		k.pull("up/web", "v1")
+		k.pullTag("up/web", "v1")
 		child, err := k.Pull(t.Context(), account, "up/web", registry.ImageID{Digest: blob.DigestOf(two.raw())}, may)
 		check(t, err)
 		if string(child.Raw) != string(two.raw()) {
@@ -255,26 +255,26 @@ func TestAnIndexComesWithAllItsImages(t *testing.T) {
 func TestATagIsAsNewAsYesterday(t *testing.T) {
 	through(t, func(t *testing.T, k kit, u *upstream) {
 		first := u.push("web", "v1", "{}", "first")
-		k.pull("up/web", "v1")
+		k.pullTag("up/web", "v1")
 		k.wantHere("up/web", "v1", first)
 		k.noted("v1")
 		second := u.push("web", "v1", "{}", "second")
 		u.asked()
-		if got := k.pull("up/web", "v1"); got.Digest != blob.DigestOf(first.raw()) {
+		if got := k.pullTag("up/web", "v1"); got.Digest != blob.DigestOf(first.raw()) {
 			t.Errorf("within the day it is %s", got.Digest)
 		}
 		wantSame(t, "asked within the day", u.asked(), nil)
 
 		k.late()
-		if got := k.pull("up/web", "v1"); got.Digest != blob.DigestOf(second.raw()) {
+		if got := k.pullTag("up/web", "v1"); got.Digest != blob.DigestOf(second.raw()) {
 			t.Errorf("after the day it is %s", got.Digest)
 		}
 		k.wantHere("up/web", "v1", second)
 		k.noted("v1")
 		k.late()
 		u.asked()
-		k.pull("up/web", "v1")
-		k.pull("up/web", "v1")
+		k.pullTag("up/web", "v1")
+		k.pullTag("up/web", "v1")
 		wantSame(t, "asked when nothing has moved", u.asked(), []string{"HEAD web/manifests/v1"})
 	})
 }
@@ -284,18 +284,18 @@ func TestWhatIsHereOutlivesWhereItCameFrom(t *testing.T) {
 	for _, status := range []int{401, 404, 500} {
 		through(t, func(t *testing.T, k kit, u *upstream) {
 			m := u.push("web", "v1", "{}", "layer")
-			k.pull("up/web", "v1")
+			k.pullTag("up/web", "v1")
 			k.wantHere("up/web", "v1", m)
 			k.noted("v1")
 			k.late()
 			u.fails(status)
 			for range 2 {
-				if got := k.pull("up/web", "v1"); got.Digest != blob.DigestOf(m.raw()) {
+				if got := k.pullTag("up/web", "v1"); got.Digest != blob.DigestOf(m.raw()) {
 					t.Errorf("it is %s", got.Digest)
 				}
 			}
 			u.asked()
-			k.pull("up/web", "v1")
+			k.pullTag("up/web", "v1")
 			wantSame(t, "asked", u.asked(), nil)
 		})
 	}
@@ -307,13 +307,13 @@ func TestImmutableTagsAreNotLookedUp(t *testing.T) {
 		made.Uses, made.Mutability = []registry.Use{registry.UsePullThrough}, registry.Mutability{Immutable: true}
 		k.template(made)
 		first := u.push("web", "v1", "{}", "first")
-		k.pull("up/web", "v1")
+		k.pullTag("up/web", "v1")
 		k.wantHere("up/web", "v1", first)
 		k.noted("v1")
 		u.push("web", "v1", "{}", "second")
 		k.late()
 		u.asked()
-		if got := k.pull("up/web", "v1"); got.Digest != blob.DigestOf(first.raw()) {
+		if got := k.pullTag("up/web", "v1"); got.Digest != blob.DigestOf(first.raw()) {
 			t.Errorf("it is %s", got.Digest)
 		}
 		wantSame(t, "asked", u.asked(), nil)
@@ -324,14 +324,14 @@ func TestImmutableTagsAreNotLookedUp(t *testing.T) {
 func TestTagsThatWerePushedHereStay(t *testing.T) {
 	through(t, func(t *testing.T, k kit, u *upstream) {
 		m := u.push("web", "v1", "{}", "theirs")
-		k.pull("up/web", "v1")
+		k.pullTag("up/web", "v1")
 		k.wantHere("up/web", "v1", m)
 		k.noted("v1")
 		mine := k.push("up/web", "v1", "{}", "mine")
 		own := k.push("up/web", "own", "{}", "own")
 		k.late()
 		u.asked()
-		wantSame(t, "pulled", []registry.Digest{k.pull("up/web", "v1").Digest, k.pull("up/web", "own").Digest}, []registry.Digest{mine, own})
+		wantSame(t, "pulled", []registry.Digest{k.pullTag("up/web", "v1").Digest, k.pullTag("up/web", "own").Digest}, []registry.Digest{mine, own})
 		wantSame(t, "asked", u.asked(), nil)
 	})
 }
@@ -382,7 +382,7 @@ func TestWhyAnImageDoesNotCome(t *testing.T) {
 			}
 		}
 		u.intercept(nil)
-		k.pull("up/web", "v1")
+		k.pullTag("up/web", "v1")
 		u.fails(404)
 		_, _, err := k.PullBlob(t.Context(), account, "up/web", missing(1), may)
 		wantErr(t, err, registry.ErrNoBlob)
@@ -400,7 +400,7 @@ func TestWhyAnImageDoesNotCome(t *testing.T) {
 func TestPullsWithoutARule(t *testing.T) {
 	through(t, func(t *testing.T, k kit, u *upstream) {
 		want := k.push("web", "v1", "{}", "layer")
-		if got := k.pull("web", "v1"); got.Digest != want {
+		if got := k.pullTag("web", "v1"); got.Digest != want {
 			t.Errorf("it is %s", got.Digest)
 		}
 		for repository, cause := range map[string]error{"web": registry.ErrNoImage, "upper/web": registry.ErrNoRepository, "up": registry.ErrNoRepository} {
@@ -438,7 +438,7 @@ func TestALayerComesOnceForAll(t *testing.T) {
 			io.WriteString(w, layer[len(layer)/2:])
 			return true
 		})
-		k.pull("up/web", "v1")
+		k.pullTag("up/web", "v1")
 		var halves sync.WaitGroup
 		halves.Add(10)
 		go func() {
@@ -493,7 +493,7 @@ func TestOnlyTheTrueBytesAreKept(t *testing.T) {
 				}
 				return wrong
 			})
-			k.pull("up/web", "v1")
+			k.pullTag("up/web", "v1")
 			r, _, err := k.PullBlob(t.Context(), account, "up/web", m.Layers[0].Digest, may)
 			check(t, err)
 			got, err := io.ReadAll(r)

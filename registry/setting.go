@@ -55,13 +55,13 @@ func readSetting(tx *store.Tx, account string, s Setting) (value string, err err
 	return value, err
 }
 
-// SetSetting sets something from now on. It returns ErrSetting.
+// SetSetting sets something from now on. It returns ErrSetting or ErrSettingValue.
 func (c *Control) SetSetting(ctx context.Context, account string, s Setting, value string) error {
 	if err := s.check(); err != nil {
 		return err
 	}
 	if !slices.Contains(settingValues[s], value) {
-		return fmt.Errorf("%w: %s cannot be %q, want %s", ErrSetting, s, value, strings.Join(settingValues[s], " or "))
+		return fmt.Errorf("%w: %s cannot be %q, want %s", ErrSettingValue, s, value, strings.Join(settingValues[s], " or "))
 	}
 	return c.db.Update(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(`insert into registry_settings (account, name, value) values ($1, $2, $3)

@@ -30,7 +30,7 @@ func TestSettingsHaveDefaultsUntilTheyAreSet(t *testing.T) {
 			wantSame(t, string(c.name), []string{got, then, theirs}, []string{c.fallback, c.next, c.fallback})
 		}
 		wantErr(t, k.SetSetting(t.Context(), account, "NO_SUCH", "V1"), registry.ErrSetting)
-		wantErr(t, k.SetSetting(t.Context(), account, registry.SettingPolicyScope, "V3"), registry.ErrSetting)
+		wantErr(t, k.SetSetting(t.Context(), account, registry.SettingPolicyScope, "V3"), registry.ErrSettingValue)
 		_, err := k.Setting(t.Context(), account, "NO_SUCH")
 		wantErr(t, err, registry.ErrSetting)
 	})

@@ -274,7 +274,10 @@ func (w *matrixWorld) sample(service, account string, of, own things, form form)
 			"tags": []any{map[string]any{"Key": "a", "Value": "b"}}, "tagKeys": []string{"a"}, "imageIds": []any{map[string]any{"imageTag": "v1"}},
 			"layerDigest": of.digest, "layerDigests": []string{string(of.digest)}, "uploadId": "01234567-89ab-cdef-0123-456789abcdef", "imageManifest": "{}",
 			"policyText": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}]}`, "GetAuthorizationToken.registryIds": nil,
-			"DescribeImages.imageIds": nil,
+			"DescribeImages.imageIds": nil, "imageId": map[string]any{"imageTag": "v1"}, "subjectId": map[string]any{"imageDigest": string(of.digest)},
+			"lifecyclePolicyText": policyOfLife, "prefix": own.name, "appliedFor": []string{"CREATE_ON_PUSH"}, "principalArn": "arn:aws:iam::" + own.account + ":role/" + own.name,
+			"ecrRepositoryPrefix": own.name, "ecrRepositoryPrefixes": []string{own.name}, "upstreamRegistryUrl": "127.0.0.1:1", "UpdatePullThroughCacheRule.customRoleArn": "",
+			"GetLifecyclePolicyPreview.imageIds": nil, "name": "BLOB_MOUNTING", "value": "ENABLED",
 		})
 	case "logs":
 		group := arn("logs", region, "log-group:"+of.name)
@@ -359,3 +362,5 @@ func (w *matrixWorld) stillThere() {
 		}
 	}
 }
+
+const policyOfLife = `{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 9}, "action": {"type": "expire"}}]}`

@@ -67,15 +67,45 @@ func (d *door) onCreateRepository(ctx context.Context, in *CreateRepositoryInput
 
 // onRepositories are the repositories that are asked for by name, or all of a registry.
 func (d *door) onRepositories(ctx context.Context, in *DescribeRepositoriesInput) []awswire.Ask {
-	account := awswire.Or(in.RegistryId, awswire.CallerOf(ctx).Account)
+	account := registryOf(ctx, in.RegistryId)
 	if len(in.RepositoryNames) == 0 {
-		return awswire.On(d.registry.ARN(account, "*"))
+		return []awswire.Ask{{Resource: d.registry.ARN(account, "*"), Policy: d.policyOf(account)}}
 	}
 	asks := make([]awswire.Ask, len(in.RepositoryNames))
 	for i, name := range in.RepositoryNames {
 		asks[i] = d.ask(target{account: account, repository: name})
 	}
 	return asks
+}
+
+// policyOf reads the policy of an account's registry.
+func (d *door) policyOf(account string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) { return d.registry.DecidingPolicy(ctx, account, "") }
+}
+
+// askRegistry is for an operation on a registry as a whole.
+func (d *door) askRegistry(account string) awswire.Ask {
+	return awswire.Ask{Policy: d.policyOf(account)}
+}
+
+// onOwn is the access of operations on the caller's own registry.
+func onOwn[I any](d *door) func(context.Context, *I) []awswire.Ask {
+	return func(ctx context.Context, _ *I) []awswire.Ask {
+		return []awswire.Ask{d.askRegistry(awswire.CallerOf(ctx).Account)}
+	}
+}
+
+// onNamed is the access of operations on the registry that they name: that of another account is a
+// resource of that account's.
+func onNamed[I any](d *door, named func(*I) *string) func(context.Context, *I) []awswire.Ask {
+	return func(ctx context.Context, in *I) []awswire.Ask {
+		account := registryOf(ctx, named(in))
+		ask := d.askRegistry(account)
+		if account != awswire.CallerOf(ctx).Account {
+			ask.Resource = d.registry.ARN(account, "*")
+		}
+		return []awswire.Ask{ask}
+	}
 }
 
 // by is the target of a call that has registryId and repositoryName.
@@ -153,6 +183,34 @@ func (in *PutImageInput) aim() (target, error) {
 }
 
 func (in *PutImageTagMutabilityInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
+func (in *DeleteLifecyclePolicyInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
+func (in *GetLifecyclePolicyInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
+func (in *GetLifecyclePolicyPreviewInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
+func (in *ListImageReferrersInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
+func (in *PutLifecyclePolicyInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
+func (in *StartLifecyclePolicyPreviewInput) aim() (target, error) {
+	return by(in.RegistryId, in.RepositoryName)
+}
+
+func (in *UpdateImageStorageClassInput) aim() (target, error) {
 	return by(in.RegistryId, in.RepositoryName)
 }
 

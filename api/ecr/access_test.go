@@ -20,6 +20,9 @@ func TestAccess(t *testing.T) {
 		"layerDigest": digest, "layerDigests": []string{digest}, "uploadId": "01234567-89ab-cdef-0123-456789abcdef",
 		"imageIds": []any{map[string]any{"imageTag": "v1"}}, "imageManifest": "{}", "policyText": "{}",
 		"DescribeImages.imageIds": nil, "imageTagMutability": "MUTABLE",
+		"lifecyclePolicyText": policyOfLife, "subjectId": map[string]any{"imageDigest": digest}, "imageId": map[string]any{"imageTag": "v1"},
+		"prefix": "prod", "ecrRepositoryPrefix": "hub", "upstreamRegistryUrl": "registry-1.docker.io", "UpdatePullThroughCacheRule.customRoleArn": "",
+		"name": "REGISTRY_POLICY_SCOPE", "value": "V2", "principalArn": "arn:aws:iam::123456789012:role/scanner",
 	}
 	theirs := maps.Clone(own)
 	maps.Copy(theirs, wiretest.Sample{

@@ -28,8 +28,35 @@ var faults = []struct {
 	{registry.ErrLabel, InvalidTagParameterException, parameter("tags", registry.ErrLabel)},
 	{registry.ErrTooManyLabels, TooManyTagsException, parameter("tags", registry.ErrTooManyLabels)},
 
-	{registry.ErrPolicy, InvalidParameterException, invalidPolicy},
+	{registry.ErrPolicy, InvalidParameterException, invalidRepositoryPolicy},
 	{registry.ErrNoPolicy, RepositoryPolicyNotFoundException, say("Repository policy does not exist for the repository with name '{repository}' in the registry with id '{account}'")},
+	{registry.ErrNoRegistryPolicy, RegistryPolicyNotFoundException, say("Registry policy does not exist in the registry with id '{account}'")},
+
+	{registry.ErrSetting, InvalidParameterException, parameter("name", registry.ErrSetting)},
+	{registry.ErrSettingValue, InvalidParameterException, parameter("value", registry.ErrSettingValue)},
+	{registry.ErrNoExclusion, ExclusionNotFoundException, say("The pull time update exclusion for the principal '{name}' does not exist in the registry with id '{account}'")},
+	{registry.ErrExclusionExists, ExclusionAlreadyExistsException, say("The pull time update exclusion for the principal '{name}' already exists in the registry with id '{account}'")},
+	{registry.ErrTooManyExclusions, LimitExceededException, tooMany("pull time update exclusions")},
+
+	{registry.ErrLifecycle, InvalidParameterException, invalidLifecycle},
+	{registry.ErrNoLifecycle, LifecyclePolicyNotFoundException, say("Lifecycle policy does not exist for the repository with name '{repository}' in the registry with id '{account}'")},
+	{registry.ErrNoPreview, LifecyclePolicyPreviewNotFoundException, say("Lifecycle policy preview does not exist for the repository with name '{repository}' in the registry with id '{account}'")},
+	{registry.ErrPreviewRunning, LifecyclePolicyPreviewInProgressException, say("The lifecycle policy preview for the repository with name '{repository}' in the registry with id '{account}' is in progress")},
+
+	{registry.ErrTemplate, InvalidParameterException, parameter("repositoryCreationTemplate", registry.ErrTemplate)},
+	{registry.ErrNoTemplate, TemplateNotFoundException, say("The repository creation template with prefix '{name}' does not exist in the registry with id '{account}'")},
+	{registry.ErrTemplateExists, TemplateAlreadyExistsException, say("The repository creation template with prefix '{name}' already exists in the registry with id '{account}'")},
+	{registry.ErrTooManyTemplates, LimitExceededException, tooMany("repository creation templates")},
+
+	{registry.ErrUpstreamURL, UnsupportedUpstreamRegistryException, say("The upstream registry URL {name} is invalid.")},
+	{registry.ErrUpstreamPrefix, InvalidParameterException, parameter("upstreamRepositoryPrefix", registry.ErrUpstreamPrefix)},
+	{registry.ErrNoUpstream, PullThroughCacheRuleNotFoundException, say("Pull through cache rule with prefix '{name}' does not exist in the registry with id '{account}'")},
+	{registry.ErrUpstreamExists, PullThroughCacheRuleAlreadyExistsException, say("Pull through cache rule with prefix '{name}' already exists in the registry with id '{account}'")},
+	{registry.ErrTooManyUpstreams, LimitExceededException, tooMany("pull through cache rules")},
+	{registry.ErrNoSecret, SecretNotFoundException, failed},
+	{registry.ErrUpstreamDenied, UnableToGetUpstreamLayerException, failed},
+	{registry.ErrUpstreamBusy, UnableToGetUpstreamLayerException, failed},
+	{registry.ErrUpstreamDown, UnableToGetUpstreamLayerException, failed},
 
 	{registry.ErrNoUpload, UploadNotFoundException, say("The upload with id '{upload}' does not exist within the repository with name '{repository}' in the registry with id '{account}'")},
 	{registry.ErrEmptyUpload, EmptyUploadException, say("The upload with id '{upload}' to the repository with name '{repository}' in the registry with id '{account}' has no layer parts")},
@@ -48,6 +75,8 @@ var faults = []struct {
 	{registry.ErrManifestTooLarge, InvalidParameterException, parameter("imageManifest", nil)},
 	{registry.ErrManifest, InvalidParameterException, parameter("imageManifest", registry.ErrManifest)},
 	{registry.ErrMediaType, InvalidParameterException, parameter("imageManifestMediaType", nil)},
+
+	{registry.ErrBusy, ServerException, say("The layer with digest '{digest}' is being removed. Try again in a moment.")},
 
 	{page.ErrToken, InvalidParameterException, parameter("nextToken", nil)},
 }
@@ -74,6 +103,7 @@ func say(text string) func(*registry.Error, error) string {
 		return strings.NewReplacer(
 			"{account}", about.Account,
 			"{repository}", about.Repository,
+			"{name}", about.Name,
 			"{tag}", about.Tag,
 			"{digest}", string(about.Digest),
 			"{digests}", list(about.Digests),
@@ -97,9 +127,28 @@ func noImage(about *registry.Error, _ error) string {
 		cmp.Or(string(about.Digest), "null"), cmp.Or(about.Tag, "null"), about.Repository, about.Account)
 }
 
-// invalidPolicy says what is wrong with a policy, and where in it.
-func invalidPolicy(_ *registry.Error, err error) string {
-	return constraint("PolicyText", "Invalid repository policy provided: "+strings.TrimPrefix(err.Error(), registry.ErrPolicy.Error()+": "))
+// invalidPolicy says what is wrong with the policy of a repository or a registry, and where in it.
+func invalidPolicy(of string, err error) string {
+	return constraint("PolicyText", "Invalid "+of+" policy provided: "+strings.TrimPrefix(err.Error(), registry.ErrPolicy.Error()+": "))
+}
+
+func invalidRepositoryPolicy(_ *registry.Error, err error) string {
+	return invalidPolicy("repository", err)
+}
+
+// tooMany says how many of something there can be.
+func tooMany(what string) func(*registry.Error, error) string {
+	return func(_ *registry.Error, err error) string {
+		return "The maximum number of " + what + " has been reached: " + err.Error()
+	}
+}
+
+// failed is why another registry cannot be had.
+func failed(_ *registry.Error, err error) string { return upstreamFailure(err) }
+
+// invalidLifecycle says what is wrong with a lifecycle policy, and where in it.
+func invalidLifecycle(_ *registry.Error, err error) string {
+	return constraint("LifecyclePolicyText", "Lifecycle policy validation failure: "+strings.TrimPrefix(err.Error(), registry.ErrLifecycle.Error()+": "))
 }
 
 // limitExceeded says how much the account may have.

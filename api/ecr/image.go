@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"slipway/api/awswire"
 	"slipway/internal/page"
@@ -60,6 +61,14 @@ func wireIDs(ids []registry.ImageID) []ImageIdentifier {
 	return wire
 }
 
+// instant leaves out what never was.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
 // optional leaves out what is empty.
 func optional(s string) *string {
 	if s == "" {
@@ -70,7 +79,7 @@ func optional(s string) *string {
 
 func (d *door) batchGetImage(ctx context.Context, t target, in *BatchGetImageInput) (*BatchGetImageOutput, error) {
 	ids, failures := readIDs(in.ImageIds)
-	found, failed, err := d.registry.Manifests(ctx, t.account, t.repository, ids)
+	found, failed, err := d.pulled(ctx, t, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +112,8 @@ func (d *door) describeImages(ctx context.Context, t target, in *DescribeImagesI
 	if in.Filter != nil {
 		filter = *in.Filter
 	}
-	show, listing := filterOf(filter.TagStatus), fmt.Sprintf("images of %s/%s %s", t.account, t.repository, awswire.Or(filter.TagStatus, TagStatusAny))
+	show, name, none := filterOf(filter.TagStatus, filter.ImageStatus)
+	listing := fmt.Sprintf("images of %s/%s %s", t.account, t.repository, name)
 	after, err := page.Key(listing, awswire.Or(in.NextToken, ""))
 	if err != nil {
 		return nil, err
@@ -113,7 +123,7 @@ func (d *door) describeImages(ctx context.Context, t target, in *DescribeImagesI
 	if err != nil {
 		return nil, err
 	}
-	if noneHas(filter.ImageStatus) {
+	if none {
 		found = nil
 	}
 	found, next := page.Cut(found, limit, func(i registry.Image) string { return string(i.Digest) })
@@ -158,8 +168,11 @@ func wireDetail(t target, i registry.Image) ImageDetail {
 		ImageManifestMediaType: &i.MediaType,
 		ImagePushedAt:          &i.Pushed,
 		ImageSizeInBytes:       &i.ImageSize,
-		ImageStatus:            new(ImageStatusActive),
+		ImageStatus:            new(statusOf(i)),
 		ImageTags:              i.Tags,
+		LastActivatedAt:        instant(i.Activated),
+		LastArchivedAt:         instant(i.Archived),
+		LastRecordedPullTime:   instant(i.Pulled),
 		RegistryId:             &t.account,
 		RepositoryName:         &t.repository,
 		SubjectManifestDigest:  optional(string(i.Subject)),
@@ -171,7 +184,8 @@ func (d *door) listImages(ctx context.Context, t target, in *ListImagesInput) (*
 	if in.Filter != nil {
 		filter = *in.Filter
 	}
-	show, listing := filterOf(filter.TagStatus), fmt.Sprintf("image ids of %s/%s %s", t.account, t.repository, awswire.Or(filter.TagStatus, TagStatusAny))
+	show, name, none := filterOf(filter.TagStatus, filter.ImageStatus)
+	listing := fmt.Sprintf("image ids of %s/%s %s", t.account, t.repository, name)
 	key, err := page.Key(listing, awswire.Or(in.NextToken, ""))
 	if err != nil {
 		return nil, err
@@ -182,27 +196,11 @@ func (d *door) listImages(ctx context.Context, t target, in *ListImagesInput) (*
 	if err != nil {
 		return nil, err
 	}
-	if noneHas(filter.ImageStatus) {
+	if none {
 		found = nil
 	}
 	found, next := page.Cut(found, limit, func(id registry.ImageID) string { return string(id.Digest) + " " + id.Tag })
 	return &ListImagesOutput{ImageIds: wireIDs(found), NextToken: token(listing, next)}, nil
-}
-
-func filterOf(status *TagStatus) registry.Filter {
-	switch awswire.Or(status, TagStatusAny) {
-	case TagStatusTagged:
-		return registry.Tagged
-	case TagStatusUntagged:
-		return registry.Untagged
-	}
-	return registry.AnyImage
-}
-
-// noneHas reports whether no image has the status: all are active, since none can be archived.
-func noneHas(status *ImageStatusFilter) bool {
-	wanted := awswire.Or(status, ImageStatusFilterAny)
-	return wanted != ImageStatusFilterAny && wanted != ImageStatusFilterActive
 }
 
 const tagForm = "[a-zA-Z0-9_][a-zA-Z0-9-_.]{0,127}"
@@ -265,6 +263,11 @@ func failureOf(err error) (ImageFailureCode, string) {
 		about := &registry.Error{}
 		errors.As(err, &about)
 		return ImageFailureCodeImageReferencedByManifestList, "Requested image referenced by manifest list: " + list(about.Digests)
+	}
+	for _, row := range upstreamFailures {
+		if errors.Is(err, row.cause) {
+			return row.code, row.text
+		}
 	}
 	about := &registry.Error{}
 	switch errors.As(err, &about); {

@@ -53,6 +53,13 @@ func layerFailure(said string, err error) LayerFailure {
 
 func (d *door) initiateLayerUpload(ctx context.Context, t target, _ *InitiateLayerUploadInput) (*InitiateLayerUploadOutput, error) {
 	id, err := d.registry.StartUpload(ctx, t.account, t.repository)
+	if errors.Is(err, registry.ErrNoRepository) {
+		if made, failed := d.createOnPush(ctx, t); made {
+			id, err = d.registry.StartUpload(ctx, t.account, t.repository)
+		} else if failed != nil {
+			err = failed
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +162,11 @@ func (d *door) getDownloadURLForLayer(ctx context.Context, t target, in *GetDown
 	if err != nil {
 		return nil, invalid("layerDigest", "%v", err)
 	}
-	if _, err := d.registry.PulledSize(ctx, t.account, t.repository, digest); err != nil {
+	_, err = d.registry.PulledSize(ctx, t.account, t.repository, digest)
+	if errors.Is(err, registry.ErrNoBlob) { // it may come from another registry when it is read
+		_, err = d.registry.PullBlobSize(ctx, t.account, t.repository, digest, d.mayImport(ctx, t))
+	}
+	if err != nil {
 		return nil, err
 	}
 	pull := login(awswire.CallerOf(ctx), registry.Scope{Account: t.account, Repositories: []string{t.repository}, Actions: []registry.Action{registry.ActionPull}})

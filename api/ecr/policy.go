@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"slipway/api/awswire"
+	"slipway/registry"
 )
 
 func (d *door) setRepositoryPolicy(ctx context.Context, t target, in *SetRepositoryPolicyInput) (*SetRepositoryPolicyOutput, error) {
@@ -25,7 +26,7 @@ func (d *door) setRepositoryPolicy(ctx context.Context, t target, in *SetReposit
 // checkKept refuses a policy that would keep the caller from setting another one.
 func (d *door) checkKept(ctx context.Context, t target, text string) error {
 	ask := d.ask(t)
-	ask.Policy = func(context.Context) (string, error) { return text, nil }
+	ask.Policy = func(ctx context.Context) (string, error) { return d.registry.CouldDecide(ctx, t.account, text) }
 	err := awswire.Require(ctx, ask)
 	if fault, ok := errors.AsType[*awswire.Fault](err); ok && fault.Shape == deniedShape {
 		return InvalidParameterException.New(constraint("PolicyText", "The policy would keep you from setting another policy. Set force if that is meant."))
@@ -50,4 +51,34 @@ func (d *door) deleteRepositoryPolicy(ctx context.Context, t target, _ *DeleteRe
 		return nil, err
 	}
 	return &DeleteRepositoryPolicyOutput{PolicyText: &text, RegistryId: &t.account, RepositoryName: &t.repository}, nil
+}
+
+func (d *door) putRegistryPolicy(ctx context.Context, in *PutRegistryPolicyInput) (*PutRegistryPolicyOutput, error) {
+	account := awswire.CallerOf(ctx).Account
+	err := d.registry.SetRegistryPolicy(ctx, account, in.PolicyText)
+	if errors.Is(err, registry.ErrPolicy) {
+		return nil, InvalidParameterException.New(invalidPolicy("registry", err))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &PutRegistryPolicyOutput{PolicyText: &in.PolicyText, RegistryId: &account}, nil
+}
+
+func (d *door) getRegistryPolicy(ctx context.Context, _ *GetRegistryPolicyInput) (*GetRegistryPolicyOutput, error) {
+	account := awswire.CallerOf(ctx).Account
+	text, err := d.registry.RegistryPolicy(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return &GetRegistryPolicyOutput{PolicyText: &text, RegistryId: &account}, nil
+}
+
+func (d *door) deleteRegistryPolicy(ctx context.Context, _ *DeleteRegistryPolicyInput) (*DeleteRegistryPolicyOutput, error) {
+	account := awswire.CallerOf(ctx).Account
+	text, err := d.registry.DeleteRegistryPolicy(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return &DeleteRegistryPolicyOutput{PolicyText: &text, RegistryId: &account}, nil
 }

@@ -36,11 +36,15 @@ func checkHonoured(in *CreateRepositoryInput) error {
 	if e == nil {
 		return nil
 	}
-	if e.EncryptionType != EncryptionTypeAes256 {
-		return invalid("encryptionConfiguration.encryptionType", "must be AES256: %s is not supported by Slipway", e.EncryptionType)
+	return checkEncryption(e.EncryptionType, e.KmsKey)
+}
+
+func checkEncryption(kind EncryptionType, key *string) error {
+	if kind != EncryptionTypeAes256 {
+		return invalid("encryptionConfiguration.encryptionType", "must be AES256: %s is not supported by Slipway", kind)
 	}
-	if e.KmsKey != nil {
-		return invalid("encryptionConfiguration.kmsKey", "must be left out with AES256: %s would not be used", *e.KmsKey)
+	if key != nil {
+		return invalid("encryptionConfiguration.kmsKey", "must be left out with AES256: %s would not be used", *key)
 	}
 	return nil
 }

@@ -83,28 +83,52 @@ var API = &awswire.API{
 
 // The operations that Slipway serves.
 var (
-	BatchCheckLayerAvailability = awswire.NewOp[BatchCheckLayerAvailabilityInput, BatchCheckLayerAvailabilityOutput](API, "BatchCheckLayerAvailability", "POST", "/", 200)
-	BatchDeleteImage            = awswire.NewOp[BatchDeleteImageInput, BatchDeleteImageOutput](API, "BatchDeleteImage", "POST", "/", 200)
-	BatchGetImage               = awswire.NewOp[BatchGetImageInput, BatchGetImageOutput](API, "BatchGetImage", "POST", "/", 200)
-	CompleteLayerUpload         = awswire.NewOp[CompleteLayerUploadInput, CompleteLayerUploadOutput](API, "CompleteLayerUpload", "POST", "/", 200)
-	CreateRepository            = awswire.NewOp[CreateRepositoryInput, CreateRepositoryOutput](API, "CreateRepository", "POST", "/", 200)
-	DeleteRepository            = awswire.NewOp[DeleteRepositoryInput, DeleteRepositoryOutput](API, "DeleteRepository", "POST", "/", 200)
-	DeleteRepositoryPolicy      = awswire.NewOp[DeleteRepositoryPolicyInput, DeleteRepositoryPolicyOutput](API, "DeleteRepositoryPolicy", "POST", "/", 200)
-	DescribeImages              = awswire.NewOp[DescribeImagesInput, DescribeImagesOutput](API, "DescribeImages", "POST", "/", 200)
-	DescribeRegistry            = awswire.NewOp[DescribeRegistryInput, DescribeRegistryOutput](API, "DescribeRegistry", "POST", "/", 200)
-	DescribeRepositories        = awswire.NewOp[DescribeRepositoriesInput, DescribeRepositoriesOutput](API, "DescribeRepositories", "POST", "/", 200)
-	GetAuthorizationToken       = awswire.NewOp[GetAuthorizationTokenInput, GetAuthorizationTokenOutput](API, "GetAuthorizationToken", "POST", "/", 200)
-	GetDownloadUrlForLayer      = awswire.NewOp[GetDownloadUrlForLayerInput, GetDownloadUrlForLayerOutput](API, "GetDownloadUrlForLayer", "POST", "/", 200)
-	GetRepositoryPolicy         = awswire.NewOp[GetRepositoryPolicyInput, GetRepositoryPolicyOutput](API, "GetRepositoryPolicy", "POST", "/", 200)
-	InitiateLayerUpload         = awswire.NewOp[InitiateLayerUploadInput, InitiateLayerUploadOutput](API, "InitiateLayerUpload", "POST", "/", 200)
-	ListImages                  = awswire.NewOp[ListImagesInput, ListImagesOutput](API, "ListImages", "POST", "/", 200)
-	ListTagsForResource         = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
-	PutImage                    = awswire.NewOp[PutImageInput, PutImageOutput](API, "PutImage", "POST", "/", 200)
-	PutImageTagMutability       = awswire.NewOp[PutImageTagMutabilityInput, PutImageTagMutabilityOutput](API, "PutImageTagMutability", "POST", "/", 200)
-	SetRepositoryPolicy         = awswire.NewOp[SetRepositoryPolicyInput, SetRepositoryPolicyOutput](API, "SetRepositoryPolicy", "POST", "/", 200)
-	TagResource                 = awswire.NewOp[TagResourceInput, TagResourceOutput](API, "TagResource", "POST", "/", 200)
-	UntagResource               = awswire.NewOp[UntagResourceInput, UntagResourceOutput](API, "UntagResource", "POST", "/", 200)
-	UploadLayerPart             = awswire.NewOp[UploadLayerPartInput, UploadLayerPartOutput](API, "UploadLayerPart", "POST", "/", 200)
+	BatchCheckLayerAvailability         = awswire.NewOp[BatchCheckLayerAvailabilityInput, BatchCheckLayerAvailabilityOutput](API, "BatchCheckLayerAvailability", "POST", "/", 200)
+	BatchDeleteImage                    = awswire.NewOp[BatchDeleteImageInput, BatchDeleteImageOutput](API, "BatchDeleteImage", "POST", "/", 200)
+	BatchGetImage                       = awswire.NewOp[BatchGetImageInput, BatchGetImageOutput](API, "BatchGetImage", "POST", "/", 200)
+	CompleteLayerUpload                 = awswire.NewOp[CompleteLayerUploadInput, CompleteLayerUploadOutput](API, "CompleteLayerUpload", "POST", "/", 200)
+	CreatePullThroughCacheRule          = awswire.NewOp[CreatePullThroughCacheRuleInput, CreatePullThroughCacheRuleOutput](API, "CreatePullThroughCacheRule", "POST", "/", 200)
+	CreateRepository                    = awswire.NewOp[CreateRepositoryInput, CreateRepositoryOutput](API, "CreateRepository", "POST", "/", 200)
+	CreateRepositoryCreationTemplate    = awswire.NewOp[CreateRepositoryCreationTemplateInput, CreateRepositoryCreationTemplateOutput](API, "CreateRepositoryCreationTemplate", "POST", "/", 200)
+	DeleteLifecyclePolicy               = awswire.NewOp[DeleteLifecyclePolicyInput, DeleteLifecyclePolicyOutput](API, "DeleteLifecyclePolicy", "POST", "/", 200)
+	DeletePullThroughCacheRule          = awswire.NewOp[DeletePullThroughCacheRuleInput, DeletePullThroughCacheRuleOutput](API, "DeletePullThroughCacheRule", "POST", "/", 200)
+	DeleteRegistryPolicy                = awswire.NewOp[DeleteRegistryPolicyInput, DeleteRegistryPolicyOutput](API, "DeleteRegistryPolicy", "POST", "/", 200)
+	DeleteRepository                    = awswire.NewOp[DeleteRepositoryInput, DeleteRepositoryOutput](API, "DeleteRepository", "POST", "/", 200)
+	DeleteRepositoryCreationTemplate    = awswire.NewOp[DeleteRepositoryCreationTemplateInput, DeleteRepositoryCreationTemplateOutput](API, "DeleteRepositoryCreationTemplate", "POST", "/", 200)
+	DeleteRepositoryPolicy              = awswire.NewOp[DeleteRepositoryPolicyInput, DeleteRepositoryPolicyOutput](API, "DeleteRepositoryPolicy", "POST", "/", 200)
+	DeregisterPullTimeUpdateExclusion   = awswire.NewOp[DeregisterPullTimeUpdateExclusionInput, DeregisterPullTimeUpdateExclusionOutput](API, "DeregisterPullTimeUpdateExclusion", "POST", "/", 200)
+	DescribeImages                      = awswire.NewOp[DescribeImagesInput, DescribeImagesOutput](API, "DescribeImages", "POST", "/", 200)
+	DescribePullThroughCacheRules       = awswire.NewOp[DescribePullThroughCacheRulesInput, DescribePullThroughCacheRulesOutput](API, "DescribePullThroughCacheRules", "POST", "/", 200)
+	DescribeRegistry                    = awswire.NewOp[DescribeRegistryInput, DescribeRegistryOutput](API, "DescribeRegistry", "POST", "/", 200)
+	DescribeRepositories                = awswire.NewOp[DescribeRepositoriesInput, DescribeRepositoriesOutput](API, "DescribeRepositories", "POST", "/", 200)
+	DescribeRepositoryCreationTemplates = awswire.NewOp[DescribeRepositoryCreationTemplatesInput, DescribeRepositoryCreationTemplatesOutput](API, "DescribeRepositoryCreationTemplates", "POST", "/", 200)
+	GetAccountSetting                   = awswire.NewOp[GetAccountSettingInput, GetAccountSettingOutput](API, "GetAccountSetting", "POST", "/", 200)
+	GetAuthorizationToken               = awswire.NewOp[GetAuthorizationTokenInput, GetAuthorizationTokenOutput](API, "GetAuthorizationToken", "POST", "/", 200)
+	GetDownloadUrlForLayer              = awswire.NewOp[GetDownloadUrlForLayerInput, GetDownloadUrlForLayerOutput](API, "GetDownloadUrlForLayer", "POST", "/", 200)
+	GetLifecyclePolicy                  = awswire.NewOp[GetLifecyclePolicyInput, GetLifecyclePolicyOutput](API, "GetLifecyclePolicy", "POST", "/", 200)
+	GetLifecyclePolicyPreview           = awswire.NewOp[GetLifecyclePolicyPreviewInput, GetLifecyclePolicyPreviewOutput](API, "GetLifecyclePolicyPreview", "POST", "/", 200)
+	GetRegistryPolicy                   = awswire.NewOp[GetRegistryPolicyInput, GetRegistryPolicyOutput](API, "GetRegistryPolicy", "POST", "/", 200)
+	GetRepositoryPolicy                 = awswire.NewOp[GetRepositoryPolicyInput, GetRepositoryPolicyOutput](API, "GetRepositoryPolicy", "POST", "/", 200)
+	InitiateLayerUpload                 = awswire.NewOp[InitiateLayerUploadInput, InitiateLayerUploadOutput](API, "InitiateLayerUpload", "POST", "/", 200)
+	ListImageReferrers                  = awswire.NewOp[ListImageReferrersInput, ListImageReferrersOutput](API, "ListImageReferrers", "POST", "/", 200)
+	ListImages                          = awswire.NewOp[ListImagesInput, ListImagesOutput](API, "ListImages", "POST", "/", 200)
+	ListPullTimeUpdateExclusions        = awswire.NewOp[ListPullTimeUpdateExclusionsInput, ListPullTimeUpdateExclusionsOutput](API, "ListPullTimeUpdateExclusions", "POST", "/", 200)
+	ListTagsForResource                 = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
+	PutAccountSetting                   = awswire.NewOp[PutAccountSettingInput, PutAccountSettingOutput](API, "PutAccountSetting", "POST", "/", 200)
+	PutImage                            = awswire.NewOp[PutImageInput, PutImageOutput](API, "PutImage", "POST", "/", 200)
+	PutImageTagMutability               = awswire.NewOp[PutImageTagMutabilityInput, PutImageTagMutabilityOutput](API, "PutImageTagMutability", "POST", "/", 200)
+	PutLifecyclePolicy                  = awswire.NewOp[PutLifecyclePolicyInput, PutLifecyclePolicyOutput](API, "PutLifecyclePolicy", "POST", "/", 200)
+	PutRegistryPolicy                   = awswire.NewOp[PutRegistryPolicyInput, PutRegistryPolicyOutput](API, "PutRegistryPolicy", "POST", "/", 200)
+	RegisterPullTimeUpdateExclusion     = awswire.NewOp[RegisterPullTimeUpdateExclusionInput, RegisterPullTimeUpdateExclusionOutput](API, "RegisterPullTimeUpdateExclusion", "POST", "/", 200)
+	SetRepositoryPolicy                 = awswire.NewOp[SetRepositoryPolicyInput, SetRepositoryPolicyOutput](API, "SetRepositoryPolicy", "POST", "/", 200)
+	StartLifecyclePolicyPreview         = awswire.NewOp[StartLifecyclePolicyPreviewInput, StartLifecyclePolicyPreviewOutput](API, "StartLifecyclePolicyPreview", "POST", "/", 200)
+	TagResource                         = awswire.NewOp[TagResourceInput, TagResourceOutput](API, "TagResource", "POST", "/", 200)
+	UntagResource                       = awswire.NewOp[UntagResourceInput, UntagResourceOutput](API, "UntagResource", "POST", "/", 200)
+	UpdateImageStorageClass             = awswire.NewOp[UpdateImageStorageClassInput, UpdateImageStorageClassOutput](API, "UpdateImageStorageClass", "POST", "/", 200)
+	UpdatePullThroughCacheRule          = awswire.NewOp[UpdatePullThroughCacheRuleInput, UpdatePullThroughCacheRuleOutput](API, "UpdatePullThroughCacheRule", "POST", "/", 200)
+	UpdateRepositoryCreationTemplate    = awswire.NewOp[UpdateRepositoryCreationTemplateInput, UpdateRepositoryCreationTemplateOutput](API, "UpdateRepositoryCreationTemplate", "POST", "/", 200)
+	UploadLayerPart                     = awswire.NewOp[UploadLayerPartInput, UploadLayerPartOutput](API, "UploadLayerPart", "POST", "/", 200)
+	ValidatePullThroughCacheRule        = awswire.NewOp[ValidatePullThroughCacheRuleInput, ValidatePullThroughCacheRuleOutput](API, "ValidatePullThroughCacheRule", "POST", "/", 200)
 )
 
 type BatchCheckLayerAvailabilityInput struct {
@@ -155,6 +179,27 @@ type CompleteLayerUploadOutput struct {
 	UploadId       *string `aws:"uploadId,rule=UploadId"`
 }
 
+type CreatePullThroughCacheRuleInput struct {
+	CredentialArn            *string           `aws:"credentialArn,rule=CredentialArn"`
+	CustomRoleArn            *string           `aws:"customRoleArn,rule=CustomRoleArn"`
+	EcrRepositoryPrefix      string            `aws:"ecrRepositoryPrefix,required,rule=PullThroughCacheRuleRepositoryPrefix"`
+	RegistryId               *string           `aws:"registryId,rule=RegistryId"`
+	UpstreamRegistry         *UpstreamRegistry `aws:"upstreamRegistry"`
+	UpstreamRegistryUrl      string            `aws:"upstreamRegistryUrl,required"`
+	UpstreamRepositoryPrefix *string           `aws:"upstreamRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+}
+
+type CreatePullThroughCacheRuleOutput struct {
+	CreatedAt                *time.Time        `aws:"createdAt"`
+	CredentialArn            *string           `aws:"credentialArn,rule=CredentialArn"`
+	CustomRoleArn            *string           `aws:"customRoleArn,rule=CustomRoleArn"`
+	EcrRepositoryPrefix      *string           `aws:"ecrRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+	RegistryId               *string           `aws:"registryId,rule=RegistryId"`
+	UpstreamRegistry         *UpstreamRegistry `aws:"upstreamRegistry"`
+	UpstreamRegistryUrl      *string           `aws:"upstreamRegistryUrl"`
+	UpstreamRepositoryPrefix *string           `aws:"upstreamRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+}
+
 type CreateRepositoryInput struct {
 	EncryptionConfiguration            *EncryptionConfiguration            `aws:"encryptionConfiguration"`
 	ImageScanningConfiguration         *ImageScanningConfiguration         `aws:"imageScanningConfiguration"`
@@ -169,6 +214,59 @@ type CreateRepositoryOutput struct {
 	Repository *Repository `aws:"repository"`
 }
 
+type CreateRepositoryCreationTemplateInput struct {
+	AppliedFor                         []RCTAppliedFor                                       `aws:"appliedFor,required"`
+	CustomRoleArn                      *string                                               `aws:"customRoleArn,rule=CustomRoleArn"`
+	Description                        *string                                               `aws:"description,rule=RepositoryTemplateDescription"`
+	EncryptionConfiguration            *EncryptionConfigurationForRepositoryCreationTemplate `aws:"encryptionConfiguration"`
+	ImageTagMutability                 *ImageTagMutability                                   `aws:"imageTagMutability"`
+	ImageTagMutabilityExclusionFilters []ImageTagMutabilityExclusionFilter                   `aws:"imageTagMutabilityExclusionFilters,rule=ImageTagMutabilityExclusionFilters"`
+	LifecyclePolicy                    *string                                               `aws:"lifecyclePolicy,rule=LifecyclePolicyTextForRepositoryCreationTemplate"`
+	Prefix                             string                                                `aws:"prefix,required,rule=Prefix"`
+	RepositoryPolicy                   *string                                               `aws:"repositoryPolicy,rule=RepositoryPolicyText"`
+	ResourceTags                       []Tag                                                 `aws:"resourceTags"`
+}
+
+type CreateRepositoryCreationTemplateOutput struct {
+	RegistryId                 *string                     `aws:"registryId,rule=RegistryId"`
+	RepositoryCreationTemplate *RepositoryCreationTemplate `aws:"repositoryCreationTemplate"`
+}
+
+type DeleteLifecyclePolicyInput struct {
+	RegistryId     *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName string  `aws:"repositoryName,required,rule=RepositoryName"`
+}
+
+type DeleteLifecyclePolicyOutput struct {
+	LastEvaluatedAt     *time.Time `aws:"lastEvaluatedAt"`
+	LifecyclePolicyText *string    `aws:"lifecyclePolicyText,rule=LifecyclePolicyText"`
+	RegistryId          *string    `aws:"registryId,rule=RegistryId"`
+	RepositoryName      *string    `aws:"repositoryName,rule=RepositoryName"`
+}
+
+type DeletePullThroughCacheRuleInput struct {
+	EcrRepositoryPrefix string  `aws:"ecrRepositoryPrefix,required,rule=PullThroughCacheRuleRepositoryPrefix"`
+	RegistryId          *string `aws:"registryId,rule=RegistryId"`
+}
+
+type DeletePullThroughCacheRuleOutput struct {
+	CreatedAt                *time.Time `aws:"createdAt"`
+	CredentialArn            *string    `aws:"credentialArn,rule=CredentialArn"`
+	CustomRoleArn            *string    `aws:"customRoleArn,rule=CustomRoleArn"`
+	EcrRepositoryPrefix      *string    `aws:"ecrRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+	RegistryId               *string    `aws:"registryId,rule=RegistryId"`
+	UpstreamRegistryUrl      *string    `aws:"upstreamRegistryUrl"`
+	UpstreamRepositoryPrefix *string    `aws:"upstreamRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+}
+
+type DeleteRegistryPolicyInput struct {
+}
+
+type DeleteRegistryPolicyOutput struct {
+	PolicyText *string `aws:"policyText,rule=RegistryPolicyText"`
+	RegistryId *string `aws:"registryId,rule=RegistryId"`
+}
+
 type DeleteRepositoryInput struct {
 	Force          *bool   `aws:"force"`
 	RegistryId     *string `aws:"registryId,rule=RegistryId"`
@@ -177,6 +275,15 @@ type DeleteRepositoryInput struct {
 
 type DeleteRepositoryOutput struct {
 	Repository *Repository `aws:"repository"`
+}
+
+type DeleteRepositoryCreationTemplateInput struct {
+	Prefix string `aws:"prefix,required,rule=Prefix"`
+}
+
+type DeleteRepositoryCreationTemplateOutput struct {
+	RegistryId                 *string                     `aws:"registryId,rule=RegistryId"`
+	RepositoryCreationTemplate *RepositoryCreationTemplate `aws:"repositoryCreationTemplate"`
 }
 
 type DeleteRepositoryPolicyInput struct {
@@ -188,6 +295,14 @@ type DeleteRepositoryPolicyOutput struct {
 	PolicyText     *string `aws:"policyText,rule=RepositoryPolicyText"`
 	RegistryId     *string `aws:"registryId,rule=RegistryId"`
 	RepositoryName *string `aws:"repositoryName,rule=RepositoryName"`
+}
+
+type DeregisterPullTimeUpdateExclusionInput struct {
+	PrincipalArn string `aws:"principalArn,required,rule=PrincipalArn"`
+}
+
+type DeregisterPullTimeUpdateExclusionOutput struct {
+	PrincipalArn *string `aws:"principalArn,rule=PrincipalArn"`
 }
 
 type DescribeImagesInput struct {
@@ -202,6 +317,18 @@ type DescribeImagesInput struct {
 type DescribeImagesOutput struct {
 	ImageDetails []ImageDetail `aws:"imageDetails"`
 	NextToken    *string       `aws:"nextToken"`
+}
+
+type DescribePullThroughCacheRulesInput struct {
+	EcrRepositoryPrefixes []string `aws:"ecrRepositoryPrefixes,rule=PullThroughCacheRuleRepositoryPrefixList"`
+	MaxResults            *int32   `aws:"maxResults,rule=MaxResults"`
+	NextToken             *string  `aws:"nextToken"`
+	RegistryId            *string  `aws:"registryId,rule=RegistryId"`
+}
+
+type DescribePullThroughCacheRulesOutput struct {
+	NextToken             *string                `aws:"nextToken"`
+	PullThroughCacheRules []PullThroughCacheRule `aws:"pullThroughCacheRules"`
 }
 
 type DescribeRegistryInput struct {
@@ -224,6 +351,27 @@ type DescribeRepositoriesOutput struct {
 	Repositories []Repository `aws:"repositories"`
 }
 
+type DescribeRepositoryCreationTemplatesInput struct {
+	MaxResults *int32   `aws:"maxResults,rule=MaxResults"`
+	NextToken  *string  `aws:"nextToken"`
+	Prefixes   []string `aws:"prefixes,rule=PrefixList"`
+}
+
+type DescribeRepositoryCreationTemplatesOutput struct {
+	NextToken                   *string                      `aws:"nextToken"`
+	RegistryId                  *string                      `aws:"registryId,rule=RegistryId"`
+	RepositoryCreationTemplates []RepositoryCreationTemplate `aws:"repositoryCreationTemplates"`
+}
+
+type GetAccountSettingInput struct {
+	Name string `aws:"name,required,rule=AccountSettingName"`
+}
+
+type GetAccountSettingOutput struct {
+	Name  *string `aws:"name,rule=AccountSettingName"`
+	Value *string `aws:"value,rule=AccountSettingName"`
+}
+
 type GetAuthorizationTokenInput struct {
 	RegistryIds []string `aws:"registryIds,rule=GetAuthorizationTokenRegistryIdList"`
 }
@@ -241,6 +389,45 @@ type GetDownloadUrlForLayerInput struct {
 type GetDownloadUrlForLayerOutput struct {
 	DownloadUrl *string `aws:"downloadUrl"`
 	LayerDigest *string `aws:"layerDigest,rule=LayerDigest"`
+}
+
+type GetLifecyclePolicyInput struct {
+	RegistryId     *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName string  `aws:"repositoryName,required,rule=RepositoryName"`
+}
+
+type GetLifecyclePolicyOutput struct {
+	LastEvaluatedAt     *time.Time `aws:"lastEvaluatedAt"`
+	LifecyclePolicyText *string    `aws:"lifecyclePolicyText,rule=LifecyclePolicyText"`
+	RegistryId          *string    `aws:"registryId,rule=RegistryId"`
+	RepositoryName      *string    `aws:"repositoryName,rule=RepositoryName"`
+}
+
+type GetLifecyclePolicyPreviewInput struct {
+	Filter         *LifecyclePolicyPreviewFilter `aws:"filter"`
+	ImageIds       []ImageIdentifier             `aws:"imageIds,rule=ImageIdentifierList"`
+	MaxResults     *int32                        `aws:"maxResults,rule=LifecyclePreviewMaxResults"`
+	NextToken      *string                       `aws:"nextToken"`
+	RegistryId     *string                       `aws:"registryId,rule=RegistryId"`
+	RepositoryName string                        `aws:"repositoryName,required,rule=RepositoryName"`
+}
+
+type GetLifecyclePolicyPreviewOutput struct {
+	LifecyclePolicyText *string                        `aws:"lifecyclePolicyText,rule=LifecyclePolicyText"`
+	NextToken           *string                        `aws:"nextToken"`
+	PreviewResults      []LifecyclePolicyPreviewResult `aws:"previewResults"`
+	RegistryId          *string                        `aws:"registryId,rule=RegistryId"`
+	RepositoryName      *string                        `aws:"repositoryName,rule=RepositoryName"`
+	Status              *LifecyclePolicyPreviewStatus  `aws:"status"`
+	Summary             *LifecyclePolicyPreviewSummary `aws:"summary"`
+}
+
+type GetRegistryPolicyInput struct {
+}
+
+type GetRegistryPolicyOutput struct {
+	PolicyText *string `aws:"policyText,rule=RegistryPolicyText"`
+	RegistryId *string `aws:"registryId,rule=RegistryId"`
 }
 
 type GetRepositoryPolicyInput struct {
@@ -264,6 +451,20 @@ type InitiateLayerUploadOutput struct {
 	UploadId *string `aws:"uploadId,rule=UploadId"`
 }
 
+type ListImageReferrersInput struct {
+	Filter         *ListImageReferrersFilter `aws:"filter"`
+	MaxResults     *int32                    `aws:"maxResults,rule=FiftyMaxResults"`
+	NextToken      *string                   `aws:"nextToken"`
+	RegistryId     *string                   `aws:"registryId,rule=RegistryId"`
+	RepositoryName string                    `aws:"repositoryName,required,rule=RepositoryName"`
+	SubjectId      *SubjectIdentifier        `aws:"subjectId,required"`
+}
+
+type ListImageReferrersOutput struct {
+	NextToken *string         `aws:"nextToken"`
+	Referrers []ImageReferrer `aws:"referrers"`
+}
+
 type ListImagesInput struct {
 	Filter         *ListImagesFilter `aws:"filter"`
 	MaxResults     *int32            `aws:"maxResults,rule=MaxResults"`
@@ -277,12 +478,32 @@ type ListImagesOutput struct {
 	NextToken *string           `aws:"nextToken"`
 }
 
+type ListPullTimeUpdateExclusionsInput struct {
+	MaxResults *int32  `aws:"maxResults,rule=MaxResults"`
+	NextToken  *string `aws:"nextToken"`
+}
+
+type ListPullTimeUpdateExclusionsOutput struct {
+	NextToken                *string  `aws:"nextToken"`
+	PullTimeUpdateExclusions []string `aws:"pullTimeUpdateExclusions"`
+}
+
 type ListTagsForResourceInput struct {
 	ResourceArn string `aws:"resourceArn,required"`
 }
 
 type ListTagsForResourceOutput struct {
 	Tags []Tag `aws:"tags"`
+}
+
+type PutAccountSettingInput struct {
+	Name  string `aws:"name,required,rule=AccountSettingName"`
+	Value string `aws:"value,required"`
+}
+
+type PutAccountSettingOutput struct {
+	Name  *string `aws:"name,rule=AccountSettingName"`
+	Value *string `aws:"value"`
 }
 
 type PutImageInput struct {
@@ -312,6 +533,36 @@ type PutImageTagMutabilityOutput struct {
 	RepositoryName                     *string                             `aws:"repositoryName,rule=RepositoryName"`
 }
 
+type PutLifecyclePolicyInput struct {
+	LifecyclePolicyText string  `aws:"lifecyclePolicyText,required,rule=LifecyclePolicyText"`
+	RegistryId          *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName      string  `aws:"repositoryName,required,rule=RepositoryName"`
+}
+
+type PutLifecyclePolicyOutput struct {
+	LifecyclePolicyText *string `aws:"lifecyclePolicyText,rule=LifecyclePolicyText"`
+	RegistryId          *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName      *string `aws:"repositoryName,rule=RepositoryName"`
+}
+
+type PutRegistryPolicyInput struct {
+	PolicyText string `aws:"policyText,required,rule=RegistryPolicyText"`
+}
+
+type PutRegistryPolicyOutput struct {
+	PolicyText *string `aws:"policyText,rule=RegistryPolicyText"`
+	RegistryId *string `aws:"registryId,rule=RegistryId"`
+}
+
+type RegisterPullTimeUpdateExclusionInput struct {
+	PrincipalArn string `aws:"principalArn,required,rule=PrincipalArn"`
+}
+
+type RegisterPullTimeUpdateExclusionOutput struct {
+	CreatedAt    *time.Time `aws:"createdAt"`
+	PrincipalArn *string    `aws:"principalArn,rule=PrincipalArn"`
+}
+
 type SetRepositoryPolicyInput struct {
 	Force          *bool   `aws:"force"`
 	PolicyText     string  `aws:"policyText,required,rule=RepositoryPolicyText"`
@@ -323,6 +574,19 @@ type SetRepositoryPolicyOutput struct {
 	PolicyText     *string `aws:"policyText,rule=RepositoryPolicyText"`
 	RegistryId     *string `aws:"registryId,rule=RegistryId"`
 	RepositoryName *string `aws:"repositoryName,rule=RepositoryName"`
+}
+
+type StartLifecyclePolicyPreviewInput struct {
+	LifecyclePolicyText *string `aws:"lifecyclePolicyText,rule=LifecyclePolicyText"`
+	RegistryId          *string `aws:"registryId,rule=RegistryId"`
+	RepositoryName      string  `aws:"repositoryName,required,rule=RepositoryName"`
+}
+
+type StartLifecyclePolicyPreviewOutput struct {
+	LifecyclePolicyText *string                       `aws:"lifecyclePolicyText,rule=LifecyclePolicyText"`
+	RegistryId          *string                       `aws:"registryId,rule=RegistryId"`
+	RepositoryName      *string                       `aws:"repositoryName,rule=RepositoryName"`
+	Status              *LifecyclePolicyPreviewStatus `aws:"status"`
 }
 
 type TagResourceInput struct {
@@ -341,6 +605,54 @@ type UntagResourceInput struct {
 type UntagResourceOutput struct {
 }
 
+type UpdateImageStorageClassInput struct {
+	ImageId            *ImageIdentifier   `aws:"imageId,required"`
+	RegistryId         *string            `aws:"registryId,rule=RegistryId"`
+	RepositoryName     string             `aws:"repositoryName,required,rule=RepositoryName"`
+	TargetStorageClass TargetStorageClass `aws:"targetStorageClass,required"`
+}
+
+type UpdateImageStorageClassOutput struct {
+	ImageId        *ImageIdentifier `aws:"imageId"`
+	ImageStatus    *ImageStatus     `aws:"imageStatus"`
+	RegistryId     *string          `aws:"registryId,rule=RegistryId"`
+	RepositoryName *string          `aws:"repositoryName,rule=RepositoryName"`
+}
+
+type UpdatePullThroughCacheRuleInput struct {
+	CredentialArn       *string `aws:"credentialArn,rule=CredentialArn"`
+	CustomRoleArn       *string `aws:"customRoleArn,rule=CustomRoleArn"`
+	EcrRepositoryPrefix string  `aws:"ecrRepositoryPrefix,required,rule=PullThroughCacheRuleRepositoryPrefix"`
+	RegistryId          *string `aws:"registryId,rule=RegistryId"`
+}
+
+type UpdatePullThroughCacheRuleOutput struct {
+	CredentialArn            *string    `aws:"credentialArn,rule=CredentialArn"`
+	CustomRoleArn            *string    `aws:"customRoleArn,rule=CustomRoleArn"`
+	EcrRepositoryPrefix      *string    `aws:"ecrRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+	RegistryId               *string    `aws:"registryId,rule=RegistryId"`
+	UpdatedAt                *time.Time `aws:"updatedAt"`
+	UpstreamRepositoryPrefix *string    `aws:"upstreamRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+}
+
+type UpdateRepositoryCreationTemplateInput struct {
+	AppliedFor                         []RCTAppliedFor                                       `aws:"appliedFor"`
+	CustomRoleArn                      *string                                               `aws:"customRoleArn,rule=CustomRoleArn"`
+	Description                        *string                                               `aws:"description,rule=RepositoryTemplateDescription"`
+	EncryptionConfiguration            *EncryptionConfigurationForRepositoryCreationTemplate `aws:"encryptionConfiguration"`
+	ImageTagMutability                 *ImageTagMutability                                   `aws:"imageTagMutability"`
+	ImageTagMutabilityExclusionFilters []ImageTagMutabilityExclusionFilter                   `aws:"imageTagMutabilityExclusionFilters,rule=ImageTagMutabilityExclusionFilters"`
+	LifecyclePolicy                    *string                                               `aws:"lifecyclePolicy,rule=LifecyclePolicyTextForRepositoryCreationTemplate"`
+	Prefix                             string                                                `aws:"prefix,required,rule=Prefix"`
+	RepositoryPolicy                   *string                                               `aws:"repositoryPolicy,rule=RepositoryPolicyText"`
+	ResourceTags                       []Tag                                                 `aws:"resourceTags"`
+}
+
+type UpdateRepositoryCreationTemplateOutput struct {
+	RegistryId                 *string                     `aws:"registryId,rule=RegistryId"`
+	RepositoryCreationTemplate *RepositoryCreationTemplate `aws:"repositoryCreationTemplate"`
+}
+
 type UploadLayerPartInput struct {
 	LayerPartBlob  []byte  `aws:"layerPartBlob,required,rule=LayerPartBlob"`
 	PartFirstByte  int64   `aws:"partFirstByte,required,rule=PartSize"`
@@ -357,6 +669,22 @@ type UploadLayerPartOutput struct {
 	UploadId         *string `aws:"uploadId,rule=UploadId"`
 }
 
+type ValidatePullThroughCacheRuleInput struct {
+	EcrRepositoryPrefix string  `aws:"ecrRepositoryPrefix,required,rule=PullThroughCacheRuleRepositoryPrefix"`
+	RegistryId          *string `aws:"registryId,rule=RegistryId"`
+}
+
+type ValidatePullThroughCacheRuleOutput struct {
+	CredentialArn            *string `aws:"credentialArn,rule=CredentialArn"`
+	CustomRoleArn            *string `aws:"customRoleArn,rule=CustomRoleArn"`
+	EcrRepositoryPrefix      *string `aws:"ecrRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+	Failure                  *string `aws:"failure"`
+	IsValid                  *bool   `aws:"isValid"`
+	RegistryId               *string `aws:"registryId,rule=RegistryId"`
+	UpstreamRegistryUrl      *string `aws:"upstreamRegistryUrl"`
+	UpstreamRepositoryPrefix *string `aws:"upstreamRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+}
+
 type AuthorizationData struct {
 	AuthorizationToken *string    `aws:"authorizationToken"`
 	ExpiresAt          *time.Time `aws:"expiresAt"`
@@ -371,6 +699,11 @@ type DescribeImagesFilter struct {
 type EncryptionConfiguration struct {
 	EncryptionType EncryptionType `aws:"encryptionType,required"`
 	KmsKey         *string        `aws:"kmsKey,rule=KmsKey"`
+}
+
+type EncryptionConfigurationForRepositoryCreationTemplate struct {
+	EncryptionType EncryptionType `aws:"encryptionType,required"`
+	KmsKey         *string        `aws:"kmsKey,rule=KmsKeyForRepositoryCreationTemplate"`
 }
 
 type Image struct {
@@ -410,6 +743,15 @@ type ImageIdentifier struct {
 	ImageTag    *string `aws:"imageTag,rule=ImageTag"`
 }
 
+type ImageReferrer struct {
+	Annotations    map[string]string `aws:"annotations"`
+	ArtifactStatus *ArtifactStatus   `aws:"artifactStatus"`
+	ArtifactType   *string           `aws:"artifactType,rule=ArtifactType"`
+	Digest         string            `aws:"digest,required"`
+	MediaType      string            `aws:"mediaType,required"`
+	Size           int64             `aws:"size,required"`
+}
+
 type ImageScanFindingsSummary struct {
 	FindingSeverityCounts        map[FindingSeverity]int32 `aws:"findingSeverityCounts"`
 	ImageScanCompletedAt         *time.Time                `aws:"imageScanCompletedAt"`
@@ -443,9 +785,49 @@ type LayerFailure struct {
 	LayerDigest   *string           `aws:"layerDigest,rule=BatchedOperationLayerDigest"`
 }
 
+type LifecyclePolicyPreviewFilter struct {
+	TagStatus *TagStatus `aws:"tagStatus"`
+}
+
+type LifecyclePolicyPreviewResult struct {
+	Action              *LifecyclePolicyRuleAction   `aws:"action"`
+	AppliedRulePriority *int32                       `aws:"appliedRulePriority"`
+	ImageDigest         *string                      `aws:"imageDigest"`
+	ImagePushedAt       *time.Time                   `aws:"imagePushedAt"`
+	ImageTags           []string                     `aws:"imageTags"`
+	StorageClass        *LifecyclePolicyStorageClass `aws:"storageClass"`
+}
+
+type LifecyclePolicyPreviewSummary struct {
+	ExpiringImageTotalCount       *int32                         `aws:"expiringImageTotalCount"`
+	TransitioningImageTotalCounts []TransitioningImageTotalCount `aws:"transitioningImageTotalCounts"`
+}
+
+type LifecyclePolicyRuleAction struct {
+	TargetStorageClass *LifecyclePolicyTargetStorageClass `aws:"targetStorageClass"`
+	Type               *ImageActionType                   `aws:"type"`
+}
+
+type ListImageReferrersFilter struct {
+	ArtifactStatus *ArtifactStatusFilter `aws:"artifactStatus"`
+	ArtifactTypes  []string              `aws:"artifactTypes,rule=ArtifactTypeList"`
+}
+
 type ListImagesFilter struct {
 	ImageStatus *ImageStatusFilter `aws:"imageStatus"`
 	TagStatus   *TagStatus         `aws:"tagStatus"`
+}
+
+type PullThroughCacheRule struct {
+	CreatedAt                *time.Time        `aws:"createdAt"`
+	CredentialArn            *string           `aws:"credentialArn,rule=CredentialArn"`
+	CustomRoleArn            *string           `aws:"customRoleArn,rule=CustomRoleArn"`
+	EcrRepositoryPrefix      *string           `aws:"ecrRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
+	RegistryId               *string           `aws:"registryId,rule=RegistryId"`
+	UpdatedAt                *time.Time        `aws:"updatedAt"`
+	UpstreamRegistry         *UpstreamRegistry `aws:"upstreamRegistry"`
+	UpstreamRegistryUrl      *string           `aws:"upstreamRegistryUrl"`
+	UpstreamRepositoryPrefix *string           `aws:"upstreamRepositoryPrefix,rule=PullThroughCacheRuleRepositoryPrefix"`
 }
 
 type ReplicationConfiguration struct {
@@ -474,14 +856,61 @@ type Repository struct {
 	RepositoryUri                      *string                             `aws:"repositoryUri"`
 }
 
+type RepositoryCreationTemplate struct {
+	AppliedFor                         []RCTAppliedFor                                       `aws:"appliedFor"`
+	CreatedAt                          *time.Time                                            `aws:"createdAt"`
+	CustomRoleArn                      *string                                               `aws:"customRoleArn,rule=CustomRoleArn"`
+	Description                        *string                                               `aws:"description,rule=RepositoryTemplateDescription"`
+	EncryptionConfiguration            *EncryptionConfigurationForRepositoryCreationTemplate `aws:"encryptionConfiguration"`
+	ImageTagMutability                 *ImageTagMutability                                   `aws:"imageTagMutability"`
+	ImageTagMutabilityExclusionFilters []ImageTagMutabilityExclusionFilter                   `aws:"imageTagMutabilityExclusionFilters,rule=ImageTagMutabilityExclusionFilters"`
+	LifecyclePolicy                    *string                                               `aws:"lifecyclePolicy,rule=LifecyclePolicyTextForRepositoryCreationTemplate"`
+	Prefix                             *string                                               `aws:"prefix,rule=Prefix"`
+	RepositoryPolicy                   *string                                               `aws:"repositoryPolicy,rule=RepositoryPolicyText"`
+	ResourceTags                       []Tag                                                 `aws:"resourceTags"`
+	UpdatedAt                          *time.Time                                            `aws:"updatedAt"`
+}
+
 type RepositoryFilter struct {
 	Filter     string               `aws:"filter,required"`
 	FilterType RepositoryFilterType `aws:"filterType,required"`
 }
 
+type SubjectIdentifier struct {
+	ImageDigest string `aws:"imageDigest,required"`
+}
+
 type Tag struct {
 	Key   string `aws:"Key,required"`
 	Value string `aws:"Value,required"`
+}
+
+type TransitioningImageTotalCount struct {
+	ImageTotalCount    *int32                             `aws:"imageTotalCount"`
+	TargetStorageClass *LifecyclePolicyTargetStorageClass `aws:"targetStorageClass"`
+}
+
+type ArtifactStatus string
+
+const (
+	ArtifactStatusActive     ArtifactStatus = "ACTIVE"
+	ArtifactStatusArchived   ArtifactStatus = "ARCHIVED"
+	ArtifactStatusActivating ArtifactStatus = "ACTIVATING"
+)
+
+func (ArtifactStatus) Values() []string { return []string{"ACTIVE", "ARCHIVED", "ACTIVATING"} }
+
+type ArtifactStatusFilter string
+
+const (
+	ArtifactStatusFilterActive     ArtifactStatusFilter = "ACTIVE"
+	ArtifactStatusFilterArchived   ArtifactStatusFilter = "ARCHIVED"
+	ArtifactStatusFilterActivating ArtifactStatusFilter = "ACTIVATING"
+	ArtifactStatusFilterAny        ArtifactStatusFilter = "ANY"
+)
+
+func (ArtifactStatusFilter) Values() []string {
+	return []string{"ACTIVE", "ARCHIVED", "ACTIVATING", "ANY"}
 }
 
 type EncryptionType string
@@ -508,6 +937,15 @@ const (
 func (FindingSeverity) Values() []string {
 	return []string{"INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL", "UNDEFINED"}
 }
+
+type ImageActionType string
+
+const (
+	ImageActionTypeExpire     ImageActionType = "EXPIRE"
+	ImageActionTypeTransition ImageActionType = "TRANSITION"
+)
+
+func (ImageActionType) Values() []string { return []string{"EXPIRE", "TRANSITION"} }
 
 type ImageFailureCode string
 
@@ -594,6 +1032,48 @@ func (LayerFailureCode) Values() []string {
 	return []string{"InvalidLayerDigest", "MissingLayerDigest"}
 }
 
+type LifecyclePolicyPreviewStatus string
+
+const (
+	LifecyclePolicyPreviewStatusInProgress LifecyclePolicyPreviewStatus = "IN_PROGRESS"
+	LifecyclePolicyPreviewStatusComplete   LifecyclePolicyPreviewStatus = "COMPLETE"
+	LifecyclePolicyPreviewStatusExpired    LifecyclePolicyPreviewStatus = "EXPIRED"
+	LifecyclePolicyPreviewStatusFailed     LifecyclePolicyPreviewStatus = "FAILED"
+)
+
+func (LifecyclePolicyPreviewStatus) Values() []string {
+	return []string{"IN_PROGRESS", "COMPLETE", "EXPIRED", "FAILED"}
+}
+
+type LifecyclePolicyStorageClass string
+
+const (
+	LifecyclePolicyStorageClassArchive  LifecyclePolicyStorageClass = "ARCHIVE"
+	LifecyclePolicyStorageClassStandard LifecyclePolicyStorageClass = "STANDARD"
+)
+
+func (LifecyclePolicyStorageClass) Values() []string { return []string{"ARCHIVE", "STANDARD"} }
+
+type LifecyclePolicyTargetStorageClass string
+
+const (
+	LifecyclePolicyTargetStorageClassArchive LifecyclePolicyTargetStorageClass = "ARCHIVE"
+)
+
+func (LifecyclePolicyTargetStorageClass) Values() []string { return []string{"ARCHIVE"} }
+
+type RCTAppliedFor string
+
+const (
+	RCTAppliedForReplication      RCTAppliedFor = "REPLICATION"
+	RCTAppliedForPullThroughCache RCTAppliedFor = "PULL_THROUGH_CACHE"
+	RCTAppliedForCreateOnPush     RCTAppliedFor = "CREATE_ON_PUSH"
+)
+
+func (RCTAppliedFor) Values() []string {
+	return []string{"REPLICATION", "PULL_THROUGH_CACHE", "CREATE_ON_PUSH"}
+}
+
 type RepositoryFilterType string
 
 const (
@@ -631,39 +1111,88 @@ const (
 
 func (TagStatus) Values() []string { return []string{"TAGGED", "UNTAGGED", "ANY"} }
 
+type TargetStorageClass string
+
+const (
+	TargetStorageClassStandard TargetStorageClass = "STANDARD"
+	TargetStorageClassArchive  TargetStorageClass = "ARCHIVE"
+)
+
+func (TargetStorageClass) Values() []string { return []string{"STANDARD", "ARCHIVE"} }
+
+type UpstreamRegistry string
+
+const (
+	UpstreamRegistryEcr                     UpstreamRegistry = "ecr"
+	UpstreamRegistryEcrPublic               UpstreamRegistry = "ecr-public"
+	UpstreamRegistryQuay                    UpstreamRegistry = "quay"
+	UpstreamRegistryK8s                     UpstreamRegistry = "k8s"
+	UpstreamRegistryDockerHub               UpstreamRegistry = "docker-hub"
+	UpstreamRegistryGithubContainerRegistry UpstreamRegistry = "github-container-registry"
+	UpstreamRegistryAzureContainerRegistry  UpstreamRegistry = "azure-container-registry"
+	UpstreamRegistryGitlabContainerRegistry UpstreamRegistry = "gitlab-container-registry"
+	UpstreamRegistryChainguard              UpstreamRegistry = "chainguard"
+)
+
+func (UpstreamRegistry) Values() []string {
+	return []string{"ecr", "ecr-public", "quay", "k8s", "docker-hub", "github-container-registry", "azure-container-registry", "gitlab-container-registry", "chainguard"}
+}
+
 // The faults that the served operations answer with.
 var (
-	EmptyUploadException              = awswire.FaultType{Shape: "EmptyUploadException", Status: 400}
-	ImageAlreadyExistsException       = awswire.FaultType{Shape: "ImageAlreadyExistsException", Status: 400}
-	ImageDigestDoesNotMatchException  = awswire.FaultType{Shape: "ImageDigestDoesNotMatchException", Status: 400}
-	ImageNotFoundException            = awswire.FaultType{Shape: "ImageNotFoundException", Status: 400}
-	ImageTagAlreadyExistsException    = awswire.FaultType{Shape: "ImageTagAlreadyExistsException", Status: 400}
-	InvalidLayerException             = awswire.FaultType{Shape: "InvalidLayerException", Status: 400}
-	InvalidLayerPartException         = awswire.FaultType{Shape: "InvalidLayerPartException", Status: 400}
-	InvalidParameterException         = awswire.FaultType{Shape: "InvalidParameterException", Status: 400}
-	InvalidTagParameterException      = awswire.FaultType{Shape: "InvalidTagParameterException", Status: 400}
-	KmsException                      = awswire.FaultType{Shape: "KmsException", Status: 400}
-	LayerAlreadyExistsException       = awswire.FaultType{Shape: "LayerAlreadyExistsException", Status: 400}
-	LayerInaccessibleException        = awswire.FaultType{Shape: "LayerInaccessibleException", Status: 400}
-	LayerPartTooSmallException        = awswire.FaultType{Shape: "LayerPartTooSmallException", Status: 400}
-	LayersNotFoundException           = awswire.FaultType{Shape: "LayersNotFoundException", Status: 400}
-	LimitExceededException            = awswire.FaultType{Shape: "LimitExceededException", Status: 400}
-	ReferencedImagesNotFoundException = awswire.FaultType{Shape: "ReferencedImagesNotFoundException", Status: 400}
-	RepositoryAlreadyExistsException  = awswire.FaultType{Shape: "RepositoryAlreadyExistsException", Status: 400}
-	RepositoryNotEmptyException       = awswire.FaultType{Shape: "RepositoryNotEmptyException", Status: 400}
-	RepositoryNotFoundException       = awswire.FaultType{Shape: "RepositoryNotFoundException", Status: 400}
-	RepositoryPolicyNotFoundException = awswire.FaultType{Shape: "RepositoryPolicyNotFoundException", Status: 400}
-	ServerException                   = awswire.FaultType{Shape: "ServerException", Status: 500}
-	TooManyTagsException              = awswire.FaultType{Shape: "TooManyTagsException", Status: 400}
-	UnableToGetUpstreamImageException = awswire.FaultType{Shape: "UnableToGetUpstreamImageException", Status: 400}
-	UnableToGetUpstreamLayerException = awswire.FaultType{Shape: "UnableToGetUpstreamLayerException", Status: 400}
-	UploadNotFoundException           = awswire.FaultType{Shape: "UploadNotFoundException", Status: 400}
-	ValidationException               = awswire.FaultType{Shape: "ValidationException", Status: 400}
+	EmptyUploadException                         = awswire.FaultType{Shape: "EmptyUploadException", Status: 400}
+	ExclusionAlreadyExistsException              = awswire.FaultType{Shape: "ExclusionAlreadyExistsException", Status: 400}
+	ExclusionNotFoundException                   = awswire.FaultType{Shape: "ExclusionNotFoundException", Status: 400}
+	ImageAlreadyExistsException                  = awswire.FaultType{Shape: "ImageAlreadyExistsException", Status: 400}
+	ImageDigestDoesNotMatchException             = awswire.FaultType{Shape: "ImageDigestDoesNotMatchException", Status: 400}
+	ImageNotFoundException                       = awswire.FaultType{Shape: "ImageNotFoundException", Status: 400}
+	ImageStorageClassUpdateNotSupportedException = awswire.FaultType{Shape: "ImageStorageClassUpdateNotSupportedException", Status: 400}
+	ImageTagAlreadyExistsException               = awswire.FaultType{Shape: "ImageTagAlreadyExistsException", Status: 400}
+	InvalidLayerException                        = awswire.FaultType{Shape: "InvalidLayerException", Status: 400}
+	InvalidLayerPartException                    = awswire.FaultType{Shape: "InvalidLayerPartException", Status: 400}
+	InvalidParameterException                    = awswire.FaultType{Shape: "InvalidParameterException", Status: 400}
+	InvalidTagParameterException                 = awswire.FaultType{Shape: "InvalidTagParameterException", Status: 400}
+	KmsException                                 = awswire.FaultType{Shape: "KmsException", Status: 400}
+	LayerAlreadyExistsException                  = awswire.FaultType{Shape: "LayerAlreadyExistsException", Status: 400}
+	LayerInaccessibleException                   = awswire.FaultType{Shape: "LayerInaccessibleException", Status: 400}
+	LayerPartTooSmallException                   = awswire.FaultType{Shape: "LayerPartTooSmallException", Status: 400}
+	LayersNotFoundException                      = awswire.FaultType{Shape: "LayersNotFoundException", Status: 400}
+	LifecyclePolicyNotFoundException             = awswire.FaultType{Shape: "LifecyclePolicyNotFoundException", Status: 400}
+	LifecyclePolicyPreviewInProgressException    = awswire.FaultType{Shape: "LifecyclePolicyPreviewInProgressException", Status: 400}
+	LifecyclePolicyPreviewNotFoundException      = awswire.FaultType{Shape: "LifecyclePolicyPreviewNotFoundException", Status: 400}
+	LimitExceededException                       = awswire.FaultType{Shape: "LimitExceededException", Status: 400}
+	PullThroughCacheRuleAlreadyExistsException   = awswire.FaultType{Shape: "PullThroughCacheRuleAlreadyExistsException", Status: 400}
+	PullThroughCacheRuleNotFoundException        = awswire.FaultType{Shape: "PullThroughCacheRuleNotFoundException", Status: 400}
+	ReferencedImagesNotFoundException            = awswire.FaultType{Shape: "ReferencedImagesNotFoundException", Status: 400}
+	RegistryPolicyNotFoundException              = awswire.FaultType{Shape: "RegistryPolicyNotFoundException", Status: 400}
+	RepositoryAlreadyExistsException             = awswire.FaultType{Shape: "RepositoryAlreadyExistsException", Status: 400}
+	RepositoryNotEmptyException                  = awswire.FaultType{Shape: "RepositoryNotEmptyException", Status: 400}
+	RepositoryNotFoundException                  = awswire.FaultType{Shape: "RepositoryNotFoundException", Status: 400}
+	RepositoryPolicyNotFoundException            = awswire.FaultType{Shape: "RepositoryPolicyNotFoundException", Status: 400}
+	SecretNotFoundException                      = awswire.FaultType{Shape: "SecretNotFoundException", Status: 400}
+	ServerException                              = awswire.FaultType{Shape: "ServerException", Status: 500}
+	TemplateAlreadyExistsException               = awswire.FaultType{Shape: "TemplateAlreadyExistsException", Status: 400}
+	TemplateNotFoundException                    = awswire.FaultType{Shape: "TemplateNotFoundException", Status: 400}
+	TooManyTagsException                         = awswire.FaultType{Shape: "TooManyTagsException", Status: 400}
+	UnableToAccessSecretException                = awswire.FaultType{Shape: "UnableToAccessSecretException", Status: 400}
+	UnableToDecryptSecretValueException          = awswire.FaultType{Shape: "UnableToDecryptSecretValueException", Status: 400}
+	UnableToGetUpstreamImageException            = awswire.FaultType{Shape: "UnableToGetUpstreamImageException", Status: 400}
+	UnableToGetUpstreamLayerException            = awswire.FaultType{Shape: "UnableToGetUpstreamLayerException", Status: 400}
+	UnableToListUpstreamImageReferrersException  = awswire.FaultType{Shape: "UnableToListUpstreamImageReferrersException", Status: 400}
+	UnsupportedUpstreamRegistryException         = awswire.FaultType{Shape: "UnsupportedUpstreamRegistryException", Status: 400}
+	UploadNotFoundException                      = awswire.FaultType{Shape: "UploadNotFoundException", Status: 400}
+	ValidationException                          = awswire.FaultType{Shape: "ValidationException", Status: 400}
 )
 
 var rules = awswire.Rules{
+	"AccountSettingName":                     {Min: new(int64(1)), Max: new(int64(64))},
+	"ArtifactType":                           {Min: new(int64(1)), Max: new(int64(255))},
+	"ArtifactTypeList":                       {Max: new(int64(5)), Member: "ArtifactType"},
 	"BatchedOperationLayerDigest":            {Max: new(int64(1000))},
 	"BatchedOperationLayerDigestList":        {Min: new(int64(1)), Max: new(int64(100)), Member: "BatchedOperationLayerDigest"},
+	"CredentialArn":                          {Min: new(int64(50)), Max: new(int64(612)), Pattern: `^arn:aws(-\w+)*:secretsmanager:[a-zA-Z0-9-:]+:secret:ecr\-pullthroughcache\/[a-zA-Z0-9\/_+=.@-]+$`},
+	"CustomRoleArn":                          {Max: new(int64(2048))},
+	"FiftyMaxResults":                        {Min: new(int64(1)), Max: new(int64(50))},
 	"GetAuthorizationTokenRegistryIdList":    {Min: new(int64(1)), Max: new(int64(10)), Member: "RegistryId"},
 	"ImageIdentifierList":                    {Min: new(int64(1)), Max: new(int64(100))},
 	"ImageManifest":                          {Min: new(int64(1)), Max: new(int64(4194304))},
@@ -671,15 +1200,26 @@ var rules = awswire.Rules{
 	"ImageTagMutabilityExclusionFilterValue": {Min: new(int64(1)), Max: new(int64(128)), Pattern: `^[0-9a-zA-Z._*-]{1,128}$`},
 	"ImageTagMutabilityExclusionFilters":     {Min: new(int64(1)), Max: new(int64(5))},
 	"KmsKey":                                 {Min: new(int64(1)), Max: new(int64(2048))},
+	"KmsKeyForRepositoryCreationTemplate":    {Max: new(int64(2048)), Pattern: `^$|arn:aws[a-z0-9-]*:kms:[a-z0-9-]+:[0-9]{12}:key\/[a-z0-9-]+`},
 	"LayerDigest":                            {Pattern: `[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+`},
 	"LayerDigestList":                        {Min: new(int64(1)), Max: new(int64(100)), Member: "LayerDigest"},
 	"LayerPartBlob":                          {Max: new(int64(20971520))},
-	"MaxResults":                             {Min: new(int64(1)), Max: new(int64(1000))},
-	"MediaTypeList":                          {Min: new(int64(1)), Max: new(int64(100))},
-	"PartSize":                               {Min: new(int64(0))},
-	"RegistryId":                             {Pattern: `[0-9]{12}`},
-	"RepositoryName":                         {Min: new(int64(2)), Max: new(int64(256)), Pattern: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*`},
-	"RepositoryNameList":                     {Min: new(int64(1)), Max: new(int64(100)), Member: "RepositoryName"},
-	"RepositoryPolicyText":                   {Max: new(int64(10240))},
-	"UploadId":                               {Pattern: `[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`},
+	"LifecyclePolicyText":                    {Min: new(int64(100)), Max: new(int64(30720))},
+	"LifecyclePolicyTextForRepositoryCreationTemplate": {Max: new(int64(30720))},
+	"LifecyclePreviewMaxResults":                       {Min: new(int64(1)), Max: new(int64(100))},
+	"MaxResults":                                       {Min: new(int64(1)), Max: new(int64(1000))},
+	"MediaTypeList":                                    {Min: new(int64(1)), Max: new(int64(100))},
+	"PartSize":                                         {Min: new(int64(0))},
+	"Prefix":                                           {Min: new(int64(1)), Max: new(int64(256)), Pattern: `^([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*\/?|ROOT)$`},
+	"PrefixList":                                       {Member: "Prefix"},
+	"PrincipalArn":                                     {Max: new(int64(200)), Pattern: `^arn:aws(-[a-z]+)*:iam::[0-9]{12}:(role|user)/[\w+=,.@-]+(/[\w+=,.@-]+)*$`},
+	"PullThroughCacheRuleRepositoryPrefix":             {Min: new(int64(2)), Max: new(int64(30)), Pattern: `^([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*\/?|ROOT)$`},
+	"PullThroughCacheRuleRepositoryPrefixList":         {Min: new(int64(1)), Max: new(int64(100)), Member: "PullThroughCacheRuleRepositoryPrefix"},
+	"RegistryId":                                       {Pattern: `[0-9]{12}`},
+	"RegistryPolicyText":                               {Max: new(int64(10240))},
+	"RepositoryName":                                   {Min: new(int64(2)), Max: new(int64(256)), Pattern: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*`},
+	"RepositoryNameList":                               {Min: new(int64(1)), Max: new(int64(100)), Member: "RepositoryName"},
+	"RepositoryPolicyText":                             {Max: new(int64(10240))},
+	"RepositoryTemplateDescription":                    {Max: new(int64(256))},
+	"UploadId":                                         {Pattern: `[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`},
 }

@@ -1,10 +1,6 @@
 package ecr
 
-import (
-	"cmp"
-	"context"
-	"slices"
-)
+import "context"
 
 func (d *door) tagResource(ctx context.Context, t target, in *TagResourceInput) (*TagResourceOutput, error) {
 	labels, err := labelsOf(in.Tags)
@@ -23,12 +19,7 @@ func (d *door) listTagsForResource(ctx context.Context, t target, _ *ListTagsFor
 	if err != nil {
 		return nil, err
 	}
-	tags := make([]Tag, 0, len(labels))
-	for key, value := range labels {
-		tags = append(tags, Tag{key, value})
-	}
-	slices.SortFunc(tags, func(a, b Tag) int { return cmp.Compare(a.Key, b.Key) })
-	return &ListTagsForResourceOutput{Tags: tags}, nil
+	return &ListTagsForResourceOutput{Tags: wireTags(labels)}, nil
 }
 
 // labelsOf reads tags; a key that comes twice would make one value disappear.
