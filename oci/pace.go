@@ -56,20 +56,21 @@ func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 type body struct {
 	io.Reader
 	control *http.ResponseController
-	due     int // bytes until the deadline moves on
+	due     int       // bytes until the deadline moves on
+	left    time.Time // when the last read ended
 }
 
 func pacedBody(w http.ResponseWriter, r io.Reader) *body {
-	return &body{r, http.NewResponseController(w), 0}
+	return &body{Reader: r, control: http.NewResponseController(w)}
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	if b.due <= 0 {
+	if ours := time.Since(b.left) > time.Second; b.due <= 0 || ours { // while nobody read, nothing could come
 		b.due = leastIn
 		_ = b.control.SetReadDeadline(time.Now().Add(patience))
 	}
 	n, err := b.Reader.Read(p)
-	b.due -= n
+	b.due, b.left = b.due-n, time.Now()
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = bodyError{err}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -83,6 +84,26 @@ func TestClientThatIsSlowButGoesOnIsServed(t *testing.T) {
 			}
 		}
 		if err := <-ended; err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
+// Where the bytes go may be slower than the client, who does not have to pay for that.
+func TestClientWaitsForUsAndIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		client := serveOne(t, func(w http.ResponseWriter, r *http.Request) {
+			body := pacedBody(w, r.Body)
+			var err error
+			for p := make([]byte, 1000); err == nil; time.Sleep(2 * patience) {
+				_, err = io.ReadFull(body, p)
+			}
+			ended <- err
+		})
+		go io.Copy(io.Discard, client)
+		go io.WriteString(client, "PATCH / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n"+strings.Repeat("x", 10_000))
+		if err := <-ended; err != io.EOF {
 			t.Errorf("ended with %v", err)
 		}
 	})

@@ -18,6 +18,8 @@ const (
 	partSize = 8 << 20 // of all parts but the last; S3 wants 5 MiB at least
 	maxParts = 10_000  // S3 takes no more
 	ahead    = 2       // parts on their way while the next one comes in
+
+	maxSending = 16 // parts on their way of all uploads together
 )
 
 // incoming is one Append at work. What it reads and hashes runs ahead of the state by the parts
@@ -89,8 +91,10 @@ func (in *incoming) send(part *bytes.Buffer) {
 	p := &sent{done: make(chan struct{}), size: in.size, sha256: clone(in.sha256)}
 	in.onTheWay = append(in.onTheWay, p)
 	multipart := in.st.Multipart
+	in.store.sending <- struct{}{}
 	go func() {
 		defer close(p.done)
+		defer func() { <-in.store.sending }()
 		p.etag, p.err = in.store.putPart(in.ctx, in.id, multipart, number, part.Bytes())
 	}()
 	in.settle(ahead)

@@ -43,6 +43,8 @@ type Store struct {
 	prefix string // "" or "a/b/"
 	hidden bool   // from clients, who get no links
 
+	sending chan struct{} // full while as many parts are on their way as memory is given to
+
 	mu    sync.Mutex
 	turns map[string]*turn // uploads that somebody works on now
 }
@@ -81,7 +83,10 @@ func New(client *s3.Client, bucket, prefix string) *Store {
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &Store{client: client, links: s3.NewPresignClient(client), bucket: bucket, prefix: prefix, turns: map[string]*turn{}}
+	return &Store{
+		client: client, links: s3.NewPresignClient(client), bucket: bucket, prefix: prefix,
+		sending: make(chan struct{}, maxSending), turns: map[string]*turn{},
+	}
 }
 
 type settings struct {
