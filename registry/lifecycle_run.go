@@ -86,6 +86,9 @@ func (c *Control) applyLifecycle(ctx context.Context, t *turn, repo Repository) 
 		if err := limit.wait(ctx, len(some)); err != nil {
 			return err
 		}
+		if err := c.reach("lifecycle found"); err != nil {
+			return err
+		}
 		if err := t.step(ctx, func(ctx context.Context) error { return run.apply(ctx, some) }); err != nil {
 			return err
 		}
