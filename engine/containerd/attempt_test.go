@@ -164,6 +164,7 @@ func TestContainersOfFormerReleasesGoOn(t *testing.T) {
 	if err := os.Remove(d.path("whole")); err != nil {
 		t.Fatal(err)
 	}
+	forgetLabel(t, e, spec.ID, keyLabel)
 
 	e = m.start()
 	task.Use(e)
@@ -182,6 +183,22 @@ func TestContainersOfFormerReleasesGoOn(t *testing.T) {
 	c.Exit(137)
 	if out := c.Printed(); !strings.HasPrefix(out, "ran\n") {
 		t.Errorf("printed %q", out)
+	}
+}
+
+func forgetLabel(t *testing.T, e *Engine, id, label string) {
+	t.Helper()
+	ctx, all := e.context(t.Context()), e.client.ContainerService()
+	record, err := all.Get(ctx, keyOf(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(record.Labels, label)
+	if _, err := all.Update(ctx, record, "labels"); err != nil {
+		t.Fatal(err)
+	}
+	if keys := keysOf(t, e, id); len(keys) != 1 {
+		t.Fatalf("without its label its records are %q", keys)
 	}
 }
 

@@ -197,6 +197,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	unused := e.unused(live)
+	if unused {
+		e.sweepLast(live)
+	}
 	end()
 	err := errors.Join(background.Wait(), e.network.dropSpares(context.WithoutCancel(ctx)))
 	if unused && err == nil {
@@ -217,6 +220,13 @@ func (e *Engine) unused(ctx context.Context) bool {
 		sleep(ctx, 50*time.Millisecond) // it may just be starting again
 	}
 	return false
+}
+
+// sweepLast takes away what nobody will look for any more.
+func (e *Engine) sweepLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	e.sweepOnce(ctx)
 }
 
 // tidy takes away what tasks had in common.

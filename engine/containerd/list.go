@@ -3,6 +3,8 @@ package containerd
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/containerd/containerd/api/services/tasks/v1"
@@ -17,7 +19,7 @@ import (
 // lost is the exit code of a container whose process is gone with its shim.
 const lost = 137
 
-// List tells our containers as containerd has them now.
+// List tells our containers as containerd has them now, in the order of their ids.
 func (e *Engine) List(ctx context.Context) ([]engine.Container, error) {
 	list, err := e.list(e.context(ctx))
 	return list, told("list containers", err)
@@ -37,7 +39,8 @@ func (e *Engine) list(ctx context.Context) ([]engine.Container, error) {
 		processes[p.ID] = p
 	}
 	list := make([]engine.Container, 0, len(containers))
-	for id, attempts := range containers {
+	for _, id := range slices.Sorted(maps.Keys(containers)) {
+		attempts := containers[id]
 		self, err := e.folder(id).about()
 		if err != nil {
 			return nil, err

@@ -64,10 +64,14 @@ func argument(words []string, name string) string {
 // ours had begun, and then now and then.
 func (e *Engine) keepSwept(ctx context.Context) {
 	for pause := time.Second; ctx.Err() == nil; pause = min(2*pause, time.Minute) {
-		if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
-			e.log.Warn("what was begun and not ended may be left", "error", err)
-		}
+		e.sweepOnce(ctx)
 		sleep(ctx, pause)
+	}
+}
+
+func (e *Engine) sweepOnce(ctx context.Context) {
+	if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
+		e.log.Warn("what was begun and not ended may be left", "error", err)
 	}
 }
 
