@@ -61,12 +61,22 @@ func (s *Store) receive(ctx context.Context, id string, st *state, r io.Reader) 
 func (in *incoming) read(r io.Reader) ([]byte, error) {
 	part := bytes.NewBuffer(in.st.tail)
 	for {
+		if part.Len() >= smallSize && part.Cap() < partRoom {
+			part = bytes.NewBuffer(append(make([]byte, 0, partRoom), part.Bytes()...))
+		}
+		limit := partSize
+		if part.Cap() < partRoom {
+			limit = smallSize
+		}
 		had := part.Len()
-		n, err := part.ReadFrom(io.LimitReader(r, int64(partSize-had)))
+		n, err := part.ReadFrom(io.LimitReader(r, int64(limit-had)))
 		in.size += n
 		in.sha256.Write(part.Bytes()[had:])
-		if err != nil || part.Len() < partSize {
+		if err != nil || part.Len() < limit {
 			return part.Bytes(), err
+		}
+		if limit < partSize {
+			continue
 		}
 		if in.send(part); in.lost != nil {
 			return nil, nil
@@ -75,8 +85,12 @@ func (in *incoming) read(r io.Reader) ([]byte, error) {
 	}
 }
 
-// partRoom is what a buffer needs to see the end after a whole part without growing.
-const partRoom = partSize + bytes.MinRead
+// What is small is given room as it comes, and then what a whole part needs, with what it takes to see
+// its end: to double it all the way would take four times as much.
+const (
+	smallSize = 512 << 10
+	partRoom  = partSize + bytes.MinRead
+)
 
 // send lets a part go, and waits until few enough are on their way.
 func (in *incoming) send(part *bytes.Buffer) {
