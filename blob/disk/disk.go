@@ -31,10 +31,25 @@ var _ blob.Store = (*Store)(nil)
 // Open uses dir, made if it is not there, for its owner alone.
 func Open(dir string) (*Store, error) {
 	s := &Store{dir: dir, uploads: map[string]*upload{}}
-	if err := os.MkdirAll(s.uploadsDir(), 0o700); err != nil {
+	if err := s.makeFolders(); err != nil {
 		return nil, fmt.Errorf("open blob folder: %w", explain(err))
 	}
 	return s, nil
+}
+
+// makeFolders makes those that uploads and blobs go into, so that no push has to wait until a new one is on
+// the disk itself.
+func (s *Store) makeFolders() error {
+	if err := os.MkdirAll(s.uploadsDir(), 0o700); err != nil {
+		return err
+	}
+	blobs := filepath.Join(s.dir, "sha256")
+	for i := range 256 {
+		if err := os.MkdirAll(filepath.Join(blobs, fmt.Sprintf("%02x", i)), 0o700); err != nil {
+			return err
+		}
+	}
+	return errors.Join(syncFile(blobs), syncFile(s.dir))
 }
 
 // Open reads a blob.
