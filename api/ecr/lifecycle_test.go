@@ -143,7 +143,6 @@ func TestAPreviewTellsWhatAPolicyWouldDo(t *testing.T) {
 	})
 }
 
-
 // pagesOfPreview reads the same, one by one.
 func (k kit) pagesOfPreview(want []types.LifecyclePolicyPreviewResult) {
 	k.t.Helper()
