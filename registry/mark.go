@@ -18,22 +18,22 @@ import (
 // one is taken, and pushes of one are refused. The bytes stay until the next sweep, and until then taking
 // the mark away makes everything as it was.
 type Mark struct {
-	ID       string
-	Scope    string // the account in whose repositories it holds; "": in all
-	Criteria Criteria
-	Reason   string // for people; whoever is refused reads it
-	Created  time.Time
-	Searched time.Time // when the search was last complete; zero: it never was
-	Blobs    int       // that are marked
+	ID       string    `json:"id"`
+	Scope    string    `json:"scope"` // the account in whose repositories it holds; "": in all
+	Criteria Criteria  `json:"criteria"`
+	Reason   string    `json:"reason"` // for people; whoever is refused reads it
+	Created  time.Time `json:"created"`
+	Searched time.Time `json:"searched"` // when the search was last complete; zero: it never was
+	Blobs    int       `json:"blobs"`    // that are marked
 }
 
 // Marking is what a search for blobs to mark came to.
 type Marking struct {
 	Mark
-	New        int      // blobs that the mark did not have before
-	Images     int      // that cannot be pulled by them, indexes among them
-	Read       int64    // bytes of blobs that were read
-	Unreadable []Digest // blobs that may have what is looked for or not: nobody can tell
+	New        int      `json:"new"`                  // blobs that the mark did not have before
+	Images     int      `json:"images"`               // that cannot be pulled by them, indexes among them
+	Read       int64    `json:"read"`                 // bytes of blobs that were read
+	Unreadable []Digest `json:"unreadable,omitempty"` // blobs that may have what is looked for or not: nobody can tell
 }
 
 // markBatch is how many blobs are marked in one transaction.

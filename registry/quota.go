@@ -13,9 +13,9 @@ import (
 // Quota is how much an account may have. In SetQuota 0 is the default, and less than 0 is no bound; what
 // QuotaOf returns is settled: less than 0 is no bound.
 type Quota struct {
-	Bytes        int64 // of its blobs, each counted once
-	Images       int64 // of a repository
-	Repositories int64
+	Bytes        int64 `json:"bytes"`  // of its blobs, each counted once
+	Images       int64 `json:"images"` // of a repository
+	Repositories int64 `json:"repositories"`
 }
 
 // DefaultQuota is what an account may have of which nothing was said.

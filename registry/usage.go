@@ -10,11 +10,11 @@ import (
 
 // Usage is what an account has in the registry.
 type Usage struct {
-	Account      string
-	Bytes        int64 // of its blobs, each counted once, in however many of its repositories it is
-	Blobs        int64
-	Images       int64 // manifests, indexes among them
-	Repositories int64
+	Account      string `json:"account"`
+	Bytes        int64  `json:"bytes"` // of its blobs, each counted once, in however many of its repositories it is
+	Blobs        int64  `json:"blobs"`
+	Images       int64  `json:"images"` // manifests, indexes among them
+	Repositories int64  `json:"repositories"`
 }
 
 func (u Usage) plus(v Usage) Usage {
