@@ -47,6 +47,8 @@ type Config struct {
 
 	KeepClosed time.Duration // how long what a closed account has is kept; 0: 90 days
 
+	Sweeping Sweeping // how the registry is swept; the zero value: DefaultSweeping
+
 	MasterKey seal.Source // of what secrets are sealed under, see MasterKey; nil: master.key in the data folder
 }
 
@@ -85,6 +87,9 @@ func (c Config) check() error {
 	}
 	if host, port, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && (err != nil || host == "" || port == "") {
 		return fmt.Errorf("advertise %q: want HOST:PORT, as 192.0.2.7:4600", c.Advertise)
+	}
+	if err := cmp.Or(c.Sweeping, registry.DefaultSweeping).Check(); err != nil {
+		return err
 	}
 	scheme, _, _ := strings.Cut(c.Store, "://") // what follows may hold a password
 	if c.KeepClosed < 0 {
@@ -171,7 +176,8 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.hooks, err = hooks.New(ctx, s.db, s.keys); err != nil {
 		return err
 	}
-	if s.registry, err = registry.New(ctx, s.db, s.keys, blobs, s.config.Region, registryPolicies); err != nil {
+	if s.registry, err = registry.New(ctx, s.db, s.keys, blobs, s.config.Region, registryPolicies,
+		registry.Sweeps(cmp.Or(s.config.Sweeping, registry.DefaultSweeping)), registry.Tasks(s.runningTasks)); err != nil {
 		return err
 	}
 	s.cluster, err = cluster.New(ctx, s.db, cluster.Config{

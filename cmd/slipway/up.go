@@ -111,7 +111,7 @@ func controlPlane(address, tokenFile string) (nodeapi.ControlPlane, *url.URL, er
 }
 
 func serverFlags(cmd *cobra.Command) *server.Config {
-	c := server.Config{Throttle: server.DefaultThrottle}
+	c := server.Config{Throttle: server.DefaultThrottle, Sweeping: server.DefaultSweeping()}
 	f := cmd.Flags()
 	f.StringVar(&c.Data, "data", server.DefaultDataDir(), "data folder; made when it is not there")
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:4600", "address of the APIs")
@@ -122,6 +122,8 @@ func serverFlags(cmd *cobra.Command) *server.Config {
 	f.StringVar(&c.Store, "store", "", "postgres://USER@HOST/DATABASE, its password in PGPASSWORD (default: SQLite in the data folder)")
 	f.StringVar(&c.Blobs, "blobs", "", "s3://BUCKET/PREFIX?endpoint=URL&region=R where layers are kept, its credentials where AWS's tools look for them (default: the data folder)")
 	f.DurationVar(&c.KeepClosed, "keep-closed", 90*24*time.Hour, "how long the users, roles and policies of a closed account are kept")
+	f.StringVar(&c.Sweeping.At, "sweep-at", c.Sweeping.At, `time of day, in UTC, at which what nobody needs is taken out of the registry, or "off"`)
+	f.DurationVar(&c.Sweeping.Untagged, "keep-untagged", c.Sweeping.Untagged, "how long an image that has no tag, and that nobody pulls, is kept; less than 0: for ever")
 	f.Var(&c.Throttle, "throttle", `how many times the calls that AWS allows an account each account may make, or "off"`)
 	f.String("master-key-command", "", "command that prints the key that secrets are sealed under (default: master.key in the data folder)")
 	f.String("log-level", "info", "debug, info, warn or error")
