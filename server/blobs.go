@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
 	"slipway/blob"
 	"slipway/blob/disk"
 	"slipway/blob/s3"
+	"slipway/registry"
 )
 
 // openBlobs opens where layers are kept.
@@ -15,4 +17,11 @@ func (s *Server) openBlobs(ctx context.Context) (blob.Store, error) {
 		return disk.Open(filepath.Join(s.config.Data, "blobs"))
 	}
 	return s3.Open(ctx, s.config.Blobs)
+}
+
+// openSpool is where layers of other registries wait until they are kept: beside the data, which has room
+// for them, and not where the machine has its temporary files.
+func (s *Server) openSpool() (registry.Option, error) {
+	dir := filepath.Join(s.config.Data, "spool")
+	return registry.SpoolIn(dir), os.MkdirAll(dir, 0o700)
 }

@@ -48,7 +48,7 @@ func (c *closing) settle(ctx context.Context, a accounts.Account) error {
 	if err := c.stopTasks(ctx, a.ID); err != nil || a.State != accounts.StateGone {
 		return err
 	}
-	for _, clear := range []func(context.Context, string) error{c.deleteClusters, c.deleteDefinitions, c.deleteRepositories, c.deleteGroups} {
+	for _, clear := range []func(context.Context, string) error{c.deleteClusters, c.deleteDefinitions, c.deleteRepositories, c.registry.ForgetAccount, c.deleteGroups} {
 		if err := clear(ctx, a.ID); err != nil {
 			return err
 		}
