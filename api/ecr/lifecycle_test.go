@@ -160,3 +160,10 @@ func (k kit) pagesOfPreview(want []types.LifecyclePolicyPreviewResult) {
 	}
 	wantSame(k.t, "in pages", got, whole)
 }
+
+// once runs the loops of the room until they have written what was pulled.
+func (k kit) once() {
+	ctx, stop := context.WithCancel(k.t.Context())
+	stop()
+	k.room.Run(ctx) // which writes it at its end
+}

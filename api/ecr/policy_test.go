@@ -156,3 +156,25 @@ func TestRegistriesOfOthers(t *testing.T) {
 		}
 	}
 }
+
+func TestPolicyOfTheRegistryFromFirstToLast(t *testing.T) {
+	each(t, func(t *testing.T, k kit) {
+		const none = "Registry policy does not exist in the registry with id '123456789012'"
+		_, err := k.GetRegistryPolicy(t.Context(), &awsecr.GetRegistryPolicyInput{})
+		wantFault(t, err, "RegistryPolicyNotFoundException", none)
+		put, err := k.PutRegistryPolicy(t.Context(), &awsecr.PutRegistryPolicyInput{PolicyText: aws.String(openPolicy)})
+		check(t, err)
+		got, err := k.GetRegistryPolicy(t.Context(), &awsecr.GetRegistryPolicyInput{})
+		check(t, err)
+		gone, err := k.DeleteRegistryPolicy(t.Context(), &awsecr.DeleteRegistryPolicyInput{})
+		check(t, err)
+		wantSame(t, "policy", []string{*put.PolicyText, *got.PolicyText, *gone.PolicyText, *put.RegistryId, *got.RegistryId, *gone.RegistryId},
+			[]string{openPolicy, openPolicy, openPolicy, account, account, account})
+		_, err = k.DeleteRegistryPolicy(t.Context(), &awsecr.DeleteRegistryPolicyInput{})
+		wantFault(t, err, "RegistryPolicyNotFoundException", none)
+		_, err = k.PutRegistryPolicy(t.Context(), &awsecr.PutRegistryPolicyInput{PolicyText: aws.String("bad")})
+		wantFault(t, err, "InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid registry policy provided: This policy contains invalid Json (line 1, column 1: expected a value)'")
+	})
+}
+
+const openPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}]}`
