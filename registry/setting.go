@@ -55,6 +55,23 @@ func readSetting(tx *store.Tx, account string, s Setting) (value string, err err
 	return value, err
 }
 
+// ForgetAccount forgets all that an account has said about its registry: settings, the policy, templates, rules
+// and their logins, and whose pulls do not count. Its repositories are not among that.
+func (c *Control) ForgetAccount(ctx context.Context, account string) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		for _, table := range []string{
+			"registry_settings", "registry_account_policies", "registry_templates", "registry_upstreams", "registry_pull_exclusions",
+		} {
+			if _, err := tx.Exec(`delete from `+table+` where account = $1`, account); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(`delete from registry_upstream_secrets where id like $1`, account+"/%")
+		tx.Touch(exclusionsTopic)
+		return err
+	})
+}
+
 // SetSetting sets something from now on. It returns ErrSetting or ErrSettingValue.
 func (c *Control) SetSetting(ctx context.Context, account string, s Setting, value string) error {
 	if err := s.check(); err != nil {

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -131,4 +132,47 @@ func TestJoinedPoliciesKeepNumbers(t *testing.T) {
 			t.Errorf("it is %s", got)
 		}
 	})
+}
+
+// What an account has said goes with it, and what others have said stays.
+func TestAnAccountIsForgotten(t *testing.T) {
+	each(t, func(t *testing.T, k kit) {
+		const other = "999999999999"
+		for _, id := range []string{account, other} {
+			_, err := k.CreateTemplate(t.Context(), registry.Template{Account: id, Prefix: "prod", Uses: []registry.Use{registry.UseCreateOnPush}})
+			check(t, err)
+			_, err = k.CreateUpstream(t.Context(), registry.Upstream{Account: id, Prefix: "hub", URL: "quay.io"})
+			check(t, err)
+			_, err = k.ExcludePuller(t.Context(), id, scanner)
+			check(t, err)
+			check(t, k.SetUpstreamSecret(t.Context(), id, secretName, registry.UpstreamSecret{Username: "ann", AccessToken: "word"}))
+			check(t, k.SetSetting(t.Context(), id, registry.SettingPolicyScope, "V1"))
+			check(t, k.SetRegistryPolicy(t.Context(), id, `{"Statement":[]}`))
+		}
+		check(t, k.ForgetAccount(t.Context(), account))
+		for id, want := range map[string]int{account: 0, other: 6} {
+			if got := k.sayings(id); got != want {
+				t.Errorf("account %s has said %d things, want %d", id, got, want)
+			}
+		}
+	})
+}
+
+// sayings counts what an account has said of six kinds of things.
+func (k kit) sayings(id string) (n int) {
+	k.t.Helper()
+	templates, err1 := k.Templates(k.t.Context(), id, "", 10)
+	rules, err2 := k.Upstreams(k.t.Context(), id, "", 10)
+	exclusions, err3 := k.Exclusions(k.t.Context(), id, "", 10)
+	secrets, err4 := k.UpstreamSecrets(k.t.Context(), id)
+	scope, err5 := k.Setting(k.t.Context(), id, registry.SettingPolicyScope)
+	check(k.t, errors.Join(err1, err2, err3, err4, err5))
+	n = len(templates) + len(rules) + len(exclusions) + len(secrets)
+	if scope == "V1" {
+		n++
+	}
+	if _, err := k.RegistryPolicy(k.t.Context(), id); err == nil {
+		n++
+	}
+	return n
 }

@@ -112,11 +112,8 @@ func (s *Server) controlHandler(ctx context.Context) http.Handler {
 	})
 	mux.HandleFunc("GET /audit", s.serveAudit)
 	s.handleHooks(mux)
-<<<<<<< HEAD
 	s.handleRegistry(mux)
-=======
 	s.handleLogins(mux)
->>>>>>> c8bf364 (wip)
 	mux.HandleFunc("POST /keys/rotate", func(w http.ResponseWriter, r *http.Request) {
 		rotation, err := readRotation(http.MaxBytesReader(w, r.Body, 4<<10))
 		if err != nil {

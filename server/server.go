@@ -176,16 +176,12 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.hooks, err = hooks.New(ctx, s.db, s.keys); err != nil {
 		return err
 	}
-<<<<<<< HEAD
-	if s.registry, err = registry.New(ctx, s.db, s.keys, blobs, s.config.Region, registryPolicies,
-		registry.Sweeps(cmp.Or(s.config.Sweeping, registry.DefaultSweeping)), registry.Tasks(s.runningTasks)); err != nil {
-=======
 	spool, err := s.openSpool()
 	if err != nil {
 		return err
 	}
-	if s.registry, err = registry.New(ctx, s.db, s.keys, blobs, s.config.Region, registryPolicies, spool); err != nil {
->>>>>>> c8bf364 (wip)
+	if s.registry, err = registry.New(ctx, s.db, s.keys, blobs, s.config.Region, registryPolicies, spool,
+		registry.Sweeps(cmp.Or(s.config.Sweeping, registry.DefaultSweeping)), registry.Tasks(s.runningTasks)); err != nil {
 		return err
 	}
 	s.cluster, err = cluster.New(ctx, s.db, cluster.Config{

@@ -20,10 +20,7 @@ the data folder, as the owner of that folder.`,
 		Args: cobra.NoArgs,
 	}
 	data := cmd.PersistentFlags().String("data", server.DefaultDataDir(), "data folder of Slipway")
-<<<<<<< HEAD
-	cmd.AddCommand(usageCommand(data), quotaCommand(data), sweepCommand(data), markCommand(data), unmarkCommand(data), marksCommand(data), hooksCommand(data))
-=======
-	cmd.AddCommand(hooksCommand(data), loginsCommand(data))
->>>>>>> c8bf364 (wip)
+	cmd.AddCommand(usageCommand(data), quotaCommand(data), sweepCommand(data), markCommand(data), unmarkCommand(data), marksCommand(data),
+		hooksCommand(data), loginsCommand(data))
 	return cmd
 }
