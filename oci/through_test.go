@@ -252,4 +252,3 @@ func TestDockerPullsThroughAndCreatesOnPush(t *testing.T) {
 	e.run("", "push", "-q", d.host()+"/prod/api:v1")
 	d.do("GET", "/v2/prod/api/manifests/v1", "").want(200)
 }
-
