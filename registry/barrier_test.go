@@ -197,38 +197,38 @@ func (k kit) locked() (waits bool) {
 
 // At every point at which bytes become a blob a sweep leaves them alone.
 func TestSweepMeetsUpload(t *testing.T) {
+	stories := map[string]func(kit){}
 	for _, point := range []string{"arrived", "committed"} {
 		for _, there := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, and there already: %v", point, there), func(t *testing.T) {
-				each(t, func(t *testing.T, k kit) {
-					k.upload("web", []byte("config"))
-					if there {
-						k.upload("web", []byte("layer"))
+			stories[fmt.Sprintf("%s, and there already: %v", point, there)] = func(k kit) {
+				k.upload("web", []byte("config"))
+				if there {
+					k.upload("web", []byte("layer"))
+				}
+				id := k.start("web")
+				_, err := k.Append(ctx, account, "web", id, 0, strings.NewReader("layer"))
+				check(k.t, err)
+				k.age(month)
+				_, err = k.BlobSize(ctx, account, "web", digestOf("config"))
+				check(k.t, err)
+				other, swept := k.server(), 0
+				k.OnReach(func(at string) error {
+					if at != point {
+						return nil
 					}
-					id := k.start("web")
-					_, err := k.Append(t.Context(), account, "web", id, 0, strings.NewReader("layer"))
-					check(t, err)
-					k.age(month)
-					_, err = k.BlobSize(t.Context(), account, "web", digestOf("config"))
-					check(t, err)
-					other, swept := k.server(), 0
-					k.OnReach(func(at string) error {
-						if at != point {
-							return nil
-						}
-						swept++
-						_, err := other.Sweep(ctx, false, func(s registry.Swept) { t.Errorf("goes: %+v", s) })
-						return err
-					})
-					_, err = k.FinishUpload(t.Context(), account, "web", id, digestOf("layer"))
-					check(t, err)
-					k.put("web", "v1", imageOf("config", "layer"))
-					k.wantPull("web", "v1")
-					if swept != 1 {
-						t.Errorf("%d sweeps", swept)
-					}
+					swept++
+					_, err := other.Sweep(ctx, false, func(s registry.Swept) { k.t.Errorf("goes: %+v", s) })
+					return err
 				})
-			})
+				_, err = k.FinishUpload(ctx, account, "web", id, digestOf("layer"))
+				check(k.t, err)
+				k.put("web", "v1", imageOf("config", "layer"))
+				k.wantPull("web", "v1")
+				if swept != 1 {
+					k.t.Errorf("%d sweeps", swept)
+				}
+			}
 		}
 	}
+	tell(t, stories)
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"slipway/registry"
 	"slipway/store"
-	"slipway/store/storetest"
 )
 
 var errCrash = errors.New("the process dies here")
@@ -63,27 +63,25 @@ func (k kit) count(table string) (n int) {
 
 // A sweep that dies anywhere is finished by the next, which takes all that it would have taken.
 func TestSweepThatDies(t *testing.T) {
+	stories := map[string]func(kit){}
 	for point, times := range map[string]int{
 		"images found": 1, "images": 1, "images gone": 1, "found": 1, "dooming": 1, "doomed": 6, "deleted": 6,
 	} {
 		for n := range times {
-			t.Run(fmt.Sprint(point, " ", n+1), func(t *testing.T) {
-				storetest.Each(t, func(t *testing.T, db *store.DB) {
-					k := newKit(t, db)
-					k.create("web")
-					k.garbage()
-					k.crashAt(point, n+1)
-					if _, err := k.Sweep(t.Context(), false, func(registry.Swept) {}); !errors.Is(err, errCrash) {
-						t.Fatalf("the sweep ends with %v: this point is never reached", err)
-					}
-					k = k.server()
-					k.wantPull("web", "v1")
-					k.sweep(nil)
-					k.wantClean()
-				})
-			})
+			stories[fmt.Sprint(point, " ", n+1)] = func(k kit) {
+				k.garbage()
+				k.crashAt(point, n+1)
+				if _, err := k.Sweep(ctx, false, func(registry.Swept) {}); !errors.Is(err, errCrash) {
+					k.t.Fatalf("the sweep ends with %v: this point is never reached", err)
+				}
+				k = k.server()
+				k.wantPull("web", "v1")
+				k.sweep(nil)
+				k.wantClean()
+			}
 		}
 	}
+	tell(t, stories)
 }
 
 // After a crash in the middle of a sweep the next start takes the bytes whose rows are gone, and a push
@@ -122,49 +120,49 @@ func (k kit) mustPushAs(account, repository, tag, config string, layers ...strin
 
 // An upload that dies on its way to become a blob leaves nothing for ever.
 func TestUploadThatDies(t *testing.T) {
+	stories := map[string]func(kit){}
 	for _, point := range []string{"arrived", "committed"} {
-		t.Run(point, func(t *testing.T) {
-			each(t, func(t *testing.T, k kit) {
-				k.push("web", "v1", "config", "base", "layer")
-				k.crashAt(point, 1)
-				id := k.start("web")
-				_, err := k.Append(t.Context(), account, "web", id, 0, strings.NewReader("cut"))
-				check(t, err)
-				if _, err := k.FinishUpload(t.Context(), account, "web", id, digestOf("cut")); !errors.Is(err, errCrash) {
-					t.Fatal(err)
-				}
-				k = k.server()
-				k.age(48 * 3600e9)
-				check(t, k.ForgetArrivals(t.Context(), 24*3600e9))
-				_, err = k.ForgetUploads(t.Context(), -1)
-				check(t, err)
-				k.sweep(nil)
-				k.wantClean()
-			})
-		})
+		stories[point] = func(k kit) {
+			k.push("web", "v1", "config", "base", "layer")
+			k.crashAt(point, 1)
+			id := k.start("web")
+			_, err := k.Append(ctx, account, "web", id, 0, strings.NewReader("cut"))
+			check(k.t, err)
+			if _, err := k.FinishUpload(ctx, account, "web", id, digestOf("cut")); !errors.Is(err, errCrash) {
+				k.t.Fatal(err)
+			}
+			k = k.server()
+			k.age(48 * time.Hour)
+			check(k.t, k.ForgetArrivals(ctx, 24*time.Hour))
+			_, err = k.ForgetUploads(ctx, -1)
+			check(k.t, err)
+			k.sweep(nil)
+			k.wantClean()
+		}
 	}
+	tell(t, stories)
 }
 
 // A client that tries again after such a crash gets through.
 func TestUploadThatDiesIsTriedAgain(t *testing.T) {
+	stories := map[string]func(kit){}
 	for point, want := range map[string]error{"arrived": nil, "committed": registry.ErrNoUpload} {
-		t.Run(point, func(t *testing.T) {
-			each(t, func(t *testing.T, k kit) {
-				k.crashAt(point, 1)
-				id := k.start("web")
-				_, err := k.Append(t.Context(), account, "web", id, 0, strings.NewReader("layer"))
-				check(t, err)
-				_, err = k.FinishUpload(t.Context(), account, "web", id, digestOf("layer"))
-				wantErr(t, err, errCrash)
-				k = k.server()
-				_, err = k.FinishUpload(t.Context(), account, "web", id, digestOf("layer"))
-				if !errors.Is(err, want) {
-					t.Errorf("the second try: %v, want %v", err, want)
-				}
-				k.push("web", "v1", "config", "layer")
-				k.sweep(nil)
-				k.wantPull("web", "v1")
-			})
-		})
+		stories[point] = func(k kit) {
+			k.crashAt(point, 1)
+			id := k.start("web")
+			_, err := k.Append(ctx, account, "web", id, 0, strings.NewReader("layer"))
+			check(k.t, err)
+			_, err = k.FinishUpload(ctx, account, "web", id, digestOf("layer"))
+			wantErr(k.t, err, errCrash)
+			k = k.server()
+			_, err = k.FinishUpload(ctx, account, "web", id, digestOf("layer"))
+			if !errors.Is(err, want) {
+				k.t.Errorf("the second try: %v, want %v", err, want)
+			}
+			k.push("web", "v1", "config", "layer")
+			k.sweep(nil)
+			k.wantPull("web", "v1")
+		}
 	}
+	tell(t, stories)
 }

@@ -82,7 +82,7 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys, blobs blob.Store, r
 		return nil, err
 	}
 	c := &Control{db: db, blobs: blobs, region: region, keys: ring, checkPolicy: uncheckedPolicy, sweeping: DefaultSweeping}
-	c.pulls.take()
+	c.pulls.noted = map[pulledImage]pullNote{}
 	if err := c.openUpstreams(ctx, keys); err != nil {
 		return nil, err
 	}

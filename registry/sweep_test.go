@@ -43,6 +43,35 @@ func (k kit) age(d time.Duration) {
 	}))
 }
 
+// anew is an empty registry over the same database and blob store, with the repository "web", for one of
+// several stories: making a database takes longer than most of them.
+func (k kit) anew(t *testing.T) kit {
+	k.t = t
+	k = k.server()
+	for _, name := range []string{"web", "api"} {
+		_, err := k.DeleteRepository(ctx, account, name, true)
+		if !errors.Is(err, registry.ErrNoRepository) {
+			check(t, err)
+		}
+	}
+	marks, err := k.Marks(ctx, "")
+	check(t, err)
+	for _, m := range marks {
+		_, err := k.Unmark(ctx, "", m.ID)
+		check(t, err)
+	}
+	k.age(month)
+	check(t, k.ForgetArrivals(ctx, time.Hour))
+	k.store("an orphan is as good as none")
+	_, err = k.Sweep(ctx, false, func(registry.Swept) {})
+	check(t, err)
+	if left := k.bytesOf(); len(left) > 0 {
+		t.Fatalf("left: %v", left)
+	}
+	k.create("web")
+	return k
+}
+
 const month = 31 * 24 * time.Hour
 
 // sweep sweeps, after a dry run that must say the same, and returns what went: "image why" and "layer why"
@@ -252,6 +281,7 @@ func TestUntaggedImagesMayStay(t *testing.T) {
 // What a push was told is there stays until its manifest comes.
 func TestLeases(t *testing.T) {
 	const long = 25 * time.Hour
+	stories := map[string]func(kit){}
 	for name, story := range map[string]struct {
 		before func(k kit, d registry.Digest) // the push, a day after the blob was last asked for
 		keeps  bool
@@ -291,31 +321,40 @@ func TestLeases(t *testing.T) {
 			k.upload("api", []byte("another layer"))
 		}, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			each(t, func(t *testing.T, k kit) {
-				k.create("api")
-				d := k.upload("web", []byte("layer"))
-				k.upload("web", []byte("config"))
-				k.age(long)
-				_, err := k.BlobSize(t.Context(), account, "web", digestOf("config"))
-				check(t, err)
-				story.before(k, d)
-				k.sweep(nil)
-				_, _, err = k.PutManifest(t.Context(), account, "web", registry.Push{Raw: imageOf("config", "layer").raw(), Tag: "v1"})
-				if story.keeps {
-					check(t, err)
-					k.wantPull("web", "v1")
-					return
-				}
-				wantErr(t, err, registry.ErrMissingBlobs)
-				if _, err := k.BlobSize(t.Context(), account, "web", d); !errors.Is(err, registry.ErrNoBlob) {
-					t.Errorf("a push is told: %v", err)
-				}
-				k.push("web", "v1", "config", "layer")
+		stories[name] = func(k kit) {
+			k.create("api")
+			d := k.upload("web", []byte("layer"))
+			k.upload("web", []byte("config"))
+			k.age(long)
+			_, err := k.BlobSize(ctx, account, "web", digestOf("config"))
+			check(k.t, err)
+			story.before(k, d)
+			k.sweep(nil)
+			_, _, err = k.PutManifest(ctx, account, "web", registry.Push{Raw: imageOf("config", "layer").raw(), Tag: "v1"})
+			if story.keeps {
+				check(k.t, err)
 				k.wantPull("web", "v1")
-			})
-		})
+				return
+			}
+			wantErr(k.t, err, registry.ErrMissingBlobs)
+			if _, err := k.BlobSize(ctx, account, "web", d); !errors.Is(err, registry.ErrNoBlob) {
+				k.t.Errorf("a push is told: %v", err)
+			}
+			k.push("web", "v1", "config", "layer")
+			k.wantPull("web", "v1")
+		}
 	}
+	tell(t, stories)
+}
+
+// tell tells several stories on each database, each on an empty registry.
+func tell(t *testing.T, stories map[string]func(kit)) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		k := newKit(t, db)
+		for name, story := range stories {
+			t.Run(name, func(t *testing.T) { story(k.anew(t)) })
+		}
+	})
 }
 
 // One account's blob that nobody needs is another's that somebody does.
@@ -454,6 +493,33 @@ func TestOneSweepAtATime(t *testing.T) {
 			return nil
 		})
 		report, err := k.Sweep(t.Context(), false, func(registry.Swept) {})
+		if err != nil || report.Layers != 1 {
+			t.Errorf("%+v, %v", report, err)
+		}
+	})
+}
+
+// Of several servers one sweeps. When it dies, another does after a while; where there is only one, it
+// does as soon as it is started again.
+func TestTurnOfAServerThatDied(t *testing.T) {
+	each(t, func(t *testing.T, k kit) {
+		k.upload("web", []byte("layer"))
+		k.age(month)
+		check(t, k.db.Update(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(`insert into registry_leases (name, owner, until) values ('sweep', 'a server that died', $1)`, store.Micros(tx.Now.Add(time.Minute)))
+			return err
+		}))
+		_, err := k.Sweep(t.Context(), false, func(registry.Swept) {})
+		wantErr(t, err, registry.ErrSweeping)
+		if k.db.Dialect() == "postgres" {
+			_, err := k.server().Sweep(t.Context(), false, func(registry.Swept) {})
+			wantErr(t, err, registry.ErrSweeping)
+			check(t, k.db.Update(ctx, func(tx *store.Tx) error {
+				_, err := tx.Exec(`update registry_leases set until = $1`, store.Micros(tx.Now)-1)
+				return err
+			}))
+		}
+		report, err := k.server().Sweep(t.Context(), false, func(registry.Swept) {})
 		if err != nil || report.Layers != 1 {
 			t.Errorf("%+v, %v", report, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"slipway/internal/errs"
 	"slipway/registry"
@@ -27,8 +28,13 @@ type (
 	RegistryDigest = registry.Digest
 )
 
-// DefaultSweeping is how the registry is swept unless an operator says otherwise.
-func DefaultSweeping() Sweeping { return registry.DefaultSweeping }
+// DefaultSweeping is how the registry is swept unless an operator says otherwise. As in ECR, images
+// without tags stay until a lifecycle policy or somebody deletes them.
+func DefaultSweeping() Sweeping {
+	s := registry.DefaultSweeping
+	s.Untagged = -time.Second
+	return s
+}
 
 // runningTasks tells the registry which tasks run images.
 func (s *Server) runningTasks(ctx context.Context) (all []registry.Task, err error) {

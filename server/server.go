@@ -88,7 +88,7 @@ func (c Config) check() error {
 	if host, port, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && (err != nil || host == "" || port == "") {
 		return fmt.Errorf("advertise %q: want HOST:PORT, as 192.0.2.7:4600", c.Advertise)
 	}
-	if err := cmp.Or(c.Sweeping, registry.DefaultSweeping).Check(); err != nil {
+	if err := cmp.Or(c.Sweeping, DefaultSweeping()).Check(); err != nil {
 		return err
 	}
 	scheme, _, _ := strings.Cut(c.Store, "://") // what follows may hold a password
@@ -181,7 +181,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		return err
 	}
 	if s.registry, err = registry.New(ctx, s.db, s.keys, blobs, s.config.Region, registryPolicies, spool,
-		registry.Sweeps(cmp.Or(s.config.Sweeping, registry.DefaultSweeping)), registry.Tasks(s.runningTasks)); err != nil {
+		registry.Sweeps(cmp.Or(s.config.Sweeping, DefaultSweeping())), registry.Tasks(s.runningTasks)); err != nil {
 		return err
 	}
 	s.cluster, err = cluster.New(ctx, s.db, cluster.Config{
