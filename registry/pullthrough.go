@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +28,7 @@ type Upstream struct {
 	Prefix         string
 	URL            string // host, with its port; http:// or https:// may come before it
 	Kind           string // what AWS calls that registry; "" if it has no name for it
-	UpstreamPrefix string // that repositories have there; Root: none
+	UpstreamPrefix string // that repositories have there; "" and Root: none
 	Credential     string // ARN of the secret with the login; "": nobody logs in
 	Role           string // ARN; kept and given back, since Slipway needs none
 	Created        time.Time
@@ -39,7 +38,6 @@ type Upstream struct {
 // CreateUpstream keeps a rule. It returns ErrUpstreamExists, ErrTooManyUpstreams, ErrUpstreamURL,
 // ErrUpstreamPrefix or ErrNoSecret.
 func (c *Control) CreateUpstream(ctx context.Context, u Upstream) (Upstream, error) {
-	u.UpstreamPrefix = cmp.Or(u.UpstreamPrefix, Root)
 	if err := u.settle(); err != nil {
 		return Upstream{}, err
 	}
@@ -130,7 +128,7 @@ func (u *Upstream) settle() error {
 	if err != nil {
 		return err
 	}
-	if prefixKey(u.Prefix) == Root && u.UpstreamPrefix != Root {
+	if prefixKey(u.Prefix) == Root && u.renames() {
 		return fmt.Errorf("%w: with the prefix %s there can be no upstream prefix %q", ErrUpstreamPrefix, Root, u.UpstreamPrefix)
 	}
 	for _, known := range upstreamKinds {
@@ -172,12 +170,15 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// renames reports whether repositories have another prefix there.
+func (u *Upstream) renames() bool { return u.UpstreamPrefix != "" && u.UpstreamPrefix != Root }
+
 // repository is what a repository of ours is called there.
 func (u *Upstream) repository(name string) string {
 	if key := prefixKey(u.Prefix); key != Root {
 		name = strings.TrimPrefix(name, key+"/")
 	}
-	if u.UpstreamPrefix != Root {
+	if u.renames() {
 		name = prefixKey(u.UpstreamPrefix) + "/" + name
 	}
 	return name

@@ -17,7 +17,7 @@ func TestRulesAreMadeChangedAndTakenAway(t *testing.T) {
 		found, err := k.Upstream(t.Context(), account, "hub")
 		check(t, err)
 		want := registry.Upstream{
-			Account: account, Prefix: "hub/", URL: "registry-1.docker.io", Kind: "docker-hub", UpstreamPrefix: registry.Root,
+			Account: account, Prefix: "hub/", URL: "registry-1.docker.io", Kind: "docker-hub",
 			Role: "arn:aws:iam::" + account + ":role/ecr", Created: made.Created, Updated: made.Created,
 		}
 		if made != want || found != want || made.Created.IsZero() {

@@ -43,7 +43,7 @@ func wireRule(u registry.Upstream) PullThroughCacheRule {
 		RegistryId:               &u.Account,
 		UpdatedAt:                &u.Updated,
 		UpstreamRegistryUrl:      &u.URL,
-		UpstreamRepositoryPrefix: &u.UpstreamPrefix,
+		UpstreamRepositoryPrefix: optional(u.UpstreamPrefix),
 	}
 	if u.Kind != "" {
 		w.UpstreamRegistry = new(UpstreamRegistry(u.Kind))

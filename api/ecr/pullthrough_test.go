@@ -71,10 +71,10 @@ func TestPullThroughCacheRulesFromFirstToLast(t *testing.T) {
 			page, err := pages.NextPage(t.Context())
 			check(t, err)
 			for _, r := range page.PullThroughCacheRules {
-				got = append(got, *r.EcrRepositoryPrefix+" "+*r.UpstreamRegistryUrl+" "+*r.UpstreamRepositoryPrefix+" "+string(r.UpstreamRegistry))
+				got = append(got, *r.EcrRepositoryPrefix+" "+*r.UpstreamRegistryUrl+" "+aws.ToString(r.UpstreamRepositoryPrefix)+" "+string(r.UpstreamRegistry))
 			}
 		}
-		wantSame(t, "rules", got, []string{"docker-hub registry-1.docker.io library docker-hub", "quay quay.io ROOT quay"})
+		wantSame(t, "rules", got, []string{"docker-hub registry-1.docker.io library docker-hub", "quay quay.io  quay"})
 
 		changed, err := k.UpdatePullThroughCacheRule(t.Context(), &awsecr.UpdatePullThroughCacheRuleInput{EcrRepositoryPrefix: aws.String("quay"), CredentialArn: &secret})
 		check(t, err)

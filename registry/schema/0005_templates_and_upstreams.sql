@@ -37,7 +37,7 @@ create table registry_upstreams (
 	shown           text   not null, -- the prefix as it was given
 	url             text   not null, -- of the other registry, as it was given
 	kind            text   not null, -- what AWS calls that registry, or ''
-	upstream_prefix text   not null, -- of the repositories there; ROOT: none
+	upstream_prefix text   not null, -- of the repositories there; '' and ROOT: none
 	credential      text   not null, -- ARN of a secret, or ''
 	role            text   not null, -- ARN, or ''
 	created         bigint not null,
