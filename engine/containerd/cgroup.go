@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -141,37 +139,6 @@ func (c cgroups) limit(task string, l engine.Limits) error {
 func (c cgroups) delegate(dir string) {
 	for _, controller := range []string{"cpu", "memory", "pids"} {
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+controller), 0o644)
-	}
-}
-
-// containers tells those that have a cgroup in any tree.
-func (c cgroups) containers() []attempt {
-	found := map[attempt]bool{}
-	for _, tree := range c.trees {
-		for _, task := range foldersIn(filepath.Join(tree, c.prefix)) {
-			for _, key := range foldersIn(filepath.Join(tree, c.prefix, task)) {
-				found[attempt{key, task}] = true
-			}
-		}
-	}
-	return slices.Collect(maps.Keys(found))
-}
-
-// foldersIn gives their names; none where there is no such place any more.
-func foldersIn(dir string) (names []string) {
-	entries, _ := os.ReadDir(dir)
-	for _, entry := range entries {
-		if entry.IsDir() {
-			names = append(names, entry.Name())
-		}
-	}
-	return names
-}
-
-// removeEmpty takes away a task's cgroups where no container has one in them.
-func (c cgroups) removeEmpty(task string) {
-	for _, tree := range c.trees {
-		_ = unix.Rmdir(filepath.Join(tree, c.prefix, task)) // the kernel says which are empty
 	}
 }
 

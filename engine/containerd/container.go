@@ -29,7 +29,6 @@ var nothing = &emptypb.Empty{}
 // Labels that containers carry in containerd.
 const (
 	idLabel     = "slipway.id"
-	keyLabel    = "slipway.key" // keyOf of the id, which all attempts share
 	taskLabel   = "slipway.task"
 	nameLabel   = "slipway.name"
 	digestLabel = "slipway.digest"
@@ -44,13 +43,36 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 	}
 	defer e.containers.lock(keyOf(s.ID))()
 	ctx = e.context(ctx)
-	if there, err := e.stands(ctx, s.ID); there || err != nil {
-		return told("create "+s.ID, err)
+	err := e.create(ctx, s)
+	if errdefs.IsAlreadyExists(err) {
+		c, seeErr := e.see(ctx, s.ID)
+		if seeErr == nil && c.State <= engine.Created {
+			e.settle(ctx, s.ID)
+			c, seeErr = e.see(ctx, s.ID)
+		}
+		if seeErr != nil || c.State != engine.Creating {
+			return seeErr
+		}
+		if err = e.remove(ctx, s.ID); err == nil {
+			err = e.create(ctx, s)
+		}
 	}
-	if err := e.create(ctx, s, newAttempt(s.ID)); err != nil {
+	if err != nil {
 		return createError(ctx, s, errors.Join(err, e.uncreate(context.WithoutCancel(ctx), s.ID)))
 	}
+	e.made.Store(keyOf(s.ID), true)
 	return nil
+}
+
+// settleTime is how long containerd may go on with what an engine that was killed had asked of it.
+const settleTime = 3 * time.Second
+
+// settle waits until containerd has undone what a killed engine had begun, unless this engine made the
+// container: containerd would undo what is created anew under the same name, be it running already.
+func (e *Engine) settle(ctx context.Context, id string) {
+	if _, ours := e.made.Load(keyOf(id)); !ours {
+		sleep(ctx, time.Until(e.born.Add(settleTime)))
+	}
 }
 
 // uncreate takes away a container that never ran, with the output that nobody wrote.
@@ -64,12 +86,12 @@ func (e *Engine) uncreate(ctx context.Context, id string) error {
 	return e.remove(ctx, id)
 }
 
-func (e *Engine) create(ctx context.Context, s engine.Spec, attempt string) error {
+func (e *Engine) create(ctx context.Context, s engine.Spec) error {
 	img, err := e.imageOf(ctx, s.Image)
 	if err != nil {
 		return err
 	}
-	record, err := e.record(ctx, s, img, attempt)
+	record, err := e.record(ctx, s, img)
 	if err != nil {
 		return err
 	}
@@ -93,16 +115,15 @@ func (e *Engine) create(ctx context.Context, s engine.Spec, attempt string) erro
 	})
 	if err = errgrpc.ToNative(err); err != nil && !strings.Contains(err.Error(), runcFailed) {
 		return machineError{err}
-	} else if err != nil {
-		return err
 	}
-	return e.folder(s.ID).markWhole(attempt)
+	return err
 }
 
 // runcFailed stands before runc's own words: what comes without them is not about the container.
 const runcFailed = "runc create failed: "
 
-// machineError is trouble of the machine, not of the container, and so worth another try.
+// machineError is trouble of the machine, not of the container, and so worth another try: containerd may
+// still be clearing away what an engine that was killed began to create under the same name.
 type machineError struct{ error }
 
 func (e machineError) Unwrap() error { return e.error }
@@ -122,12 +143,12 @@ func (e *Engine) imageOf(ctx context.Context, i engine.Image) (*image, error) {
 }
 
 // record is the container as containerd keeps it.
-func (e *Engine) record(ctx context.Context, s engine.Spec, img *image, attempt string) (containers.Container, error) {
-	spec, err := e.ociSpec(ctx, s, img, attempt)
+func (e *Engine) record(ctx context.Context, s engine.Spec, img *image) (containers.Container, error) {
+	spec, err := e.ociSpec(ctx, s, img)
 	if err != nil {
 		return containers.Container{}, err
 	}
-	mounts, err := e.folder(s.ID).make(s, attempt)
+	mounts, err := e.folder(s.ID).make(s)
 	if err != nil {
 		return containers.Container{}, err
 	}
@@ -140,15 +161,16 @@ func (e *Engine) record(ctx context.Context, s engine.Spec, img *image, attempt 
 	if err != nil {
 		return containers.Container{}, err
 	}
+	key := keyOf(s.ID)
 	return containers.Container{
-		ID:          attempt,
+		ID:          key,
 		Image:       s.Image.Ref,
 		Runtime:     containers.RuntimeInfo{Name: "io.containerd.runc.v2", Options: runcAny},
 		Spec:        specAny,
 		Snapshotter: snapshotter,
-		SnapshotKey: attempt,
+		SnapshotKey: key,
 		Labels: map[string]string{
-			idLabel: s.ID, keyLabel: keyOf(s.ID), taskLabel: s.Task, nameLabel: s.Name, digestLabel: s.Image.Digest,
+			idLabel: s.ID, taskLabel: s.Task, nameLabel: s.Name, digestLabel: s.Image.Digest,
 			stopLabel: firstOf(s.StopSignal, img.config.Config.StopSignal, "SIGTERM"),
 		},
 	}, nil
@@ -185,19 +207,16 @@ func runcText(text string) string {
 // a process is known to have run. That it never runs twice is runc's doing.
 func (e *Engine) Start(ctx context.Context, id string) error {
 	defer e.containers.lock(keyOf(id))()
+	e.settle(ctx, id)
 	return told("start "+id, e.start(e.context(ctx), id))
 }
 
 func (e *Engine) start(ctx context.Context, id string) error {
-	attempt, err := e.current(ctx, id)
+	ran, err := e.readyToStart(id)
 	if err != nil {
 		return err
 	}
-	ran, err := e.readyToStart(id, attempt)
-	if err != nil {
-		return err
-	}
-	_, err = e.client.TaskService().Start(ctx, &tasks.StartRequest{ContainerID: attempt})
+	_, err = e.client.TaskService().Start(ctx, &tasks.StartRequest{ContainerID: keyOf(id)})
 	if err = errgrpc.ToNative(err); err == nil {
 		e.network.wantSpare()
 		return nil
@@ -227,8 +246,8 @@ func told(at string, err error) error {
 	return fmt.Errorf("%s: %w", at, err)
 }
 
-// readyToStart says whether the container has been started before, and writes down that it is now.
-func (e *Engine) readyToStart(id, attempt string) (ran bool, err error) {
+// readyToStart says whether the container has been started before.
+func (e *Engine) readyToStart(id string) (ran bool, err error) {
 	d := e.folder(id)
 	if _, ran = d.started(); ran {
 		return true, nil
@@ -237,8 +256,8 @@ func (e *Engine) readyToStart(id, attempt string) (ran bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !d.whole(attempt) {
-		return false, fmt.Errorf("%w: %s is not created to its end", engine.ErrNotFound, id)
+	if _, err := os.Stat(d.path("files")); err != nil {
+		return false, fmt.Errorf("%w: %s", engine.ErrNotFound, id)
 	}
 	a, err := e.network.read(self.Task)
 	if err != nil {
@@ -252,12 +271,7 @@ func (e *Engine) readyToStart(id, attempt string) (ran bool, err error) {
 
 // Signal sends a signal to the container's first process.
 func (e *Engine) Signal(ctx context.Context, id, name string) error {
-	ctx = e.context(ctx)
-	attempt, err := e.current(ctx, id)
-	if err == nil {
-		err = e.signal(ctx, attempt, name)
-	}
-	return told("signal "+id, err)
+	return told("signal "+id, e.signal(e.context(ctx), keyOf(id), name))
 }
 
 func (e *Engine) signal(ctx context.Context, key, name string) error {
@@ -293,20 +307,36 @@ func isGone(err error) bool {
 // Delete takes the container away, however far it had come.
 func (e *Engine) Delete(ctx context.Context, id string) error {
 	defer e.containers.lock(keyOf(id))()
+	defer e.made.Delete(keyOf(id))
 	return told("delete "+id, e.remove(e.context(ctx), id))
 }
 
 func (e *Engine) remove(ctx context.Context, id string) error {
-	attempts, err := e.attempts(ctx, id)
+	key := keyOf(id)
+	if err := e.endTask(ctx, key); err != nil {
+		return err
+	}
+	if err := e.client.SnapshotService(snapshotter).Remove(ctx, key); err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	d := e.folder(id)
+	self, err := d.about()
 	if err != nil {
 		return err
 	}
-	for _, a := range attempts {
-		if err := e.removeAttempt(ctx, a); err != nil {
+	if self.Task != "" {
+		if err := e.cgroups.remove(self.Task, key); err != nil {
 			return err
 		}
 	}
-	return e.folder(id).forget()
+	if err := os.RemoveAll(filepath.Join(e.run, "runc", e.options.Namespace, key)); err != nil {
+		return err
+	}
+	// The record goes last: until then List finds what is left.
+	if err := e.client.ContainerService().Delete(ctx, key); err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	return d.forget()
 }
 
 // endTask kills the process, waits for its end and has its shim end, which completes the output.

@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/containerd/containerd/v2/client"
@@ -90,6 +91,8 @@ type Engine struct {
 	log     *slog.Logger
 	socket  string // containerd's
 	release func() // gives up the locks
+	born    time.Time
+	made    sync.Map // keys of the containers that this engine created
 
 	client     *client.Client
 	daemon     *daemon // nil where containerd is not ours
@@ -98,8 +101,7 @@ type Engine struct {
 	network    *network
 	cgroups    cgroups
 	listeners  listeners
-	containers keyedLock // by key
-	trying     keyedLock // by that of an attempt
+	containers keyedLock
 }
 
 var (
@@ -115,7 +117,7 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	name := nameOf(o.Data)
-	e := &Engine{options: o, name: name, run: filepath.Join("/run/slipway", name), log: o.Log}
+	e := &Engine{options: o, name: name, run: filepath.Join("/run/slipway", name), log: o.Log, born: time.Now()}
 	if e.release, err = holdLocks(o, e.run); err != nil {
 		return nil, err
 	}
@@ -160,7 +162,6 @@ func (e *Engine) open() (err error) {
 
 func (e *Engine) tasksDir() string      { return filepath.Join(e.run, "tasks") }
 func (e *Engine) containersDir() string { return filepath.Join(e.options.Data, "containers") }
-func (e *Engine) runcDir() string       { return filepath.Join(e.run, "runc", e.options.Namespace) }
 
 // connect makes a client that connects when it is first used, waits while containerd starts, and
 // connects again whenever it has gone.
@@ -191,15 +192,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	background, live := errgroup.WithContext(live)
 	background.Go(func() error { e.followEvents(live); return nil })
 	background.Go(func() error { e.keepSpare(live); return nil })
-	background.Go(func() error { e.keepSwept(live); return nil })
+	background.Go(func() error { e.sweepOnce(live); return nil })
 	if e.daemon != nil {
 		background.Go(func() error { return e.daemon.run(live) })
 	}
 	<-ctx.Done()
 	unused := e.unused(live)
-	if unused {
-		e.sweepLast(live)
-	}
 	end()
 	err := errors.Join(background.Wait(), e.network.dropSpares(context.WithoutCancel(ctx)))
 	if unused && err == nil {
@@ -222,13 +220,6 @@ func (e *Engine) unused(ctx context.Context) bool {
 	return false
 }
 
-// sweepLast takes away what nobody will look for any more.
-func (e *Engine) sweepLast(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	e.sweepOnce(ctx)
-}
-
 // tidy takes away what tasks had in common.
 func (e *Engine) tidy(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
@@ -238,6 +229,13 @@ func (e *Engine) tidy(ctx context.Context) error {
 		e.cgroups.remove(),
 		os.RemoveAll(e.run),
 	)
+}
+
+// sweepOnce waits until containerd serves.
+func (e *Engine) sweepOnce(ctx context.Context) {
+	if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
+		e.log.Warn("processes without a container may be left", "error", err)
+	}
 }
 
 // Info asks containerd for its version. It waits for one of our own that starts for the first time,
@@ -269,17 +267,12 @@ var quiet = func() *logrus.Entry {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$`)
 
-const mostKey = 76 // characters: containerd's own limit
-
 // keyOf turns an id into a name that containerd, the kernel and file systems take.
 func keyOf(id string) string {
-	if len(id) <= mostKey && plainName.MatchString(id) {
+	const most = 76 // containerd's own limit
+	if len(id) <= most && plainName.MatchString(id) {
 		return id
 	}
-	return hashOf(id)
-}
-
-func hashOf(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return "h" + hex.EncodeToString(sum[:16])
 }

@@ -19,16 +19,14 @@ import (
 
 // folder is what a container has in the data folder:
 //
-//	about.json   whose folder it is and which attempt counts; stays with the output
+//	about.json   whose folder it is; stays with the output
 //	output       what it prints
-//	whole        the attempt that is created to its end
 //	started      when it was started, so that a container without a process is known to have run
 //	files/       what is mounted into it: hosts, hostname, resolv.conf and those of its Spec
 type folder string
 
 type about struct {
 	ID, Task, Hostname string
-	Attempt            string `json:",omitempty"` // the key of the one that counts
 }
 
 func (e *Engine) folder(id string) folder { return folder(filepath.Join(e.containersDir(), keyOf(id))) }
@@ -38,11 +36,11 @@ func (d folder) output() string          { return d.path("output") }
 func (d folder) hosts() string           { return d.path("files/hosts") }
 
 // make fills the folder and tells the mounts of its files.
-func (d folder) make(s engine.Spec, attempt string) ([]specs.Mount, error) {
+func (d folder) make(s engine.Spec) ([]specs.Mount, error) {
 	if err := os.MkdirAll(d.path("files"), 0o711); err != nil {
 		return nil, err
 	}
-	self := about{ID: s.ID, Task: s.Task, Hostname: hostnameOf(s), Attempt: attempt}
+	self := about{ID: s.ID, Task: s.Task, Hostname: hostnameOf(s)}
 	data, err := json.Marshal(self)
 	if err != nil {
 		return nil, err
@@ -165,16 +163,6 @@ func (d folder) about() (about, error) {
 	return a, nil
 }
 
-// markWhole remembers that the attempt is created to its end.
-func (d folder) markWhole(attempt string) error {
-	return replaceFile(d.path("whole"), []byte(attempt), 0o600)
-}
-
-func (d folder) whole(attempt string) bool {
-	data, err := os.ReadFile(d.path("whole"))
-	return err == nil && string(data) == attempt
-}
-
 // markStarted remembers when the container was started.
 func (d folder) markStarted(now time.Time) error {
 	return replaceFile(d.path("started"), []byte(now.UTC().Format(time.RFC3339Nano)), 0o600)
@@ -194,20 +182,7 @@ func (d folder) forget() error {
 	if !d.hasOutput() {
 		return os.RemoveAll(string(d))
 	}
-	return errors.Join(os.RemoveAll(d.path("files")), os.RemoveAll(d.path("whole")), os.RemoveAll(d.path("started")))
-}
-
-// forgotten says that nothing is left but output.
-func (d folder) forgotten() bool {
-	if !d.hasOutput() {
-		return false
-	}
-	for _, name := range []string{"files", "whole", "started"} {
-		if _, err := os.Stat(d.path(name)); err == nil {
-			return false
-		}
-	}
-	return true
+	return errors.Join(os.RemoveAll(d.path("files")), os.RemoveAll(d.path("started")))
 }
 
 func (d folder) hasOutput() bool {

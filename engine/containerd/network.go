@@ -77,12 +77,6 @@ func (n *network) list() ([]string, error) {
 	return ids, err
 }
 
-// has says whether the task has a folder here.
-func (n *network) has(task string) bool {
-	_, err := os.Stat(filepath.Join(n.tasks, task))
-	return !errors.Is(err, fs.ErrNotExist)
-}
-
 func (n *network) namespace(task string) string { return filepath.Join(n.tasks, task, "ns") }
 func (n *network) file(task string) string      { return filepath.Join(n.tasks, task, "network.json") }
 
@@ -250,7 +244,7 @@ func (e *Engine) Detach(ctx context.Context, task string) error {
 }
 
 func (n *network) detach(ctx context.Context, task string) error {
-	if !n.has(task) {
+	if _, err := os.Stat(filepath.Join(n.tasks, task)); errors.Is(err, fs.ErrNotExist) {
 		return n.cgroups.remove(task)
 	}
 	if err := n.unplug(ctx, task); err != nil {

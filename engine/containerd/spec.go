@@ -43,7 +43,7 @@ func hostnameOf(s engine.Spec) string {
 
 // ociSpec is the whole of what runc is asked for. It begins with containerd's default: own
 // namespaces, docker's capabilities, masked and read-only paths.
-func (e *Engine) ociSpec(ctx context.Context, s engine.Spec, img *image, attempt string) (*specs.Spec, error) {
+func (e *Engine) ociSpec(ctx context.Context, s engine.Spec, img *image) (*specs.Spec, error) {
 	args, err := argsOf(s, img)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (e *Engine) ociSpec(ctx context.Context, s engine.Spec, img *image, attempt
 	if err != nil {
 		return nil, err
 	}
-	spec, err := oci.GenerateSpec(ctx, nil, &containers.Container{ID: attempt}, oci.WithDefaultUnixDevices, oci.WithoutRunMount)
+	spec, err := oci.GenerateSpec(ctx, nil, &containers.Container{ID: keyOf(s.ID)}, oci.WithDefaultUnixDevices, oci.WithoutRunMount)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (e *Engine) ociSpec(ctx context.Context, s engine.Spec, img *image, attempt
 	if user.UID != 0 {
 		spec.Process.Capabilities.Permitted, spec.Process.Capabilities.Effective = nil, nil
 	}
-	spec.Linux.CgroupsPath = e.cgroups.path(s.Task, attempt)
+	spec.Linux.CgroupsPath = e.cgroups.path(s.Task, keyOf(s.ID))
 	spec.Linux.Resources.CPU, spec.Linux.Resources.Memory, spec.Linux.Resources.Pids = e.limitsOf(s)
 	spec.Linux.Seccomp = seccompOf(spec)
 	spec.Mounts = append(spec.Mounts, cgroupMount)

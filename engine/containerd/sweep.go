@@ -5,12 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/errdefs"
@@ -18,10 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// When we die, or containerd does, in the middle of making a process, containerd undoes what we had
-// begun, after a while and not always to its end: it may forget a shim that it has just started, or keep
-// a process whose container is deleted; and a container's folder is there before the container and after
-// it. What was begun is never gone on with (attempt.go), so all of it may be taken away at any time.
+// When we die, or containerd does, in the middle of making a process, containerd may forget a shim
+// that it has just started, or keep a process whose container is deleted; and a container's folder
+// is there before the container and after it.
 
 // shim is a process of containerd-shim-runc-v2.
 type shim struct {
@@ -60,48 +57,9 @@ func argument(words []string, name string) string {
 	return ""
 }
 
-// keepSwept sweeps until ctx ends: often while containerd may still be undoing what a former life of
-// ours had begun, and then now and then.
-func (e *Engine) keepSwept(ctx context.Context) {
-	for pause := time.Second; ctx.Err() == nil; pause = min(2*pause, time.Minute) {
-		e.sweepOnce(ctx)
-		sleep(ctx, pause)
-	}
-}
-
-func (e *Engine) sweepOnce(ctx context.Context) {
-	if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
-		e.log.Warn("what was begun and not ended may be left", "error", err)
-	}
-}
-
-// sweep takes away attempts that do not count, what no attempt is known to, and folders without output.
+// sweep takes away what no container is known to: processes, and folders without output.
 func (e *Engine) sweep(ctx context.Context) error {
 	ctx = e.context(ctx)
-	return errors.Join(e.sweepAttempts(ctx), e.sweepProcesses(ctx), e.sweepRemains(ctx), e.sweepFolders(ctx))
-}
-
-// sweepAttempts takes away those in whose place others have been made. None of them counts ever again, so
-// whoever has their containers in hand is not waited for.
-func (e *Engine) sweepAttempts(ctx context.Context) error {
-	recorded, failed := e.recorded(ctx)
-	for id, records := range recorded {
-		self, err := e.folder(id).about()
-		failed = errors.Join(failed, err)
-		if self.ID == "" {
-			continue // which of them counts is not known
-		}
-		for _, r := range records {
-			if r.ID != self.attempt() {
-				failed = errors.Join(failed, e.removeAttempt(ctx, attempt{r.ID, r.Labels[taskLabel]}))
-			}
-		}
-	}
-	return failed
-}
-
-// sweepProcesses ends those that containerd runs, or has lost, and has no record of.
-func (e *Engine) sweepProcesses(ctx context.Context) error {
 	shims, err := e.shims()
 	if err != nil {
 		return err
@@ -110,90 +68,34 @@ func (e *Engine) sweepProcesses(ctx context.Context) error {
 	if err != nil {
 		return errgrpc.ToNative(err)
 	}
-	var failed error
-	for _, p := range running.Tasks {
-		failed = errors.Join(failed, e.ifUnknown(ctx, p.ID, func() error { return e.endTask(ctx, p.ID) }))
-	}
-	for _, s := range shims {
-		failed = errors.Join(failed, e.ifUnknown(ctx, s.key, func() error { return e.endLostShim(s.key) }))
-	}
-	return failed
-}
-
-// sweepRemains takes away the cgroups and runc's state of what containerd has no record of, and with them
-// a process that runc made when its shim was gone already.
-func (e *Engine) sweepRemains(ctx context.Context) error {
-	var failed error
-	for _, a := range e.cgroups.containers() {
-		failed = errors.Join(failed, e.ifUnknown(ctx, a.key, func() error { return e.sweepCgroup(a) }))
-	}
-	states, err := os.ReadDir(e.runcDir())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(failed, err)
-	}
-	for _, state := range states {
-		remove := func() error { return os.RemoveAll(filepath.Join(e.runcDir(), state.Name())) }
-		failed = errors.Join(failed, e.ifUnknown(ctx, state.Name(), remove))
-	}
-	return failed
-}
-
-func (e *Engine) sweepCgroup(a attempt) error {
-	if err := e.cgroups.remove(a.task, a.key); err != nil {
+	folders, err := os.ReadDir(e.containersDir())
+	if err != nil {
 		return err
 	}
-	defer e.network.locks.lock(a.task)()
-	if !e.network.has(a.task) {
-		e.cgroups.removeEmpty(a.task)
+	var failed error
+	sweep := func(key string, remove func() error) {
+		failed = errors.Join(failed, e.ifUnknown(ctx, key, remove))
 	}
-	return nil
+	for _, p := range running.Tasks {
+		sweep(p.ID, func() error { return e.endTask(ctx, p.ID) })
+	}
+	for _, s := range shims {
+		sweep(s.key, func() error { return e.endShim(s) })
+	}
+	for _, f := range folders {
+		sweep(f.Name(), folder(filepath.Join(e.containersDir(), f.Name())).forget)
+	}
+	return failed
 }
 
-// ifUnknown removes what belongs to an attempt that has no record. A record comes before all else of an
-// attempt and goes after it, and no other attempt ever has its key.
+// ifUnknown removes what belongs to a container that is not there, and is not being made.
 func (e *Engine) ifUnknown(ctx context.Context, key string, remove func() error) error {
-	defer e.trying.lock(key)()
+	defer e.containers.lock(key)()
 	_, err := e.client.ContainerService().Get(ctx, key)
 	if errdefs.IsNotFound(err) {
 		return remove()
 	}
 	return err
-}
-
-// sweepFolders empties those of containers that are not there.
-func (e *Engine) sweepFolders(ctx context.Context) error {
-	folders, err := os.ReadDir(e.containersDir())
-	if err != nil {
-		return err
-	}
-	known, err := e.keys(ctx)
-	for _, f := range folders {
-		d := folder(filepath.Join(e.containersDir(), f.Name()))
-		if err == nil && !known[f.Name()] && !d.forgotten() {
-			err = e.forgetUnknown(ctx, f.Name(), d)
-		}
-	}
-	return err
-}
-
-// forgetUnknown empties a folder, unless its container has been made in the meantime.
-func (e *Engine) forgetUnknown(ctx context.Context, key string, d folder) error {
-	defer e.containers.lock(key)()
-	known, err := e.keys(ctx)
-	if err != nil || known[key] {
-		return err
-	}
-	return d.forget()
-}
-
-// keys are the names of the folders of containers that have a record.
-func (e *Engine) keys(ctx context.Context) (map[string]bool, error) {
-	recorded, err := e.recorded(ctx)
-	keys := map[string]bool{}
-	for id := range recorded {
-		keys[keyOf(id)] = true
-	}
-	return keys, err
 }
 
 // endLostShim ends the shim that containerd does not know to be a container's.
