@@ -103,14 +103,12 @@ func (s *Server) controlHandler(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
 		report, err := s.keys.List(r.Context())
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(report)
+		sendJSON(w, report, err)
 	})
-	mux.HandleFunc("GET /audit", s.serveAudit)
+	mux.HandleFunc("GET /audit", func(w http.ResponseWriter, r *http.Request) {
+		chains, err := s.verifyAudit(r.Context())
+		sendJSON(w, chains, err)
+	})
 	s.handleHooks(mux)
 	s.handleRegistry(mux)
 	s.handleLogins(mux)
@@ -132,6 +130,47 @@ func (s *Server) controlHandler(ctx context.Context) http.Handler {
 		say(lastLine(err))
 	})
 	return mux
+}
+
+// sendJSON sends what was asked for, or that the server failed at it.
+func sendJSON(w http.ResponseWriter, answer any, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(answer)
+}
+
+// failure is the part of an answer that tells what the one who asked did wrong.
+type failure struct {
+	Failed string `json:"failed,omitempty"`
+}
+
+func (f *failure) told() *string { return &f.Failed }
+
+// answerer is a pointer to an answer that can tell a failure.
+type answerer[A any] interface {
+	*A
+	told() *string
+}
+
+// answer serves what do answers. What the one who asked did wrong is told in the answer; any other error is
+// the server's, and goes to the log.
+func answer[A any, P answerer[A]](do func(*http.Request) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a, err := do(r)
+		switch errs.KindOf(err) {
+		case errs.Invalid, errs.NotFound, errs.Conflict:
+			a = *new(A)
+			*P(&a).told() = err.Error()
+			err = nil
+		}
+		if err != nil {
+			slog.Error("control socket", "asked", r.Pattern, "error", err)
+		}
+		sendJSON(w, a, err)
+	}
 }
 
 // rotationRequest is a seal.Rotation on its way through the socket.
@@ -193,13 +232,8 @@ func NewControl(dir string) *Control {
 }
 
 // Keys returns what there is to see of the server's keys. It returns ErrNotRunning.
-func (c *Control) Keys(ctx context.Context) (report seal.Report, err error) {
-	body, err := c.call(ctx, http.MethodGet, "/keys", nil)
-	if err != nil {
-		return report, err
-	}
-	defer body.Close()
-	return report, json.NewDecoder(body).Decode(&report)
+func (c *Control) Keys(ctx context.Context) (seal.Report, error) {
+	return read[seal.Report](c.call(ctx, http.MethodGet, "/keys", nil))
 }
 
 // Rotate has the server rotate its keys, and passes on what it says. It returns ErrNotRunning, or a
@@ -249,4 +283,23 @@ func (c *Control) call(ctx context.Context, method, path string, request any) (i
 		return nil, errors.Join(fmt.Errorf("the server on %s answers %s: %s", c.dir, resp.Status, text), resp.Body.Close())
 	}
 	return resp.Body, nil
+}
+
+// read reads one answer of the server, unless the call failed.
+func read[A any](body io.ReadCloser, err error) (a A, _ error) {
+	if err != nil {
+		return a, err
+	}
+	defer body.Close()
+	err = json.NewDecoder(body).Decode(&a)
+	return a, err
+}
+
+// ask makes a call whose answer can tell what the caller did wrong, which is then the error.
+func ask[A any, P answerer[A]](ctx context.Context, c *Control, method, path string, request any) (A, error) {
+	a, err := read[A](c.call(ctx, method, path, request))
+	if failed := *P(&a).told(); err == nil && failed != "" {
+		err = errors.New(failed)
+	}
+	return a, err
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -39,22 +38,7 @@ func (s *Server) verifyAudit(ctx context.Context) ([]AuditChain, error) {
 	return chains, nil
 }
 
-func (s *Server) serveAudit(w http.ResponseWriter, r *http.Request) {
-	chains, err := s.verifyAudit(r.Context())
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(chains)
-}
-
 // VerifyAudit has the server walk the records of the audit, account by account. It returns ErrNotRunning.
-func (c *Control) VerifyAudit(ctx context.Context) (chains []AuditChain, err error) {
-	body, err := c.call(ctx, http.MethodGet, "/audit", nil)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	return chains, json.NewDecoder(body).Decode(&chains)
+func (c *Control) VerifyAudit(ctx context.Context) ([]AuditChain, error) {
+	return read[[]AuditChain](c.call(ctx, http.MethodGet, "/audit", nil))
 }

@@ -3,13 +3,10 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
 
 	"slipway/hooks"
-	"slipway/internal/errs"
 )
 
 // Hook is who is told of which events.
@@ -26,16 +23,16 @@ type hooksAnswer struct {
 	Hooks  []Hook       `json:"hooks,omitempty"`
 	Secret string       `json:"secret,omitempty"` // of a hook that was made
 	Dead   []HookLetter `json:"dead,omitempty"`
-	Failed string       `json:"failed,omitempty"` // what the one who asked did wrong
+	failure
 }
 
 // handleHooks makes, lists and removes hooks for the owner of the data folder.
 func (s *Server) handleHooks(mux *http.ServeMux) {
-	mux.HandleFunc("GET /hooks", answerHooks(func(r *http.Request) (a hooksAnswer, err error) {
+	mux.HandleFunc("GET /hooks", answer(func(r *http.Request) (a hooksAnswer, err error) {
 		a.Hooks, err = s.hooks.Hooks(r.Context())
 		return a, err
 	}))
-	mux.HandleFunc("POST /hooks", answerHooks(func(r *http.Request) (a hooksAnswer, err error) {
+	mux.HandleFunc("POST /hooks", answer(func(r *http.Request) (a hooksAnswer, err error) {
 		var h Hook
 		if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 64<<10)).Decode(&h); err != nil {
 			return a, err
@@ -44,42 +41,25 @@ func (s *Server) handleHooks(mux *http.ServeMux) {
 		a.Hooks = []Hook{h}
 		return a, err
 	}))
-	mux.HandleFunc("DELETE /hooks/{id}", answerHooks(func(r *http.Request) (a hooksAnswer, err error) {
+	mux.HandleFunc("DELETE /hooks/{id}", answer(func(r *http.Request) (a hooksAnswer, err error) {
 		return a, s.hooks.Remove(r.Context(), r.PathValue("id"))
 	}))
-	mux.HandleFunc("GET /hooks/dead", answerHooks(func(r *http.Request) (a hooksAnswer, err error) {
+	mux.HandleFunc("GET /hooks/dead", answer(func(r *http.Request) (a hooksAnswer, err error) {
 		a.Dead, err = s.hooks.Dead(r.Context(), r.URL.Query().Get("hook"), deadAtOnce)
 		return a, err
 	}))
 }
 
-func answerHooks(do func(*http.Request) (hooksAnswer, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		answer, err := do(r)
-		switch errs.KindOf(err) {
-		case errs.Invalid, errs.NotFound, errs.Conflict:
-			answer, err = hooksAnswer{Failed: err.Error()}, nil
-		}
-		if err != nil {
-			slog.Error("hooks", "error", err)
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(answer)
-	}
-}
-
 // Hooks lists the hooks. It returns ErrNotRunning.
 func (c *Control) Hooks(ctx context.Context) ([]Hook, error) {
-	a, err := c.askHooks(ctx, http.MethodGet, "/hooks", nil)
+	a, err := ask[hooksAnswer](ctx, c, http.MethodGet, "/hooks", nil)
 	return a.Hooks, err
 }
 
 // AddHook makes a hook and returns it with the secret that signs its letters. It returns ErrNotRunning, or
 // what is wrong with the hook.
 func (c *Control) AddHook(ctx context.Context, h Hook) (made Hook, secret string, err error) {
-	a, err := c.askHooks(ctx, http.MethodPost, "/hooks", h)
+	a, err := ask[hooksAnswer](ctx, c, http.MethodPost, "/hooks", h)
 	if err != nil || len(a.Hooks) == 0 {
 		return Hook{}, "", err
 	}
@@ -88,27 +68,12 @@ func (c *Control) AddHook(ctx context.Context, h Hook) (made Hook, secret string
 
 // RemoveHook ends a hook. It returns ErrNotRunning, or that there is no such hook.
 func (c *Control) RemoveHook(ctx context.Context, id string) error {
-	_, err := c.askHooks(ctx, http.MethodDelete, "/hooks/"+url.PathEscape(id), nil)
+	_, err := ask[hooksAnswer](ctx, c, http.MethodDelete, "/hooks/"+url.PathEscape(id), nil)
 	return err
 }
 
 // DeadLetters lists what a hook did not take, or all of them (""), the last first. It returns ErrNotRunning.
 func (c *Control) DeadLetters(ctx context.Context, hook string) ([]HookLetter, error) {
-	a, err := c.askHooks(ctx, http.MethodGet, "/hooks/dead?hook="+url.QueryEscape(hook), nil)
+	a, err := ask[hooksAnswer](ctx, c, http.MethodGet, "/hooks/dead?hook="+url.QueryEscape(hook), nil)
 	return a.Dead, err
-}
-
-func (c *Control) askHooks(ctx context.Context, method, path string, request any) (a hooksAnswer, err error) {
-	body, err := c.call(ctx, method, path, request)
-	if err != nil {
-		return a, err
-	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(&a); err != nil {
-		return a, err
-	}
-	if a.Failed != "" {
-		return a, errors.New(a.Failed)
-	}
-	return a, nil
 }

@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 
-	"slipway/internal/errs"
 	"slipway/registry"
 )
 
@@ -38,15 +35,15 @@ func (l loginRequest) Format(f fmt.State, _ rune) { io.WriteString(f, "login "+l
 // loginsAnswer is what the control socket says about logins.
 type loginsAnswer struct {
 	Logins []RegistryLogin `json:"logins,omitempty"`
-	Failed string          `json:"failed,omitempty"` // what the one who asked did wrong
+	failure
 }
 
 // handleLogins keeps, lists and removes logins of other registries for the owner of the data folder.
 func (s *Server) handleLogins(mux *http.ServeMux) {
-	mux.HandleFunc("GET /logins", answerLogins(func(r *http.Request) (loginsAnswer, error) {
+	mux.HandleFunc("GET /logins", answer(func(r *http.Request) (loginsAnswer, error) {
 		return s.logins(r.Context(), r.URL.Query().Get("account"))
 	}))
-	mux.HandleFunc("POST /logins", answerLogins(func(r *http.Request) (a loginsAnswer, err error) {
+	mux.HandleFunc("POST /logins", answer(func(r *http.Request) (a loginsAnswer, err error) {
 		var l loginRequest
 		if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 64<<10)).Decode(&l); err != nil {
 			return a, err
@@ -54,7 +51,7 @@ func (s *Server) handleLogins(mux *http.ServeMux) {
 		a.Logins = []RegistryLogin{s.login(l.Account, l.Name)}
 		return a, s.registry.SetUpstreamSecret(r.Context(), a.Logins[0].Account, loginPrefix+l.Name, l.UpstreamSecret)
 	}))
-	mux.HandleFunc("DELETE /logins", answerLogins(func(r *http.Request) (loginsAnswer, error) {
+	mux.HandleFunc("DELETE /logins", answer(func(r *http.Request) (loginsAnswer, error) {
 		q := r.URL.Query()
 		l := s.login(q.Get("account"), q.Get("name"))
 		return loginsAnswer{}, s.registry.DeleteUpstreamSecret(r.Context(), l.Account, loginPrefix+l.Name)
@@ -74,34 +71,17 @@ func (s *Server) logins(ctx context.Context, account string) (a loginsAnswer, er
 	return a, err
 }
 
-func answerLogins(do func(*http.Request) (loginsAnswer, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		answer, err := do(r)
-		switch errs.KindOf(err) {
-		case errs.Invalid, errs.NotFound:
-			answer, err = loginsAnswer{Failed: err.Error()}, nil
-		}
-		if err != nil {
-			slog.Error("logins of other registries", "error", err)
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(answer)
-	}
-}
-
 // RegistryLogins lists the logins of an account; "" is the one that manages the others. It returns
 // ErrNotRunning.
 func (c *Control) RegistryLogins(ctx context.Context, account string) ([]RegistryLogin, error) {
-	a, err := c.askLogins(ctx, http.MethodGet, url.Values{"account": {account}}, nil)
+	a, err := ask[loginsAnswer](ctx, c, http.MethodGet, "/logins?account="+url.QueryEscape(account), nil)
 	return a.Logins, err
 }
 
 // KeepRegistryLogin keeps a login, in place of the one by that name, and returns it with its ARN. It returns
 // ErrNotRunning, or what is wrong with the login.
 func (c *Control) KeepRegistryLogin(ctx context.Context, l RegistryLogin, username, token string) (kept RegistryLogin, err error) {
-	a, err := c.askLogins(ctx, http.MethodPost, nil, loginRequest{l, registry.UpstreamSecret{Username: username, AccessToken: token}})
+	a, err := ask[loginsAnswer](ctx, c, http.MethodPost, "/logins", loginRequest{l, registry.UpstreamSecret{Username: username, AccessToken: token}})
 	if err != nil || len(a.Logins) == 0 {
 		return RegistryLogin{}, err
 	}
@@ -110,21 +90,7 @@ func (c *Control) KeepRegistryLogin(ctx context.Context, l RegistryLogin, userna
 
 // RemoveRegistryLogin forgets a login. It returns ErrNotRunning, or that there is no such login.
 func (c *Control) RemoveRegistryLogin(ctx context.Context, l RegistryLogin) error {
-	_, err := c.askLogins(ctx, http.MethodDelete, url.Values{"account": {l.Account}, "name": {l.Name}}, nil)
+	query := url.Values{"account": {l.Account}, "name": {l.Name}}
+	_, err := ask[loginsAnswer](ctx, c, http.MethodDelete, "/logins?"+query.Encode(), nil)
 	return err
-}
-
-func (c *Control) askLogins(ctx context.Context, method string, query url.Values, request any) (a loginsAnswer, err error) {
-	body, err := c.call(ctx, method, "/logins?"+query.Encode(), request)
-	if err != nil {
-		return a, err
-	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(&a); err != nil {
-		return a, err
-	}
-	if a.Failed != "" {
-		return a, errors.New(a.Failed)
-	}
-	return a, nil
 }

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"time"
 
-	"slipway/internal/errs"
 	"slipway/registry"
 )
 
@@ -70,41 +69,24 @@ type registryAnswer struct {
 	Usage   []UsageOf `json:"usage,omitempty"`
 	Marks   []Mark    `json:"marks,omitempty"`
 	Marking *Marking  `json:"marking,omitempty"`
-	Failed  string    `json:"failed,omitempty"` // what the one who asked did wrong
+	failure
 }
 
 // handleRegistry lets the owner of the data folder see to the registry.
 func (s *Server) handleRegistry(mux *http.ServeMux) {
-	mux.HandleFunc("GET /registry/usage", answerRegistry(s.registryUsage))
-	mux.HandleFunc("PUT /registry/quotas/{account}", answerRegistry(s.setRegistryQuota))
-	mux.HandleFunc("GET /registry/marks", answerRegistry(func(r *http.Request) (a registryAnswer, err error) {
+	mux.HandleFunc("GET /registry/usage", answer(s.registryUsage))
+	mux.HandleFunc("PUT /registry/quotas/{account}", answer(s.setRegistryQuota))
+	mux.HandleFunc("GET /registry/marks", answer(func(r *http.Request) (a registryAnswer, err error) {
 		a.Marks, err = s.registry.Marks(r.Context(), r.URL.Query().Get("account"))
 		return a, err
 	}))
-	mux.HandleFunc("POST /registry/marks", answerRegistry(s.makeMark))
-	mux.HandleFunc("DELETE /registry/marks/{id}", answerRegistry(func(r *http.Request) (a registryAnswer, err error) {
+	mux.HandleFunc("POST /registry/marks", answer(s.makeMark))
+	mux.HandleFunc("DELETE /registry/marks/{id}", answer(func(r *http.Request) (a registryAnswer, err error) {
 		m, err := s.registry.Unmark(r.Context(), "", r.PathValue("id"))
 		a.Marks = []Mark{m}
 		return a, err
 	}))
 	mux.HandleFunc("POST /registry/sweep", s.serveSweep)
-}
-
-func answerRegistry(do func(*http.Request) (registryAnswer, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		answer, err := do(r)
-		switch errs.KindOf(err) {
-		case errs.Invalid, errs.NotFound, errs.Conflict:
-			answer, err = registryAnswer{Failed: err.Error()}, nil
-		}
-		if err != nil {
-			slog.Error("registry, for its operator", "error", err)
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(answer)
-	}
 }
 
 func (s *Server) registryUsage(r *http.Request) (a registryAnswer, err error) {
@@ -179,25 +161,25 @@ func (s *Server) serveSweep(w http.ResponseWriter, r *http.Request) {
 // RegistryUsage is what each account uses of the registry that uses anything, or one account. It returns
 // ErrNotRunning.
 func (c *Control) RegistryUsage(ctx context.Context, account string) ([]UsageOf, error) {
-	a, err := c.askRegistry(ctx, http.MethodGet, "/registry/usage?account="+url.QueryEscape(account), nil)
+	a, err := ask[registryAnswer](ctx, c, http.MethodGet, "/registry/usage?account="+url.QueryEscape(account), nil)
 	return a.Usage, err
 }
 
 // SetRegistryQuota bounds what an account may have in the registry. It returns ErrNotRunning.
 func (c *Control) SetRegistryQuota(ctx context.Context, account string, q RegistryQuota) error {
-	_, err := c.askRegistry(ctx, http.MethodPut, "/registry/quotas/"+url.PathEscape(account), q)
+	_, err := ask[registryAnswer](ctx, c, http.MethodPut, "/registry/quotas/"+url.PathEscape(account), q)
 	return err
 }
 
 // Marks lists the marks that hold in an account, or all (""). It returns ErrNotRunning.
 func (c *Control) Marks(ctx context.Context, account string) ([]Mark, error) {
-	a, err := c.askRegistry(ctx, http.MethodGet, "/registry/marks?account="+url.QueryEscape(account), nil)
+	a, err := ask[registryAnswer](ctx, c, http.MethodGet, "/registry/marks?account="+url.QueryEscape(account), nil)
 	return a.Marks, err
 }
 
 // Mark makes a mark. It returns ErrNotRunning, or what is wrong with the request.
 func (c *Control) Mark(ctx context.Context, r MarkRequest) (Marking, error) {
-	a, err := c.askRegistry(ctx, http.MethodPost, "/registry/marks", r)
+	a, err := ask[registryAnswer](ctx, c, http.MethodPost, "/registry/marks", r)
 	if err != nil || a.Marking == nil {
 		return Marking{}, err
 	}
@@ -206,7 +188,7 @@ func (c *Control) Mark(ctx context.Context, r MarkRequest) (Marking, error) {
 
 // Unmark takes a mark away. It returns ErrNotRunning, or that there is no such mark.
 func (c *Control) Unmark(ctx context.Context, id string) error {
-	_, err := c.askRegistry(ctx, http.MethodDelete, "/registry/marks/"+url.PathEscape(id), nil)
+	_, err := ask[registryAnswer](ctx, c, http.MethodDelete, "/registry/marks/"+url.PathEscape(id), nil)
 	return err
 }
 
@@ -231,19 +213,4 @@ func (c *Control) Sweep(ctx context.Context, dryRun bool, say func(Swept)) (Swee
 			say(*line.Swept)
 		}
 	}
-}
-
-func (c *Control) askRegistry(ctx context.Context, method, path string, request any) (a registryAnswer, err error) {
-	body, err := c.call(ctx, method, path, request)
-	if err != nil {
-		return a, err
-	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(&a); err != nil {
-		return a, err
-	}
-	if a.Failed != "" {
-		return a, errors.New(a.Failed)
-	}
-	return a, nil
 }
