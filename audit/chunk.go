@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"slipway/internal/pack"
 )
 
 const (
@@ -93,7 +95,7 @@ func (c *codec) chunkOf(account string, records []record) chunk {
 	var raw []byte
 	terms := map[term]struct{}{}
 	for _, r := range records {
-		raw = appendText(raw, r.bytes)
+		raw = pack.AppendText(raw, r.bytes)
 		k.size += int64(len(r.bytes))
 		r.entry.terms(func(t term) { terms[t] = struct{}{} })
 	}
@@ -123,11 +125,11 @@ func (c *codec) unpack(data []byte) (records []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errChunk, err)
 	}
-	in := reader{rest: string(raw)}
-	for len(in.rest) > 0 && !in.bad {
-		records = append(records, in.text())
+	in := pack.Reader{Rest: string(raw)}
+	for len(in.Rest) > 0 && !in.Bad {
+		records = append(records, in.Text())
 	}
-	if in.bad {
+	if in.Bad {
 		return nil, fmt.Errorf("%w: cut short", errChunk)
 	}
 	return records, nil

@@ -1,6 +1,10 @@
 package audit
 
-import "testing"
+import (
+	"testing"
+
+	"slipway/internal/pack"
+)
 
 // FuzzRecord reads what may stand in a damaged chunk.
 func FuzzRecord(f *testing.F) {
@@ -55,7 +59,7 @@ func FuzzFrames(f *testing.F) {
 func FuzzUnpack(f *testing.F) {
 	c, err := newCodec()
 	must(f, err)
-	f.Add(c.zip.EncodeAll(appendText(nil, "record"), []byte{chunkFormat}))
+	f.Add(c.zip.EncodeAll(pack.AppendText(nil, "record"), []byte{chunkFormat}))
 	f.Add([]byte{chunkFormat})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		records, err := c.unpack(data)

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
+
+	"slipway/internal/pack"
 )
 
 const (
@@ -88,8 +90,7 @@ func (c *codec) encode(records []record) []byte {
 		raw = binary.AppendVarint(raw, r.time-last.time)
 		raw = binary.AppendVarint(raw, r.seq-last.seq)
 		raw = binary.AppendVarint(raw, r.ingested-last.ingested)
-		raw = binary.AppendUvarint(raw, uint64(len(r.message)))
-		raw = append(raw, r.message...)
+		raw = pack.AppendText(raw, r.message)
 		last = r
 	}
 	return c.zip.EncodeAll(raw, []byte{chunkFormat})
@@ -112,52 +113,18 @@ func (c *codec) decode(k chunk) ([]record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errChunk, err)
 	}
-	in := reader{rest: string(raw)}
+	in := pack.Reader{Rest: string(raw)}
 	var records []record
 	r := record{place: place{k.firstTime, k.stream, k.firstSeq}, ingested: k.ingested}
-	for len(in.rest) > 0 && !in.bad {
-		r.time += in.varint()
-		r.seq += in.varint()
-		r.ingested += in.varint()
-		r.message = in.text()
+	for len(in.Rest) > 0 && !in.Bad {
+		r.time += in.Varint()
+		r.seq += in.Varint()
+		r.ingested += in.Varint()
+		r.message = in.Text()
 		records = append(records, r)
 	}
-	if in.bad {
+	if in.Bad {
 		return nil, fmt.Errorf("%w: cut short", errChunk)
 	}
 	return records, nil
-}
-
-// reader takes values off the front of a text, until one is bad.
-type reader struct {
-	rest string
-	bad  bool
-}
-
-func (r *reader) varint() int64 {
-	u := r.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
-}
-
-func (r *reader) uvarint() (u uint64) {
-	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
-		u |= uint64(r.rest[i]&0x7f) << (7 * i)
-		if r.rest[i] < 0x80 {
-			r.rest = r.rest[i+1:]
-			return u
-		}
-	}
-	r.bad = true
-	return 0
-}
-
-func (r *reader) text() string {
-	n := r.uvarint()
-	if r.bad || n > uint64(len(r.rest)) {
-		r.bad = true
-		return ""
-	}
-	text := r.rest[:n]
-	r.rest = r.rest[n:]
-	return text
 }
