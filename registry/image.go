@@ -76,6 +76,7 @@ type Push struct {
 // ErrMissingBlobs or ErrMissingManifests with the digests that are missing, ErrTagImmutable, or ErrQuota.
 // An image that was in the archive comes back from there.
 func (c *Control) PutManifest(ctx context.Context, account, repository string, push Push) (made Image, changed bool, err error) {
+	defer c.noteRefused(account, repository, push.Tag, push.Digest, &err)
 	p, digest, err := checkPush(push)
 	if err != nil {
 		return Image{}, false, about(err, Error{Account: account, Repository: repository, Tag: push.Tag, Digest: push.Digest})

@@ -52,6 +52,7 @@ type Control struct {
 	sweeping    Sweeping
 	tasks       func(context.Context) ([]Task, error) // nil: there are none
 	pulls       pulls
+	refusals    refusals
 
 	excluded  atomic.Pointer[excluded]
 	secrets   *seal.Column
@@ -83,6 +84,7 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys, blobs blob.Store, r
 	}
 	c := &Control{db: db, blobs: blobs, region: region, keys: ring, checkPolicy: uncheckedPolicy, sweeping: DefaultSweeping}
 	c.pulls.noted = map[pulledImage]pullNote{}
+	c.refusals.noted = map[refusedPush]refusalNote{}
 	if err := c.openUpstreams(ctx, keys); err != nil {
 		return nil, err
 	}
@@ -136,6 +138,7 @@ func (c *Control) Run(ctx context.Context) {
 	running.Go(func() { loop.Run(ctx, "registry uploads", stalePause, nil, c.forgetStale) })
 	running.Go(func() { loop.Run(ctx, "registry usage", foldPause, nil, c.foldUsage) })
 	running.Go(func() { loop.Run(ctx, "registry pulls", pullPause, nil, c.writePulls) })
+	running.Go(func() { loop.Run(ctx, "registry refusals", refusalPause, nil, c.tellRefusals) })
 	running.Go(func() { loop.Run(ctx, "registry doomed", sweepPause, nil, c.clearDoomed) })
 	running.Go(func() { loop.Run(ctx, "registry sweep", sweepPause, nil, c.sweepWhenDue) })
 	running.Go(func() { loop.Run(ctx, "registry lifecycle", lifecyclePause, changed, c.evaluateLifecycles) })
@@ -143,6 +146,7 @@ func (c *Control) Run(ctx context.Context) {
 	c.runUpstreams(ctx, &running)
 	running.Wait()
 	c.lastPulls(ctx)
+	c.lastRefusals(ctx)
 }
 
 func (c *Control) forgetStale(ctx context.Context) error {

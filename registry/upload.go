@@ -46,12 +46,13 @@ func (c *Control) UploadSize(ctx context.Context, account, repository, id string
 // End, and returns its new size. When r fails, what came before is kept and the upload can go on.
 // It returns ErrNoRepository, ErrNoUpload, ErrOffset, that of r, ErrFull when there is no room, or ErrQuota
 // when it has more bytes than its account may bring; after the last two the upload is gone.
-func (c *Control) Append(ctx context.Context, account, repository, id string, offset int64, r io.Reader) (int64, error) {
-	r, err := c.withinQuota(ctx, account, repository, id, r)
+func (c *Control) Append(ctx context.Context, account, repository, id string, offset int64, r io.Reader) (size int64, err error) {
+	defer c.noteRefused(account, repository, "", "", &err)
+	r, err = c.withinQuota(ctx, account, repository, id, r)
 	if err != nil {
 		return 0, err
 	}
-	size, err := c.blobs.Append(ctx, id, offset, r)
+	size, err = c.blobs.Append(ctx, id, offset, r)
 	if errors.Is(err, ErrFull) || errors.Is(err, ErrQuota) { // what it has keeps the room that is left from everybody else
 		c.dropUpload(context.WithoutCancel(ctx), id)
 	}
@@ -84,8 +85,9 @@ func (c *Control) withinQuota(ctx context.Context, account, repository, id strin
 // FinishUpload makes the upload a blob of the repository, once its bytes have the digest, and returns its
 // size. It returns ErrNoRepository, ErrNoUpload, or ErrBusy when another try is good in a moment; or
 // ErrMismatch, ErrMarked or ErrQuota, after which the upload is gone.
-func (c *Control) FinishUpload(ctx context.Context, account, repository, id string, d Digest) (int64, error) {
-	err := c.arrive(ctx, account, repository, id, d)
+func (c *Control) FinishUpload(ctx context.Context, account, repository, id string, d Digest) (size int64, err error) {
+	defer c.noteRefused(account, repository, "", d, &err)
+	err = c.arrive(ctx, account, repository, id, d)
 	if errors.Is(err, ErrMarked) || errors.Is(err, ErrQuota) {
 		c.dropUpload(context.WithoutCancel(ctx), id)
 	}
@@ -95,7 +97,7 @@ func (c *Control) FinishUpload(ctx context.Context, account, repository, id stri
 	if err := c.reach("arrived"); err != nil {
 		return 0, err
 	}
-	size, err := c.blobs.Commit(ctx, id, d)
+	size, err = c.blobs.Commit(ctx, id, d)
 	if errors.Is(err, ErrMismatch) {
 		c.dropUpload(context.WithoutCancel(ctx), id)
 	}
