@@ -164,11 +164,11 @@ func (a *Agent) ship(w *worker, c *container, k kind) job {
 
 // share does what is done for the task as a whole.
 func (a *Agent) share(w *worker, k kind) job {
-	id, limits, ports := w.id, limitsOf(w.want), portsWanted(w.want)
+	id, group, ports := w.id, groupOf(w.want), portsWanted(w.want)
 	return func(ctx context.Context) (func(time.Time), error) {
 		switch k {
 		case prepare:
-			namespace, err := a.config.Engine.Prepare(ctx, id, limits)
+			namespace, err := a.config.Engine.Prepare(ctx, id, group)
 			return func(time.Time) { w.namespace = namespace }, err
 		case attach:
 			network, err := a.config.Engine.Attach(ctx, id, ports)

@@ -145,8 +145,8 @@ func (e mortal) Pull(ctx context.Context, ref string, l engine.Login) (image eng
 	return image, err
 }
 
-func (e mortal) Prepare(ctx context.Context, task string, l engine.Limits) (namespace string, err error) {
-	err = e.do(func() (err error) { namespace, err = e.Engine.Prepare(ctx, task, l); return err })
+func (e mortal) Prepare(ctx context.Context, task string, g engine.Group) (namespace string, err error) {
+	err = e.do(func() (err error) { namespace, err = e.Engine.Prepare(ctx, task, g); return err })
 	return namespace, err
 }
 

@@ -186,6 +186,15 @@ func (p *plane) Credentials(_ context.Context, r nodeapi.CredentialsRequest) (gi
 	return nodeapi.Credentials{Role: w.Role, AccessKeyID: "ASIA" + number, SecretAccessKey: "secret " + number, SessionToken: "token " + number, Expires: time.Now().Add(credentialsLife)}, after
 }
 
+// Secrets has none.
+func (p *plane) Secrets(context.Context, nodeapi.CredentialsRequest) (nodeapi.Secrets, error) {
+	before, after := p.faults("Secrets")
+	if before != nil {
+		return nodeapi.Secrets{}, before
+	}
+	return nodeapi.Secrets{}, after
+}
+
 // run wants a task run.
 func (p *plane) run(t nodeapi.Task) {
 	p.change(func() { p.wanted[t.ID] = t })

@@ -28,6 +28,9 @@ func limitsOf(w *nodeapi.Task) engine.Limits {
 	}
 }
 
+// groupOf is what the containers of a task have together.
+func groupOf(w *nodeapi.Task) engine.Group { return engine.Group{Limits: limitsOf(w)} }
+
 func portsWanted(w *nodeapi.Task) []engine.Port {
 	if w == nil {
 		return nil

@@ -45,12 +45,13 @@ type Engine interface {
 	Pull(ctx context.Context, ref string, login Login) (Image, error)
 
 	// Prepare makes what the containers of a task share: a network namespace, whose path it returns,
-	// and a cgroup with the task's limits. It is quick, and all that Create needs, so Attach may run
-	// beside Create.
-	Prepare(ctx context.Context, task string, limits Limits) (namespace string, err error)
+	// a cgroup with the task's limits, and the further namespaces that g asks for. It is quick, and all
+	// that Create needs, so Attach may run beside Create.
+	Prepare(ctx context.Context, task string, g Group) (namespace string, err error)
 	// Attach joins the task's network namespace to the bridge and maps its ports to the host,
 	// preparing a task without limits where nobody has. A mapping with Host 0 is given a free port.
-	// The first success stands: a later call tells it again. It survives the agent.
+	// The first success stands: a later call tells it again. It survives the agent. A task in the host's
+	// network, or in none, is joined to nothing: its ports are told as they were asked for.
 	Attach(ctx context.Context, task string, ports []Port) (Network, error)
 	// Detach takes away all that Prepare and Attach made. The task's containers are deleted first.
 	Detach(ctx context.Context, task string) error
@@ -125,6 +126,34 @@ type Network struct {
 	Ports     []Port // with every Host filled in
 }
 
+// NetworkMode is which network a task is in.
+type NetworkMode int
+
+// The networks that a task can be in.
+const (
+	Bridge    NetworkMode = iota // an address of its own on the machine's bridge, and mapped ports
+	HostNet                      // the machine's own network namespace
+	NoNetwork                    // a namespace with loopback alone
+)
+
+// Sharing is whose namespace of a kind a container is in.
+type Sharing int
+
+// Whose namespace it is.
+const (
+	Private  Sharing = iota // the container's own
+	TaskWide                // one for all containers of the task
+	HostWide                // the machine's
+)
+
+// Group is what the containers of a task have together.
+type Group struct {
+	Limits  Limits
+	Network NetworkMode
+	PID     Sharing
+	IPC     Sharing
+}
+
 // Limits bind all containers of a task together. Zero values bind nothing.
 type Limits struct {
 	CPUShares   uint64 // relative weight beside other tasks, 1024 a whole core
@@ -154,6 +183,96 @@ type Spec struct {
 	PidsLimit   int64  // processes and threads; 0: the engine's default
 	StopSignal  string // "": the image's, or SIGTERM
 	Files       []File // small files mounted read-only into the container, such as /etc/resolv.conf
+
+	Network      NetworkMode // as in the task's Group, as are PID and IPC
+	PID          Sharing
+	IPC          Sharing
+	Mounts       []Mount
+	ReadonlyRoot bool
+	Privileged   bool
+	CapAdd       []string // "SYS_PTRACE", "ALL"
+	CapDrop      []string
+	NoNewPrivs   bool
+	Devices      []Device
+	Ulimits      []Ulimit
+	Sysctls      map[string]string
+	Init         bool   // a small init is the first process: it reaps, and passes signals on
+	ShmSize      int64  // bytes of /dev/shm; 0: 64 MiB
+	SwapMax      *int64 // bytes of swap; nil: none
+	Swappiness   *uint64
+	DNS          []string // name servers; none: the machine's
+	DNSSearch    []string
+	ExtraHosts   []Host // lines of /etc/hosts
+	Terminal     bool   // its process has a terminal
+	OpenStdin    bool   // its standard input stays open
+	DiskLimit    int64  // bytes that its root file system may grow by, where the machine can bind it; 0: none
+}
+
+// MountKind is where what is mounted comes from.
+type MountKind int
+
+// Where a Mount comes from.
+const (
+	HostPath    MountKind = iota // Source is a path of the machine; it is made a folder if it is not there
+	TaskVolume                   // Source names a volume that lives and dies with the task
+	NamedVolume                  // Source names a volume that stays: whoever names it on this machine shares it
+	Tmpfs                        // memory, of Size bytes
+)
+
+// Mount is something mounted into a container. A volume that is empty first gets what the image has at Path.
+type Mount struct {
+	Kind     MountKind
+	Source   string
+	Path     string // inside the container, absolute
+	ReadOnly bool
+	Size     int64    // of Tmpfs, bytes
+	Options  []string // of Tmpfs: "noexec", "mode=1770", ...
+}
+
+// Device is a device of the machine, given to a container.
+type Device struct {
+	Host, Path  string
+	Permissions string // of "rwm"
+}
+
+// Ulimit is a resource limit of a container's processes.
+type Ulimit struct {
+	Name       string // "nofile", "core", ...
+	Soft, Hard int64  // -1: unlimited
+}
+
+// Host is a name in /etc/hosts.
+type Host struct{ Name, Address string }
+
+// Exec is a program to run beside a container's own.
+type Exec struct {
+	Args     []string
+	Env      []string // added to the container's
+	Terminal bool
+	Stdin    io.Reader // nil: nothing
+	Stdout   io.Writer // with a terminal, all that is printed; nil: dropped
+	Stderr   io.Writer
+	Resize   <-chan Size // of the terminal; nil: never
+}
+
+// Size is that of a terminal, in characters.
+type Size struct{ Width, Height uint16 }
+
+// Stats is what a running container uses, by its cgroup and the task's network.
+type Stats struct {
+	Read         time.Time
+	CPU          time.Duration // since its start
+	CPUSystem    time.Duration // of it, in the kernel
+	Throttled    time.Duration
+	Memory       int64 // bytes, as the kernel charges them
+	MemoryCache  int64 // of them, file cache that can be dropped
+	MemoryPeak   int64
+	MemoryLimit  int64 // 0: none
+	Pids         int64
+	BlockRead    int64 // bytes
+	BlockWritten int64
+	Received     int64 // bytes by the task's network, all containers together
+	Sent         int64
 }
 
 // File is a small file given to a container.

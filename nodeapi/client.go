@@ -104,6 +104,13 @@ func (c *Client) Credentials(ctx context.Context, r CredentialsRequest) (Credent
 	return given, err
 }
 
+// Secrets is ControlPlane.Secrets.
+func (c *Client) Secrets(ctx context.Context, r CredentialsRequest) (Secrets, error) {
+	var given Secrets
+	err := c.call(ctx, "secrets", r, &given)
+	return given, err
+}
+
 func (c *Client) call(ctx context.Context, path string, in, out any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, callLimit, fmt.Errorf("%w for %s", errDeadLine, callLimit))
 	defer cancel()

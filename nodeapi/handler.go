@@ -45,7 +45,8 @@ func NewHandler(cp ControlPlane, token string) http.Handler {
 	mux.HandleFunc("POST /node/v1/session", h.session)
 	mux.HandleFunc("POST /node/v1/report", h.report)
 	mux.HandleFunc("POST /node/v1/output", h.output)
-	mux.HandleFunc("POST /node/v1/credentials", h.credentials)
+	mux.HandleFunc("POST /node/v1/credentials", serve(h.cp.Credentials))
+	mux.HandleFunc("POST /node/v1/secrets", serve(h.cp.Secrets))
 	return h.admit(mux)
 }
 
@@ -93,15 +94,18 @@ func (h *handler) output(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, ack, err)
 }
 
-func (h *handler) credentials(w http.ResponseWriter, r *http.Request) {
-	var in CredentialsRequest
-	if err := read(w, r, maxRequest, &in); err != nil {
-		fail(w, r, err)
-		return
+// serve answers with what is given to nobody but the node.
+func serve[T any](give func(context.Context, CredentialsRequest) (T, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in CredentialsRequest
+		if err := read(w, r, maxRequest, &in); err != nil {
+			fail(w, r, err)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		given, err := give(r.Context(), in)
+		answer(w, r, given, err)
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	given, err := h.cp.Credentials(r.Context(), in)
-	answer(w, r, given, err)
 }
 
 func (h *handler) session(w http.ResponseWriter, r *http.Request) {

@@ -29,6 +29,9 @@ type ControlPlane interface {
 	// Credentials makes credentials of the role of a task that the node runs. Which of it is wrong
 	// is not told where the task is over, has no role, or is not the node's.
 	Credentials(ctx context.Context, r CredentialsRequest) (Credentials, error)
+	// Secrets reads what a task's definition names by reference, as its execution role may. An error
+	// other than a temporary one ends the task, with the error's text as its reason.
+	Secrets(ctx context.Context, r CredentialsRequest) (Secrets, error)
 }
 
 // Hello opens a session: who the node is and what it offers.
@@ -76,6 +79,23 @@ type Task struct {
 	CPU        int         `json:"cpu,omitempty"`      // task-wide limit in units of 1/1024 of a core; 0: none
 	Memory     int         `json:"memory,omitempty"`   // task-wide limit in MiB; 0: none
 	Containers []Container `json:"containers"`
+
+	Network    string   `json:"network,omitempty"` // "bridge", "awsvpc", "host", "none"; "" is bridge
+	PIDMode    string   `json:"pidMode,omitempty"` // "task", "host"; "": each container its own
+	IPCMode    string   `json:"ipcMode,omitempty"` // "task", "host", "none"; "": each container its own
+	Volumes    []Volume `json:"volumes,omitempty"`
+	Disk       int      `json:"disk,omitempty"`   // GiB that its containers may write together; 0: no limit
+	Secret     bool     `json:"secret,omitempty"` // ask for Secrets before its containers are made
+	LaunchType string   `json:"launchType,omitempty"`
+	Service    string   `json:"service,omitempty"`
+	Zone       string   `json:"zone,omitempty"`
+}
+
+// Volume is a volume of a task.
+type Volume struct {
+	Name     string `json:"name"`               // in the definition
+	HostPath string `json:"hostPath,omitempty"` // a path of the machine
+	Shared   string `json:"shared,omitempty"`   // name on the machine of a volume that outlives the task; neither: it lives and dies with the task
 }
 
 // Container is one container of a wanted task.
@@ -98,7 +118,104 @@ type Container struct {
 	Ports             []Port        `json:"ports,omitempty"`
 	StopTimeout       time.Duration `json:"stopTimeout"` // between the stop signal and SIGKILL
 	Log               *Log          `json:"log,omitempty"`
+
+	DependsOn    []Dependency      `json:"dependsOn,omitempty"`
+	StartTimeout time.Duration     `json:"startTimeout,omitempty"` // how long others wait for it; 0: 3 minutes
+	Health       *HealthCheck      `json:"health,omitempty"`
+	Restart      *Restart          `json:"restart,omitempty"`
+	Mounts       []Mount           `json:"mounts,omitempty"`
+	VolumesFrom  []VolumesFrom     `json:"volumesFrom,omitempty"`
+	ReadonlyRoot bool              `json:"readonlyRoot,omitempty"`
+	Privileged   bool              `json:"privileged,omitempty"`
+	CapAdd       []string          `json:"capAdd,omitempty"`
+	CapDrop      []string          `json:"capDrop,omitempty"`
+	NoNewPrivs   bool              `json:"noNewPrivs,omitempty"`
+	Devices      []Device          `json:"devices,omitempty"`
+	Ulimits      []Ulimit          `json:"ulimits,omitempty"`
+	Sysctls      map[string]string `json:"sysctls,omitempty"`
+	Init         bool              `json:"init,omitempty"`
+	ShmSize      int               `json:"shmSize,omitempty"` // MiB
+	MaxSwap      *int              `json:"maxSwap,omitempty"` // MiB
+	Swappiness   *int              `json:"swappiness,omitempty"`
+	DNS          []string          `json:"dns,omitempty"`
+	DNSSearch    []string          `json:"dnsSearch,omitempty"`
+	ExtraHosts   []Host            `json:"extraHosts,omitempty"`
+	Terminal     bool              `json:"terminal,omitempty"`
+	OpenStdin    bool              `json:"openStdin,omitempty"`
+	Labels       map[string]string `json:"labels,omitempty"`   // docker labels, for the task's metadata
+	Restarts     int               `json:"restarts,omitempty"` // how often the node once reported that it was started anew
 }
+
+// Dependency is another container of the task that one waits for.
+type Dependency struct {
+	Container string `json:"container"`
+	Condition string `json:"condition"` // "START", "COMPLETE", "SUCCESS", "HEALTHY"
+}
+
+// HealthCheck is a command that tells whether a container is well: by exit code 0.
+type HealthCheck struct {
+	Command     []string      `json:"command"` // as in the definition: "CMD" and arguments, or "CMD-SHELL" and a line
+	Interval    time.Duration `json:"interval"`
+	Timeout     time.Duration `json:"timeout"`
+	Retries     int           `json:"retries"`
+	StartPeriod time.Duration `json:"startPeriod,omitempty"`
+}
+
+// Restart says that a container which ends is started anew.
+type Restart struct {
+	IgnoredExitCodes []int         `json:"ignoredExitCodes,omitempty"` // with these it stays ended
+	AttemptPeriod    time.Duration `json:"attemptPeriod"`              // that it must have run
+}
+
+// Mount is a volume of the task, or memory, inside a container.
+type Mount struct {
+	Volume   string   `json:"volume,omitempty"` // name in Task.Volumes; "": memory of Size
+	Path     string   `json:"path"`
+	ReadOnly bool     `json:"readOnly,omitempty"`
+	Size     int      `json:"size,omitempty"` // MiB
+	Options  []string `json:"options,omitempty"`
+}
+
+// VolumesFrom mounts what another container has mounted.
+type VolumesFrom struct {
+	Container string `json:"container"`
+	ReadOnly  bool   `json:"readOnly,omitempty"`
+}
+
+// Device is a device of the machine, given to a container.
+type Device struct {
+	Host        string   `json:"host"`
+	Path        string   `json:"path,omitempty"`        // "": as on the host
+	Permissions []string `json:"permissions,omitempty"` // "read", "write", "mknod"; none: all
+}
+
+// Ulimit is a resource limit of a container's processes; -1 is unlimited.
+type Ulimit struct {
+	Name string `json:"name"`
+	Soft int64  `json:"soft"`
+	Hard int64  `json:"hard"`
+}
+
+// Host is a name in /etc/hosts.
+type Host struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+}
+
+// Secrets is what a task's containers are given that is not written down on the way: by the name of the
+// container. It is kept in memory, and nowhere else.
+type Secrets struct {
+	Env    map[string][]string `json:"env,omitempty"`    // "NAME=value"
+	Logins map[string]Login    `json:"logins,omitempty"` // to the registries that their images come from
+}
+
+func (s Secrets) String() string { return fmt.Sprintf("secrets of %d containers", len(s.Env)) }
+
+// GoString is String.
+func (s Secrets) GoString() string { return s.String() }
+
+// LogValue is String.
+func (s Secrets) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Login opens a registry for one pull. It is short-lived and never written to disk.
 type Login struct {
@@ -183,6 +300,8 @@ type ContainerReport struct {
 	ExitCode  *int   `json:"exitCode,omitempty"` // nil while it has none
 	Reason    string `json:"reason,omitempty"`   // "CannotPullContainerError: ...", "OutOfMemoryError: ..."
 	Ports     []Port `json:"ports,omitempty"`
+	Health    string `json:"health,omitempty"`   // "HEALTHY", "UNHEALTHY", "UNKNOWN"; "": it has no health check
+	Restarts  int    `json:"restarts,omitempty"` // how often it was started anew
 }
 
 // Output carries a piece of what a container printed. Offset counts bytes of the
@@ -208,7 +327,7 @@ type OutputAck struct {
 	Next int64 `json:"next"`
 }
 
-// CredentialsRequest asks for credentials of a task's role.
+// CredentialsRequest asks for what a task is given: credentials of its role, or its secrets.
 type CredentialsRequest struct {
 	Node    string `json:"node"`
 	Session string `json:"session"` // of the node's Welcome

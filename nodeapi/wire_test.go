@@ -28,6 +28,7 @@ type plane struct {
 	report      func(nodeapi.Report) (nodeapi.ReportAck, error)
 	output      func(string, nodeapi.Output) (nodeapi.OutputAck, error)
 	credentials func(nodeapi.CredentialsRequest) (nodeapi.Credentials, error)
+	secrets     func(nodeapi.CredentialsRequest) (nodeapi.Secrets, error)
 }
 
 func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.Frame) error) error {
@@ -60,6 +61,14 @@ func (p *plane) Credentials(_ context.Context, r nodeapi.CredentialsRequest) (no
 		return nodeapi.Credentials{}, nil
 	}
 	return p.credentials(r)
+}
+
+func (p *plane) Secrets(_ context.Context, r nodeapi.CredentialsRequest) (nodeapi.Secrets, error) {
+	if p.secrets == nil {
+		p.t.Error("Secrets was called")
+		return nodeapi.Secrets{}, nil
+	}
+	return p.secrets(r)
 }
 
 func serve(t *testing.T, p *plane) *httptest.Server {
@@ -135,6 +144,29 @@ func TestReportAndOutputComeBackAcknowledged(t *testing.T) {
 	}
 	if ack, err := client.Output(t.Context(), "0123", piece); err != nil || ack.Next != 14 {
 		t.Errorf("Output = %+v, %v, want next 14", ack, err)
+	}
+}
+
+func TestSecretsComeWholeAndShowNothing(t *testing.T) {
+	request := nodeapi.CredentialsRequest{Node: "0123", Session: "s", Task: "a"}
+	secrets := nodeapi.Secrets{
+		Env:    map[string][]string{"web": {"PASSWORD=hush"}},
+		Logins: map[string]nodeapi.Login{"web": {Username: "ann", Password: "hush"}},
+	}
+	client := connect(t, &plane{secrets: func(r nodeapi.CredentialsRequest) (nodeapi.Secrets, error) {
+		if r != request {
+			t.Errorf("the request came as %+v, want %+v", r, request)
+		}
+		return secrets, nil
+	}})
+	given, err := client.Secrets(t.Context(), request)
+	if err != nil || !reflect.DeepEqual(given, secrets) {
+		t.Fatalf("Secrets are not what was given: %v", err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("given", "secrets", given)
+	if shown := fmt.Sprintf("%v %+v %#v %s %s", given, given, given, given, log.String()); strings.Contains(shown, "hush") {
+		t.Errorf("they show themselves: %s", shown)
 	}
 }
 

@@ -92,7 +92,7 @@ func runOnce(b *testing.B, e *Engine, image engine.Image, clock phases) {
 			return err
 		}
 		var err error
-		if spec.Namespace, err = e.Prepare(ctx, task, engine.Limits{}); err != nil {
+		if spec.Namespace, err = e.Prepare(ctx, task, engine.Group{}); err != nil {
 			return err
 		}
 		var both errgroup.Group

@@ -71,7 +71,7 @@ func suffer(order string) {
 
 func sufferOnce(ctx context.Context, e *Engine, image engine.Image) error {
 	task := ids.Hex(16)
-	namespace, err := e.Prepare(ctx, task, engine.Limits{MemoryLimit: 256 << 20})
+	namespace, err := e.Prepare(ctx, task, engine.Group{Limits: engine.Limits{MemoryLimit: 256 << 20}})
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func TestMachineStartsAnew(t *testing.T) {
 	ran := task.Run("ran", "wait")
 	ran.Prints("waiting")
 	waiting := task.Spec("waiting", "exit", "4")
-	waiting.Namespace, _ = e.Prepare(t.Context(), task.ID, engine.Limits{})
+	waiting.Namespace, _ = e.Prepare(t.Context(), task.ID, engine.Group{})
 	if err := e.Create(t.Context(), waiting); err != nil {
 		t.Fatal(err)
 	}

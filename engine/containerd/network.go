@@ -110,7 +110,7 @@ func checkTask(task string) error {
 }
 
 // Prepare makes the task's namespace and cgroup.
-func (e *Engine) Prepare(_ context.Context, task string, limits engine.Limits) (string, error) {
+func (e *Engine) Prepare(_ context.Context, task string, g engine.Group) (string, error) {
 	if err := checkTask(task); err != nil {
 		return "", err
 	}
@@ -118,7 +118,7 @@ func (e *Engine) Prepare(_ context.Context, task string, limits engine.Limits) (
 	if err := e.network.adopt(task); err != nil {
 		return "", err
 	}
-	return e.network.prepare(task, limits)
+	return e.network.prepare(task, g.Limits)
 }
 
 func (n *network) prepare(task string, limits engine.Limits) (string, error) {

@@ -123,7 +123,7 @@ func TestCancelledAttachLeavesNothing(t *testing.T) {
 func TestBadNamesAndPorts(t *testing.T) {
 	e := newMachine(t).start()
 	for _, task := range []string{"", "../up", "a/b", "a b"} {
-		if _, err := e.Prepare(t.Context(), task, engine.Limits{}); !errors.Is(err, engine.ErrCreate) {
+		if _, err := e.Prepare(t.Context(), task, engine.Group{}); !errors.Is(err, engine.ErrCreate) {
 			t.Errorf("prepared task %q: %v", task, err)
 		}
 	}

@@ -32,7 +32,7 @@ func spareOf(t *testing.T, e *Engine) attachment {
 
 func prepareAndAttach(t *testing.T, e *Engine, task string, ports ...engine.Port) engine.Network {
 	t.Helper()
-	if _, err := e.Prepare(t.Context(), task, engine.Limits{}); err != nil {
+	if _, err := e.Prepare(t.Context(), task, engine.Group{}); err != nil {
 		t.Fatal(err)
 	}
 	return attach(t, e, task, ports...)
@@ -85,7 +85,7 @@ func TestAnAdoptedSpareOutlivesTheEngine(t *testing.T) {
 	m := newMachine(t)
 	e := m.start()
 	spare, task := spareOf(t, e), ids.Hex(16)
-	if _, err := e.Prepare(t.Context(), task, engine.Limits{}); err != nil {
+	if _, err := e.Prepare(t.Context(), task, engine.Group{}); err != nil {
 		t.Fatal(err)
 	}
 	e = m.start()

@@ -140,7 +140,7 @@ func (k *Task) Run(name string, command ...string) *Container {
 // RunSpec creates and starts a container in the task's network.
 func (k *Task) RunSpec(s engine.Spec) *Container {
 	k.t.Helper()
-	namespace, err := k.e.Prepare(k.ctx(), k.ID, engine.Limits{})
+	namespace, err := k.e.Prepare(k.ctx(), k.ID, engine.Group{})
 	k.check(err)
 	s.Namespace = namespace
 	k.check(k.e.Create(k.ctx(), s))

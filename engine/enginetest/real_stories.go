@@ -199,7 +199,7 @@ func limits(t *testing.T, b *Body) {
 	}
 
 	together := NewTask(t, b)
-	namespace, err := b.Engine.Prepare(together.ctx(), together.ID, engine.Limits{MemoryLimit: 64 << 20, CPUQuota: 100_000})
+	namespace, err := b.Engine.Prepare(together.ctx(), together.ID, engine.Group{Limits: engine.Limits{MemoryLimit: 64 << 20, CPUQuota: 100_000}})
 	together.check(err)
 	spec = together.Spec("greedy", "eat", "200")
 	spec.Namespace = namespace

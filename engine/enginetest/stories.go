@@ -105,7 +105,7 @@ func repeated(t *testing.T, b *Body) {
 	}
 	ctx, e := task.ctx(), b.Engine
 	spec := task.Spec("main", "print", "once", "then", "wait", "6")
-	twice(func() error { _, err := e.Prepare(ctx, task.ID, engine.Limits{}); return err })
+	twice(func() error { _, err := e.Prepare(ctx, task.ID, engine.Group{}); return err })
 	twice(func() error { _, err := e.Attach(ctx, task.ID, nil); return err })
 	twice(func() error { return e.Create(ctx, spec) })
 	twice(func() error { return e.Start(ctx, spec.ID) })

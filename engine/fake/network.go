@@ -11,7 +11,7 @@ import (
 const firstDynamicPort, lastDynamicPort = 32768, 60999
 
 // Prepare makes room for a task. Limits bind nothing here.
-func (e *Engine) Prepare(ctx context.Context, id string, _ engine.Limits) (string, error) {
+func (e *Engine) Prepare(ctx context.Context, id string, _ engine.Group) (string, error) {
 	if err := e.before(ctx, "Prepare", id); err != nil {
 		return "", err
 	}
