@@ -7,3 +7,6 @@ func Hurry(c *Control) { c.firstPause, c.period = time.Millisecond, 20*time.Mill
 
 // MaxTries is after how many tries a letter is given up.
 const MaxTries = maxTries
+
+// KeepDead has a hook keep so many dead letters.
+func KeepDead(c *Control, n int) { c.maxDead = n }

@@ -25,6 +25,7 @@ type Hook struct {
 	Repositories []string  `json:"repositories,omitempty"` // patterns of names; none: events about anything
 	Local        bool      `json:"local,omitempty"`        // it may call addresses of this machine
 	Created      time.Time `json:"created"`
+	Stopped      time.Time `json:"stopped,omitzero"` // when its account was closed
 
 	since int64 // the last event before it was made
 }
@@ -66,7 +67,7 @@ func (h Hook) check() error {
 
 // wants reports whether the hook is to be told of an event.
 func (h Hook) wants(e events.Event) bool {
-	if e.Seq <= h.since || h.Account != "" && h.Account != e.Account || !matchesAny(h.Kinds, e.Type) {
+	if e.Seq <= h.since || !h.Stopped.IsZero() || h.Account != "" && h.Account != e.Account || !matchesAny(h.Kinds, e.Type) {
 		return false
 	}
 	return len(h.Repositories) == 0 || matchesAny(h.Repositories, repositoryOf(e.Subject))

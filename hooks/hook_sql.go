@@ -40,14 +40,14 @@ func insertHook(tx *store.Tx, h Hook, sealed []byte) error {
 
 func listHooks(tx *store.Tx) ([]Hook, error) {
 	all := []Hook{}
-	err := tx.Each(`select id, account, url, kinds, repositories, local, since, created from hooks_hooks order by created, id`, nil, func(rows *sql.Rows) error {
+	err := tx.Each(`select id, account, url, kinds, repositories, local, since, created, stopped from hooks_hooks order by created, id`, nil, func(rows *sql.Rows) error {
 		var h Hook
 		var kinds, repositories string
-		var local, created int64
-		if err := rows.Scan(&h.ID, &h.Account, &h.URL, &kinds, &repositories, &local, &h.since, &created); err != nil {
+		var local, created, stopped int64
+		if err := rows.Scan(&h.ID, &h.Account, &h.URL, &kinds, &repositories, &local, &h.since, &created, &stopped); err != nil {
 			return err
 		}
-		h.Local, h.Created = local == 1, store.Time(created)
+		h.Local, h.Created, h.Stopped = local == 1, store.Time(created), store.Time(stopped)
 		all = append(all, h)
 		last := &all[len(all)-1]
 		return errors.Join(json.Unmarshal([]byte(kinds), &last.Kinds), json.Unmarshal([]byte(repositories), &last.Repositories))

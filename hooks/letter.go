@@ -2,7 +2,6 @@ package hooks
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -11,17 +10,6 @@ import (
 	"slipway/events"
 	"slipway/store"
 )
-
-// Letter is an event that could not be delivered.
-type Letter struct {
-	Hook    string          `json:"hook"`
-	Event   string          `json:"event"` // its number
-	Kind    string          `json:"kind"`
-	Body    json.RawMessage `json:"body"`
-	Tries   int             `json:"tries"`
-	Failure string          `json:"failure"` // of the last try
-	Dead    time.Time       `json:"dead"`    // when it was given up
-}
 
 // body is what is posted.
 type body struct {
@@ -36,7 +24,6 @@ type body struct {
 const (
 	eventsAtOnce = 200
 	maxTries     = 8
-	deadLife     = 30 * 24 * time.Hour
 	claim        = time.Minute // how long a try may take before another server makes it
 )
 
@@ -111,7 +98,7 @@ func (c *Control) next(ctx context.Context, hook string) (l *sending, err error)
 		l = &sending{hook: hook}
 		var local int64
 		err := tx.Row(`select l.seq, l.kind, l.body, l.tries, h.url, h.local, h.sealed from hooks_letters l join hooks_hooks h on h.id = l.hook
-			where l.hook = $1 and l.dead = 0 and l.due <= $2 order by l.due, l.seq limit 1`, hook, store.Micros(tx.Now)).
+			where l.hook = $1 and h.stopped = 0 and l.dead = 0 and l.due <= $2 order by l.due, l.seq limit 1`, hook, store.Micros(tx.Now)).
 			Scan(&l.seq, &l.kind, &l.body, &l.tries, &l.url, &local, &l.sealed)
 		if errors.Is(err, store.ErrNoRows) {
 			l = nil
@@ -139,34 +126,11 @@ func (c *Control) done(ctx context.Context, l *sending, failure error) error {
 			dead = store.Micros(tx.Now)
 		}
 		due := tx.Now.Add(c.firstPause << l.tries)
-		_, err := tx.Exec(`update hooks_letters set tries = $3, due = $4, failure = $5, dead = $6 where hook = $1 and seq = $2`,
+		_, err := tx.Exec(`update hooks_letters set tries = $3, due = $4, failure = $5, dead = $6 where hook = $1 and seq = $2 and dead = 0`,
 			l.hook, l.seq, tries, store.Micros(due), failure.Error(), dead)
-		return err
-	})
-}
-
-// Dead lists at most limit letters that were given up, the last first, those of one hook or of all ("").
-// They are kept for thirty days.
-func (c *Control) Dead(ctx context.Context, hook string, limit int) (all []Letter, err error) {
-	err = c.db.View(ctx, func(tx *store.Tx) error {
-		all = nil
-		return tx.Each(`select hook, seq, kind, body, tries, failure, dead from hooks_letters
-			where dead > 0 and (hook = $1 or $1 = '') order by dead desc, seq desc limit $2`, []any{hook, limit}, func(rows *sql.Rows) error {
-			var l Letter
-			var seq, dead int64
-			var text string
-			err := rows.Scan(&l.Hook, &seq, &l.Kind, &text, &l.Tries, &l.Failure, &dead)
-			l.Event, l.Body, l.Dead = strconv.FormatInt(seq, 10), json.RawMessage(text), store.Time(dead)
-			all = append(all, l)
+		if err != nil || dead == 0 {
 			return err
-		})
-	})
-	return all, err
-}
-
-func (c *Control) forgetDead(ctx context.Context) error {
-	return c.db.Update(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(`delete from hooks_letters where dead > 0 and dead < $1`, store.Micros(tx.Now.Add(-deadLife)))
-		return err
+		}
+		return forgetMostDead(tx, l.hook, c.maxDead)
 	})
 }
