@@ -28,6 +28,16 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestNamed(t *testing.T) {
+	dirs := map[*testing.T]string{}
+	blobtest.RunNamed(t, func(t *testing.T) blobtest.Named {
+		if dirs[t] == "" {
+			dirs[t] = t.TempDir()
+		}
+		return open(t, dirs[t])
+	})
+}
+
 func open(t testing.TB, dir string) *disk.Store {
 	t.Helper()
 	s, err := disk.Open(dir)

@@ -21,6 +21,11 @@ func (s *Store) OpenUpload(ctx context.Context, id string) (blob.Reader, error) 
 	return reader{f, u.size}, nil
 }
 
+// OpenAs reads what CommitAs kept under a name, as Open does.
+func (s *Store) OpenAs(ctx context.Context, name blob.Digest) (blob.Reader, error) {
+	return s.Open(ctx, name)
+}
+
 // CommitAs makes the upload the blob of a name that is not its digest, for who has another proof of what the
 // bytes are. Everything else is as with Commit.
 func (s *Store) CommitAs(ctx context.Context, id string, name blob.Digest) (int64, error) {

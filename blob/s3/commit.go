@@ -27,6 +27,10 @@ func (s *Store) Commit(ctx context.Context, id string, want blob.Digest) (int64,
 		return 0, err
 	}
 	defer release()
+	return s.commit(ctx, id, st, want, target)
+}
+
+func (s *Store) commit(ctx context.Context, id string, st *state, want blob.Digest, target *string) (int64, error) {
 	if err := s.publish(ctx, id, st, want, target); err != nil {
 		return 0, err
 	}

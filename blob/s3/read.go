@@ -19,9 +19,13 @@ func (s *Store) Open(ctx context.Context, d blob.Digest) (blob.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{ctx: ctx, store: s, key: key, digest: d, hash: blob.NewHash(d.Algorithm())}
+	return opened(&reader{ctx: ctx, store: s, key: key, digest: d, hash: blob.NewHash(d.Algorithm())}, d)
+}
+
+// opened begins to read the blob of a name.
+func opened(r *reader, name blob.Digest) (blob.Reader, error) {
 	if err := r.fetch(); errors.Is(err, errGone) {
-		return nil, fmt.Errorf("%w: %s", blob.ErrNoBlob, d)
+		return nil, fmt.Errorf("%w: %s", blob.ErrNoBlob, name)
 	} else if err != nil {
 		return nil, err
 	}
@@ -41,7 +45,7 @@ type reader struct {
 	place  int64
 	fails  int // broken connections without a byte in between
 
-	hash   hash.Hash // of the first hashed bytes
+	hash   hash.Hash // of the first hashed bytes; nil: nobody asks for it
 	hashed int64
 }
 
@@ -109,6 +113,10 @@ func (r *reader) read(p []byte) (int, error) {
 // took hashes what was read, as long as nothing was jumped over, and holds the last bytes back if all of
 // it is not what it should be.
 func (r *reader) took(p []byte) (int, error) {
+	if r.hash == nil {
+		r.at += int64(len(p))
+		return len(p), nil
+	}
 	if r.at == 0 {
 		r.hash.Reset()
 		r.hashed = 0
@@ -128,18 +136,9 @@ func (r *reader) took(p []byte) (int, error) {
 }
 
 // Seek asks for nothing: what is read next does.
-func (r *reader) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += r.at
-	case io.SeekEnd:
-		offset += r.size
-	}
-	if offset < 0 {
-		return 0, fmt.Errorf("seek to %d: before the start", offset)
-	}
-	r.at = offset
-	return offset, nil
+func (r *reader) Seek(offset int64, whence int) (at int64, err error) {
+	r.at, err = blob.Seek(r.at, r.size, offset, whence)
+	return r.at, err
 }
 
 func (r *reader) drop() {

@@ -44,6 +44,11 @@ func TestStore(t *testing.T) {
 	blobtest.Run(t, func(t *testing.T) blob.Store { return open(t, server, t.Name()) })
 }
 
+func TestNamed(t *testing.T) {
+	server := s3test.Start(t)
+	blobtest.RunNamed(t, func(t *testing.T) blobtest.Named { return open(t, server, t.Name()) })
+}
+
 func random(n int) []byte {
 	data := make([]byte, n)
 	rand.NewChaCha8([32]byte{7}).Read(data)

@@ -24,14 +24,19 @@ import (
 type Inner interface {
 	blob.Store
 
-	// OpenUpload reads what an upload has so far. It returns blob.ErrNoUpload.
+	// OpenUpload reads what an upload has so far. It returns blob.ErrNoUpload. Nothing else may be done with
+	// the upload until the reader is closed.
 	OpenUpload(ctx context.Context, id string) (blob.Reader, error)
 
 	// CommitAs is Commit under a name that is not the digest of the bytes.
 	CommitAs(ctx context.Context, id string, name blob.Digest) (int64, error)
+
+	// OpenAs is Open of such a name: it does not compare the bytes with it.
+	OpenAs(ctx context.Context, name blob.Digest) (blob.Reader, error)
 }
 
-// Store is the blobs of one key. Of one upload, all calls must go to the same Store.
+// Store is the blobs of one key. Calls about one upload may go to several Stores of the key, one after
+// another: each that did not see what came reads it again.
 type Store struct {
 	inner Inner
 	key   Key
@@ -69,7 +74,7 @@ func (s *Store) Open(ctx context.Context, d blob.Digest) (blob.Reader, error) {
 
 // open reads what is kept under a name, and returns the digest that it was sealed with.
 func (s *Store) open(ctx context.Context, name blob.Digest) (*reader, blob.Digest, error) {
-	kept, err := s.inner.Open(ctx, name)
+	kept, err := s.inner.OpenAs(ctx, name)
 	if err != nil {
 		return nil, "", err
 	}

@@ -29,19 +29,32 @@ type upload struct {
 
 // Begin starts an upload.
 func (s *Store) Begin(ctx context.Context, id string) error {
+	header := newHeader()
+	u := newUpload()
+	if err := u.begin(s.key, header); err != nil {
+		return err
+	}
 	if err := s.inner.Begin(ctx, id); err != nil {
 		return err
 	}
-	_, err := s.inner.Append(ctx, id, 0, bytes.NewReader(newHeader()))
-	return err
+	if _, err := s.inner.Append(ctx, id, 0, bytes.NewReader(header)); err != nil {
+		return err
+	}
+	u.known = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.uploads[id] = u
+	return nil
 }
+
+func newUpload() *upload { return &upload{turn: make(chan struct{}, 1)} }
 
 // take waits for the turn on an upload, and makes what is known of it hold. The caller must release it.
 func (s *Store) take(ctx context.Context, id string) (*upload, error) {
 	s.mu.Lock()
 	u := s.uploads[id]
 	if u == nil {
-		u = &upload{turn: make(chan struct{}, 1)}
+		u = newUpload()
 		s.uploads[id] = u
 	}
 	s.mu.Unlock()
@@ -76,10 +89,13 @@ func (s *Store) end(id string, u *upload) {
 	s.mu.Unlock()
 }
 
-// catchUp reads what is kept of an upload that is not known: after a start, or a failure of the store below.
+// catchUp reads what is kept of an upload, as far as it is not known: after a start, a failure of the store
+// below, or bytes that came by way of another Store.
 func (s *Store) catchUp(ctx context.Context, id string, u *upload) error {
 	if u.known {
-		return nil
+		if size, err := s.inner.Size(ctx, id); err != nil || size == u.kept() {
+			return err
+		}
 	}
 	kept, err := s.inner.OpenUpload(ctx, id)
 	if err != nil {
@@ -90,29 +106,48 @@ func (s *Store) catchUp(ctx context.Context, id string, u *upload) error {
 		u.size, u.sealed, u.known = r.size, d, true
 		return nil
 	}
-	header := make([]byte, headerSize)
-	if err := readAt(kept, header, 0); err != nil {
-		return fmt.Errorf("%w: %s was not begun to its end", blob.ErrNoUpload, id)
-	}
-	if err := u.begin(s.key, header); err != nil {
-		return err
-	}
-	if err := u.read(kept); err != nil {
+	if err := u.goOn(s.key, id, kept); err != nil {
+		u.known = false
 		return err
 	}
 	u.known = true
 	return nil
 }
 
+// kept is how many bytes the store below has of an upload.
+func (u *upload) kept() int64 {
+	if u.sealed != "" {
+		return keptSize(u.size)
+	}
+	return headerSize + u.size
+}
+
+// goOn takes in what is kept of an upload after what is known of it, or all.
+func (u *upload) goOn(key Key, id string, kept blob.Reader) error {
+	if !u.known || u.sealed != "" || kept.Size() < u.kept() {
+		header := make([]byte, headerSize)
+		if err := readAt(kept, header, 0); err != nil {
+			return fmt.Errorf("%w: %s was not begun to its end", blob.ErrNoUpload, id)
+		}
+		if err := u.begin(key, header); err != nil {
+			return err
+		}
+	}
+	if _, err := kept.Seek(headerSize+u.size, io.SeekStart); err != nil {
+		return err
+	}
+	return u.read(kept)
+}
+
 func (u *upload) begin(key Key, header []byte) (err error) {
 	if u.keys, err = key.keysOf(header); err != nil {
 		return err
 	}
-	u.size, u.stream, u.sha256, u.last, u.tags = 0, u.keys.stream(0), blob.NewHash("sha256"), nil, nil
+	u.size, u.stream, u.sha256, u.last, u.tags, u.sealed = 0, u.keys.stream(0), blob.NewHash("sha256"), nil, nil, ""
 	return nil
 }
 
-// read takes in what is kept, from after the header on.
+// read takes in what is kept, from where it is known on.
 func (u *upload) read(kept io.Reader) error {
 	plain, sealed := make([]byte, segmentSize), make([]byte, segmentSize)
 	for {
@@ -250,6 +285,13 @@ func (s *Store) seal(ctx context.Context, id string, u *upload, d blob.Digest) e
 	}
 	u.sealed = d
 	return nil
+}
+
+// Forget drops what is remembered of an upload that was ended in the store below.
+func (s *Store) Forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.uploads, id)
 }
 
 // Cancel ends an upload.
