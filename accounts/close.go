@@ -18,6 +18,9 @@ const DefaultKeepClosed = 90 * 24 * time.Hour
 // called before Run.
 func (c *Control) KeepClosed(d time.Duration) { c.keepClosed = d }
 
+// ClosedTopic is touched when an account was closed, and when one is gone.
+const ClosedTopic = "accounts.closed"
+
 // CloseAccount closes an account for good: when it returns, none of its keys, sessions and login
 // tokens is let in by this server, and soon by no other, nor are sessions elsewhere that somebody of
 // the account made. Nothing is deleted before the time that KeepClosed says. It returns
@@ -40,6 +43,7 @@ func (c *Control) CloseAccount(ctx context.Context, id string) error {
 		}
 		tx.Touch(keysTopic)
 		tx.Touch(rightsTopic)
+		tx.Touch(ClosedTopic)
 		return c.tell(tx, EventClosed, id)
 	})
 }
@@ -66,6 +70,7 @@ func (c *Control) purge(ctx context.Context) error {
 				return err
 			}
 			tx.Touch(rightsTopic)
+			tx.Touch(ClosedTopic)
 			return c.tell(tx, EventGone, id)
 		})
 		if errors.Is(err, store.ErrNoRows) {

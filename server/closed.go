@@ -12,7 +12,7 @@ import (
 	"slipway/logs"
 )
 
-// closedPeriod is how long what a closed account has running may go on.
+// closedPeriod is how long what a closed account has running may go on where the word of it is lost.
 const closedPeriod = 30 * time.Second
 
 // closing stops what closed accounts have running, and deletes what those have that are gone for
@@ -24,7 +24,9 @@ type closing struct {
 
 func (s *Server) runClosing(ctx context.Context) {
 	c := closing{s, map[string]string{}}
-	loop.Run(ctx, "server.closed", closedPeriod, nil, c.pass)
+	wake, stop := s.db.Watch(accounts.ClosedTopic)
+	defer stop()
+	loop.Run(ctx, "server.closed", closedPeriod, wake, c.pass)
 }
 
 func (c *closing) pass(ctx context.Context) error {
@@ -45,13 +47,17 @@ func (c *closing) pass(ctx context.Context) error {
 }
 
 func (c *closing) settle(ctx context.Context, a accounts.Account) error {
-	if err := c.stopTasks(ctx, a.ID); err != nil || a.State != accounts.StateGone {
-		return err
+	steps := []func(context.Context, string) error{c.hooks.StopAccount, c.stopTasks}
+	if a.State == accounts.StateGone {
+		steps = append(steps, c.deleteClusters, c.deleteDefinitions, c.deleteRepositories, c.registry.ForgetAccount, c.deleteGroups, c.hooks.ForgetAccount)
 	}
-	for _, clear := range []func(context.Context, string) error{c.deleteClusters, c.deleteDefinitions, c.deleteRepositories, c.registry.ForgetAccount, c.deleteGroups} {
-		if err := clear(ctx, a.ID); err != nil {
+	for _, step := range steps {
+		if err := step(ctx, a.ID); err != nil {
 			return err
 		}
+	}
+	if a.State != accounts.StateGone {
+		return nil
 	}
 	slog.InfoContext(ctx, "what a closed account had is deleted", "account", a.ID)
 	return nil

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -24,7 +26,19 @@ func (s *Server) holdings(t *testing.T, account string) int {
 	must(t, err)
 	groups, _, err := s.logs.Groups(t.Context(), account, logs.GroupQuery{})
 	must(t, err)
-	return len(clusters) + len(definitions) + len(repositories) + len(groups)
+	return len(clusters) + len(definitions) + len(repositories) + len(groups) + len(s.hooksOf(t, account))
+}
+
+func (s *Server) hooksOf(t *testing.T, account string) (of []Hook) {
+	t.Helper()
+	all, err := s.hooks.Hooks(t.Context())
+	must(t, err)
+	for _, h := range all {
+		if h.Account == account {
+			of = append(of, h)
+		}
+	}
+	return of
 }
 
 // What a closed account has stays for as long as the account could be asked for again, and goes with it.
@@ -33,6 +47,7 @@ func TestWhatAClosedAccountHasGoesWithIt(t *testing.T) {
 	run(t, s)
 	id, config := tenant(t, s, "team")
 	_, other := tenant(t, s, "other")
+	control := NewControl(s.config.Data)
 	for _, config := range []aws.Config{config, other} {
 		makeAll(t, config)
 		_, err := ecs.NewFromConfig(config).RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
@@ -41,12 +56,20 @@ func TestWhatAClosedAccountHasGoesWithIt(t *testing.T) {
 		})
 		must(t, err)
 	}
+	_, _, err := control.AddHook(t.Context(), Hook{URL: "https://example.com/", Account: id})
+	must(t, err)
 	before := s.holdings(t, id)
 	c := closing{s, map[string]string{}}
 	must(t, s.accounts.CloseAccount(t.Context(), id))
 	must(t, c.pass(t.Context()))
-	if got := s.holdings(t, id); got != before || before < 4 {
+	if got := s.holdings(t, id); got != before || before < 5 {
 		t.Errorf("closed, it has %d things of %d", got, before)
+	}
+	if h := s.hooksOf(t, id); len(h) != 1 || h[0].Stopped.IsZero() {
+		t.Errorf("closed, it has the hooks %+v", h)
+	}
+	if _, _, err := control.AddHook(t.Context(), Hook{URL: "https://example.com/", Account: id}); err == nil || !strings.Contains(err.Error(), "was closed") {
+		t.Errorf("a hook for a closed account: %v", err)
 	}
 	must(t, s.db.Update(t.Context(), func(tx *store.Tx) error {
 		_, err := tx.Exec(`update accounts set state = $2 where id = $1`, id, accounts.StateGone)
@@ -59,5 +82,18 @@ func TestWhatAClosedAccountHasGoesWithIt(t *testing.T) {
 	}
 	if got := owners(t, other); len(got) != 1 {
 		t.Errorf("the other account lists what is of %v", got)
+	}
+}
+
+// A hook of an account ends when the account is closed, with nobody waiting for the next look around.
+func TestHookStopsWhenItsAccountIsClosed(t *testing.T) {
+	s := open(t, nil)
+	run(t, s)
+	id, _ := tenant(t, s, "team")
+	_, _, err := NewControl(s.config.Data).AddHook(t.Context(), Hook{URL: "https://example.com/", Account: id})
+	must(t, err)
+	must(t, s.accounts.CloseAccount(t.Context(), id))
+	for s.hooksOf(t, id)[0].Stopped.IsZero() {
+		time.Sleep(time.Millisecond) // between two looks; the test's own deadline ends them
 	}
 }

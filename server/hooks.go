@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 
+	"slipway/accounts"
 	"slipway/hooks"
 )
 
@@ -23,6 +25,7 @@ type hooksAnswer struct {
 	Hooks  []Hook       `json:"hooks,omitempty"`
 	Secret string       `json:"secret,omitempty"` // of a hook that was made
 	Dead   []HookLetter `json:"dead,omitempty"`
+	Sent   int64        `json:"sent,omitempty"` // dead letters that are sent again
 	failure
 }
 
@@ -37,6 +40,9 @@ func (s *Server) handleHooks(mux *http.ServeMux) {
 		if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 64<<10)).Decode(&h); err != nil {
 			return a, err
 		}
+		if err := s.checkHookAccount(r.Context(), h.Account); err != nil {
+			return a, err
+		}
 		h, a.Secret, err = s.hooks.Add(r.Context(), h)
 		a.Hooks = []Hook{h}
 		return a, err
@@ -48,6 +54,22 @@ func (s *Server) handleHooks(mux *http.ServeMux) {
 		a.Dead, err = s.hooks.Dead(r.Context(), r.URL.Query().Get("hook"), deadAtOnce)
 		return a, err
 	}))
+	mux.HandleFunc("POST /hooks/{id}/redeliver", answer(func(r *http.Request) (a hooksAnswer, err error) {
+		a.Sent, err = s.hooks.Redeliver(r.Context(), r.PathValue("id"), r.URL.Query().Get("event"))
+		return a, err
+	}))
+}
+
+// checkHookAccount refuses a hook that would never be told of anything.
+func (s *Server) checkHookAccount(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
+	a, err := s.accounts.Account(ctx, id)
+	if err == nil && a.State != accounts.StateActive {
+		err = fmt.Errorf("%w: %s", hooks.ErrStopped, id)
+	}
+	return err
 }
 
 // Hooks lists the hooks. It returns ErrNotRunning.
@@ -76,4 +98,11 @@ func (c *Control) RemoveHook(ctx context.Context, id string) error {
 func (c *Control) DeadLetters(ctx context.Context, hook string) ([]HookLetter, error) {
 	a, err := ask[hooksAnswer](ctx, c, http.MethodGet, "/hooks/dead?hook="+url.QueryEscape(hook), nil)
 	return a.Dead, err
+}
+
+// RedeliverLetters has a dead letter of a hook sent again, or all of them (event ""), and returns how many
+// there are. It returns ErrNotRunning, or that there is no such hook or letter.
+func (c *Control) RedeliverLetters(ctx context.Context, hook, event string) (int64, error) {
+	a, err := ask[hooksAnswer](ctx, c, http.MethodPost, "/hooks/"+url.PathEscape(hook)+"/redeliver?event="+url.QueryEscape(event), nil)
+	return a.Sent, err
 }

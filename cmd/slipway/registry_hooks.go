@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,16 +18,18 @@ func hooksCommand(data *string) *cobra.Command {
 		Short: "Have other programs told of what happens to images",
 		Long: `Have other programs told of what happens to images and repositories. Each event that a hook
 asks for is posted to its URL as JSON, at least once, and tried again for about ten minutes
-until the answer is a 2xx. What is not taken by then is kept for thirty days as a dead letter.
+until the answer is a 2xx. What is not taken by then is kept for thirty days as a dead letter,
+the last thousand of each hook, and can be sent again.
 
 The header X-Slipway-Signature is "t=SECONDS,v1=HEX", where HEX is the HMAC-SHA256 of
 "SECONDS.BODY" under the secret that "add" shows.`,
 		Example: `  sudo slipway registry hooks add https://example.com/pushed --kind image.pushed --repository 'web/*'
   sudo slipway registry hooks list
-  sudo slipway registry hooks dead`,
+  sudo slipway registry hooks dead
+  sudo slipway registry hooks redeliver HOOK --all`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(hooksAddCommand(data), hooksListCommand(data), hooksRemoveCommand(data), hooksDeadCommand(data))
+	cmd.AddCommand(hooksAddCommand(data), hooksListCommand(data), hooksRemoveCommand(data), hooksDeadCommand(data), hooksRedeliverCommand(data))
 	return cmd
 }
 
@@ -63,7 +66,7 @@ func hooksListCommand(data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "Show the hooks",
-		Long:    `Show the hooks, without their secrets.`,
+		Long:    `Show the hooks, without their secrets. A hook stops when the account that it is for is closed.`,
 		Example: `  sudo slipway registry hooks list -o json`,
 		Args:    cobra.NoArgs,
 	}
@@ -73,8 +76,12 @@ func hooksListCommand(data *string) *cobra.Command {
 		if err != nil {
 			return controlHint(err)
 		}
-		return printRows(cmd.OutOrStdout(), output, all, "HOOK ACCOUNT KINDS REPOSITORIES URL", func(h server.Hook) []string {
-			return []string{h.ID, cmp.Or(h.Account, "all"), strings.Join(h.Kinds, ","), cmp.Or(strings.Join(h.Repositories, ","), "all"), h.URL}
+		return printRows(cmd.OutOrStdout(), output, all, "HOOK STATE ACCOUNT KINDS REPOSITORIES URL", func(h server.Hook) []string {
+			state := "active"
+			if !h.Stopped.IsZero() {
+				state = "stopped"
+			}
+			return []string{h.ID, state, cmp.Or(h.Account, "all"), strings.Join(h.Kinds, ","), cmp.Or(strings.Join(h.Repositories, ","), "all"), h.URL}
 		})
 	}
 	return cmd
@@ -111,6 +118,31 @@ With -o json each has its body.`,
 		return printRows(cmd.OutOrStdout(), output, dead, "HOOK EVENT KIND TRIES DEAD FAILURE", func(l server.HookLetter) []string {
 			return []string{l.Hook, l.Event, l.Kind, fmt.Sprint(l.Tries), l.Dead.UTC().Format(time.RFC3339), l.Failure}
 		})
+	}
+	return cmd
+}
+
+func hooksRedeliverCommand(data *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "redeliver HOOK [EVENT]",
+		Short: "Send dead letters again",
+		Long: `Send the dead letter of an event again, or all those of a hook. They are tried as often as
+new ones, and have the ids and bodies that they had.`,
+		Example: `  sudo slipway registry hooks redeliver 0b6a8d0c-52d5-4b5e-9c0e-6a1f4a7f2b11 4711
+  sudo slipway registry hooks redeliver 0b6a8d0c-52d5-4b5e-9c0e-6a1f4a7f2b11 --all`,
+		Args: cobra.RangeArgs(1, 2),
+	}
+	all := cmd.Flags().Bool("all", false, "send all dead letters of the hook")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if event := strings.Join(args[1:], ""); *all == (event != "") {
+			return errors.New("want either an EVENT, as \"hooks dead\" shows it, or --all")
+		}
+		n, err := server.NewControl(*data).RedeliverLetters(cmd.Context(), args[0], strings.Join(args[1:], ""))
+		if err != nil {
+			return controlHint(err)
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "letters that are sent again: %d\n", n)
+		return err
 	}
 	return cmd
 }
