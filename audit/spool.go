@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"slipway/internal/durable"
 	"slipway/internal/ids"
 )
 
@@ -245,7 +246,7 @@ func (s *spool) create(g *segment) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(allocate(file), syncDir(s.dir)); err != nil {
+	if err := errors.Join(allocate(file), durable.SyncDir(s.dir)); err != nil {
 		return nil, errors.Join(err, file.Close(), os.Remove(file.Name()))
 	}
 	return file, nil
@@ -263,15 +264,6 @@ func allocate(f *os.File) error {
 			return err
 		}
 	}
-}
-
-// syncDir makes a new file outlast a power cut.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // piece is what is next to move of a segment.

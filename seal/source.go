@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"slipway/internal/durable"
 )
 
 // Source is where a master key comes from. Its String is what errors and lists call it, as
@@ -109,7 +111,7 @@ func (f *File) Install() error {
 	if err := os.Rename(f.staged(), f.path); err != nil {
 		return fmt.Errorf("%w: %w", ErrSource, err)
 	}
-	return syncDir(filepath.Dir(f.path))
+	return durable.SyncDir(filepath.Dir(f.path))
 }
 
 // readKey reads a key file that its owner alone can read.
@@ -172,16 +174,7 @@ func writeKey(path string, m Master) error {
 	if err := os.Rename(part, path); err != nil {
 		return fmt.Errorf("%w: %w", ErrSource, err)
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes what was renamed into a folder outlast a power cut.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // What a command that prints a master key may take.

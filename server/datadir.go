@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"slipway/internal/durable"
 	"slipway/internal/errs"
 	"slipway/internal/lockfile"
 )
@@ -76,33 +77,7 @@ func writeCredentials(dir string, c Credentials) error {
 	if err != nil {
 		return err
 	}
-	return writePrivate(filepath.Join(dir, credentialsFile), append(text, '\n'))
-}
-
-// writePrivate replaces a file as a whole: a reader or a crash sees the old bytes or the new ones.
-func writePrivate(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // after the rename it is not there
-	_, err = tmp.Write(data)
-	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes what was renamed into a folder outlast a power cut.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return durable.WriteFile(filepath.Join(dir, credentialsFile), append(text, '\n'))
 }
 
 // secretFile reads a secret that the data folder keeps, and makes it at the first start.
@@ -113,5 +88,5 @@ func secretFile(dir, name string, make func() []byte) ([]byte, error) {
 		return secret, err
 	}
 	secret = make()
-	return secret, writePrivate(path, secret)
+	return secret, durable.WriteFile(path, secret)
 }
