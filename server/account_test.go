@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"slipway/internal/plainbody"
 	"slipway/store"
 	"slipway/store/storetest"
 )
@@ -29,6 +31,7 @@ import (
 func (s *Server) clientConfig(id, secret, token string) aws.Config {
 	return aws.Config{
 		BaseEndpoint: aws.String("http://" + s.config.Advertise), Region: s.config.Region,
+		HTTPClient:  plainbody.Client(awshttp.NewBuildableClient()),
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
 	}

@@ -17,6 +17,7 @@ import (
 	"slipway/blob"
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/internal/plainbody"
 	"slipway/logs"
 	"slipway/registry"
 	"slipway/store"
@@ -160,7 +161,7 @@ func (w *matrixWorld) push(account, repository string) registry.Digest {
 
 func (w *matrixWorld) config(id, secret, token string) aws.Config {
 	c := w.server.clientConfig(id, secret, token)
-	c.HTTPClient = http.DefaultClient
+	c.HTTPClient = plainbody.Client(http.DefaultClient)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
@@ -18,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
+	"slipway/internal/plainbody"
 	"slipway/server"
 )
 
@@ -52,6 +55,7 @@ func newClient(ctx context.Context, data string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.HTTPClient = plainbody.Client(cmp.Or[plainbody.Doer](cfg.HTTPClient, awshttp.NewBuildableClient()))
 	return &client{
 		endpoint: *cfg.BaseEndpoint,
 		ecs:      ecs.NewFromConfig(cfg),

@@ -4,15 +4,14 @@ package wiretest
 
 import (
 	"context"
-	"io"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"slipway/api/awswire"
+	"slipway/internal/plainbody"
 )
 
 // Who calls, and where.
@@ -50,31 +49,12 @@ func Serve(t testing.TB, config awswire.Config, doors ...*awswire.Service) aws.C
 	return aws.Config{
 		Region:       config.Region,
 		BaseEndpoint: aws.String(server.URL),
-		HTTPClient:   patient(server.Client()),
+		HTTPClient:   plainbody.Client(server.Client()),
 		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: AccessKey, SecretAccessKey: Secret}, nil
 		}),
 	}
-}
-
-// patient has the client read answers to their end. The SDK closes a request's body as soon as an
-// answer begins, and its bodies then say at their end that they failed (WriteTo returns io.EOF), so
-// that net/http, if it has not looked for that end yet, drops the connection under the answer. A
-// body that can only be read ends as it should.
-func patient(client *http.Client) *http.Client {
-	return &http.Client{Transport: readOnly{client.Transport}}
-}
-
-type readOnly struct{ next http.RoundTripper }
-
-// RoundTrip satisfies http.RoundTripper.
-func (t readOnly) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r = r.Clone(r.Context())
-		r.Body = struct{ io.ReadCloser }{r.Body}
-	}
-	return t.next.RoundTrip(r)
 }
 
 // Root knows one key, that of the account's root, who may do everything.
