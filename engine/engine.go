@@ -76,6 +76,14 @@ type Engine interface {
 	// and is complete once Delete has returned.
 	Delete(ctx context.Context, id string) error
 
+	// Exec runs a program in a running container until it ends, and returns its exit code, which is
+	// 128+n for an end by signal n. When ctx ends it is killed, with what it has started itself, and
+	// the error is ctx's. It fails with ErrNotFound where the container does not run, and with ErrStart
+	// where there is no such program. A Read of Stdin may be under way when it returns, but no Write.
+	Exec(ctx context.Context, id string, x Exec) (exitCode int, err error)
+	// Stats tells what a running container uses, or ErrNotFound.
+	Stats(ctx context.Context, id string) (Stats, error)
+
 	// List tells every container that carries Spec.Task, running or not, whoever created it.
 	List(ctx context.Context) ([]Container, error)
 	// Exits wakes whoever waits whenever a container may have ended: a hint to List again.

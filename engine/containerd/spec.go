@@ -121,9 +121,14 @@ func argsOf(s engine.Spec, img *image) ([]string, error) {
 
 // envOf is the image's environment with the definition's on top.
 func envOf(s engine.Spec, img *image) []string {
+	return merge([]string{defaultPath, "HOSTNAME=" + hostnameOf(s)}, img.config.Config.Env, s.Env)
+}
+
+// merge puts environments on top of each other.
+func merge(layers ...[]string) []string {
 	var env []string
 	at := map[string]int{}
-	for _, pair := range slices.Concat([]string{defaultPath, "HOSTNAME=" + hostnameOf(s)}, img.config.Config.Env, s.Env) {
+	for _, pair := range slices.Concat(layers...) {
 		name, _, _ := strings.Cut(pair, "=")
 		if i, there := at[name]; there {
 			env[i] = pair

@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -86,7 +87,8 @@ func (e *Engine) run(c *container, args []string) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.kill = cancel
-	c.process = &Process{Spec: c.spec, Args: args, Stdout: out, Signals: make(chan string, 8), Dial: e.dialFrom(c.spec.Task)}
+	c.process = e.newProcess(c, args)
+	c.process.Stdout, c.process.Stderr = out, out
 	e.lastPid++
 	c.seen.Pid, c.seen.State, c.seen.StartedAt = e.lastPid, engine.Running, time.Now()
 	e.programs.Go(func() {
@@ -102,6 +104,14 @@ func (e *Engine) run(c *container, args []string) error {
 	})
 	e.wake()
 	return nil
+}
+
+func (e *Engine) newProcess(c *container, args []string) *Process {
+	return &Process{
+		Spec: c.spec, Args: args, Env: c.spec.Env,
+		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,
+		Signals: make(chan string, 8), Dial: e.dialFrom(c.spec.Task),
+	}
 }
 
 // exited is called with the lock held.

@@ -23,9 +23,13 @@ type Program func(ctx context.Context, p *Process) int
 // Process is a running program's view of its container.
 type Process struct {
 	Spec    engine.Spec
-	Args    []string // entrypoint and command of the Spec
+	Args    []string // entrypoint and command of the Spec, or what Exec was told
+	Env     []string // the Spec's, and what Exec added
+	Stdin   io.Reader
 	Stdout  io.Writer
-	Signals chan string // "SIGTERM" and such, but SIGKILL; a program that does not look is one that ignores them
+	Stderr  io.Writer
+	Resize  <-chan engine.Size // of the terminal that Exec asked for; nil: never
+	Signals chan string        // "SIGTERM" and such, but SIGKILL; a program that does not look is one that ignores them
 	// Dial connects to a port of engine.HostAddress; there is nothing else to connect to.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -52,6 +56,8 @@ func (p *Process) deliver(signal string) {
 //	print LINE...      flood BYTES     exit CODE
 //	sleep DURATION     eat MIB         wait [CODE]: until a signal other than SIGKILL comes
 //	stubborn: until SIGKILL             get URL: print what it answers; $NAME stands for a variable
+//	warn LINE: on standard error       cat: print standard input
+//	env NAME: print a variable
 //
 // A first argument that is none of these is skipped as the name of the program. Whoever runs out
 // of steps exits with 0.
@@ -92,6 +98,18 @@ var steps = map[string]func(ctx context.Context, p *Process, args []string) (cod
 		for _, line := range args {
 			fmt.Fprintln(p.Stdout, line)
 		}
+		return 0, false
+	},
+	"warn": func(_ context.Context, p *Process, args []string) (int, bool) {
+		fmt.Fprintln(p.Stderr, strings.Join(args, "\n"))
+		return 0, false
+	},
+	"cat": func(_ context.Context, p *Process, _ []string) (int, bool) {
+		io.Copy(p.Stdout, p.Stdin)
+		return 0, false
+	},
+	"env": func(_ context.Context, p *Process, args []string) (int, bool) {
+		fmt.Fprintln(p.Stdout, p.variable(args[0]))
 		return 0, false
 	},
 	"flood": func(_ context.Context, p *Process, args []string) (int, bool) {
@@ -157,7 +175,7 @@ func (p *Process) get(ctx context.Context, url string) string {
 
 // variable is the value of a variable of the container's environment, the last that is given.
 func (p *Process) variable(name string) (value string) {
-	for _, v := range p.Spec.Env {
+	for _, v := range p.Env {
 		if rest, is := strings.CutPrefix(v, name+"="); is {
 			value = rest
 		}

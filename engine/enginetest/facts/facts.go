@@ -4,6 +4,7 @@ package facts
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -19,6 +20,7 @@ type Facts struct {
 	Status     map[string]string // of /proc/self/status: CapEff, Seccomp, NoNewPrivs, ...
 	Namespaces map[string]string // pid, net, mnt, ipc, uts, cgroup: what /proc/self/ns tells
 	Mounts     map[string]string // mount point: file system and options
+	Processes  []string          // the arguments of every living process that it can see
 }
 
 // Gather tells the facts of this process.
@@ -39,7 +41,18 @@ func Gather() Facts {
 	for _, name := range []string{"pid", "net", "mnt", "ipc", "uts", "cgroup"} {
 		f.Namespaces[name], _ = os.Readlink("/proc/self/ns/" + name)
 	}
+	f.Processes = processes()
 	return f
+}
+
+func processes() (all []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		if args, _ := os.ReadFile(file); len(args) > 0 { // one that has ended has none
+			all = append(all, strings.ReplaceAll(string(args), "\x00", " "))
+		}
+	}
+	return all
 }
 
 func table(file string, parse func(line string) (key, value string)) map[string]string {

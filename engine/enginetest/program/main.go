@@ -20,6 +20,11 @@
 //	spawn STEP...        run the steps in a child and wait for it
 //	fork COUNT           start so many children that wait, print "forked N"
 //	show                 print Facts as JSON
+//	warn LINE...         print each as a line on standard error
+//	cat                  print standard input to its end
+//	env NAME             print a variable
+//	size                 print the size of the terminal now and whenever it changes, for ever
+//	work DURATION        use the cpu for so long
 package main
 
 import (
@@ -58,6 +63,7 @@ func run(step []string) {
 		"print": printLines, "flood": flood, "exit": exit, "sleep": sleep, "wait": wait,
 		"stubborn": stubborn, "eat": eat, "serve": serve, "echo": echo, "get": get, "knock": knock, "forge": forge, "write": write,
 		"read": read, "try": try, "spawn": spawn, "fork": fork, "show": show,
+		"warn": warn, "cat": cat, "env": env, "size": size, "work": work,
 	}
 	word, ok := words[step[0]]
 	if !ok {
