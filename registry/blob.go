@@ -13,35 +13,23 @@ import (
 // for the push. A blob that is marked must be brought, and is refused then. It returns ErrNoRepository or
 // ErrNoBlob.
 func (c *Control) BlobSize(ctx context.Context, account, repository string, d Digest) (size int64, err error) {
-	var fresh bool
-	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		var linked time.Time
-		if size, linked, err = findLink(tx, repo, d); err != nil {
-			return err
-		}
-		fresh = c.fresh(tx.Now, linked)
-		if err := checkBlobs(tx, repo, []Digest{d}); errors.Is(err, ErrMarked) {
-			return noBlob(repo, d)
-		} else if err != nil {
-			return err
-		}
-		return nil
-	})
-	if err == nil && !fresh {
+	a, err := c.askLink(ctx, account, repository, d)
+	if err == nil && a.marked {
+		err = noBlob(Repository{Account: account, Name: repository}, d)
+	}
+	if err == nil && !c.fresh(time.Now(), a.linked) {
 		err = c.renew(ctx, account, repository, d)
 	}
-	return size, err
+	return a.size, err
 }
 
 // PulledSize is the size of a blob that a pull asks for. It returns ErrNoRepository, ErrNoBlob or ErrMarked.
 func (c *Control) PulledSize(ctx context.Context, account, repository string, d Digest) (size int64, err error) {
-	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		if size, _, err = findLink(tx, repo, d); err != nil {
-			return err
-		}
-		return checkBlobs(tx, repo, []Digest{d})
-	})
-	return size, err
+	a, err := c.askLink(ctx, account, repository, d)
+	if err == nil && a.marked {
+		err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error { return checkBlobs(tx, repo, []Digest{d}) })
+	}
+	return a.size, err
 }
 
 // OpenBlob reads a blob of the repository for a pull. It returns ErrNoRepository, ErrNoBlob or ErrMarked.
@@ -57,6 +45,9 @@ func (c *Control) OpenBlob(ctx context.Context, account, repository string, d Di
 // is marked, or if the account has mounting turned off.
 // It returns ErrNoRepository for the target only.
 func (c *Control) MountBlob(ctx context.Context, account, repository, from string, d Digest) (mounted bool, err error) {
+	if mounted, err = c.isMounted(ctx, account, repository, from, d); mounted || err != nil {
+		return mounted, err
+	}
 	err = c.update(ctx, account, repository, func(tx *store.Tx, to Repository) error {
 		if mounting, err := readSetting(tx, account, SettingBlobMounting); err != nil || mounting == "DISABLED" {
 			return err

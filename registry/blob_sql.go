@@ -2,23 +2,10 @@ package registry
 
 import (
 	"database/sql"
-	"errors"
 	"slices"
-	"time"
 
 	"slipway/store"
 )
-
-// findLink is the size of a blob of the repository, and when a push last brought it or asked for it.
-func findLink(tx *store.Tx, repo Repository, d Digest) (size int64, linked time.Time, err error) {
-	var micros int64
-	err = tx.Row(`select b.size, l.linked from registry_links l join registry_blobs b on b.digest = l.blob
-		where l.repository = $1 and l.blob = $2`, repo.id, string(d)).Scan(&size, &micros)
-	if errors.Is(err, store.ErrNoRows) {
-		err = noBlob(repo, d)
-	}
-	return size, store.Time(micros), err
-}
 
 func noBlob(repo Repository, d Digest) error {
 	return &Error{Cause: ErrNoBlob, Account: repo.Account, Repository: repo.Name, Digest: d}
@@ -73,7 +60,8 @@ func recordBlob(tx *store.Tx, d Digest, size int64) error {
 	return err
 }
 
-// link makes a blob answer in a repository, and keeps it for the push that asks for that.
+// link makes a blob answer in a repository, and keeps it for the push that asks for that. What is held long
+// enough already is not written anew.
 func (c *Control) link(tx *store.Tx, repo Repository, d Digest) error {
 	if err := c.touchRepository(tx, repo); err != nil {
 		return err
@@ -86,7 +74,8 @@ func (c *Control) link(tx *store.Tx, repo Repository, d Digest) error {
 	if made > 0 {
 		return hold(tx, repo.Account, d)
 	}
-	_, err = touchLink(tx, repo.id, d)
+	_, err = tx.Exec(`update registry_links set linked = $3 where repository = $1 and blob = $2 and linked <= $4`,
+		repo.id, string(d), store.Micros(tx.Now), store.Micros(tx.Now.Add(-c.sweeping.Lease/2)))
 	return err
 }
 

@@ -81,7 +81,10 @@ func (c *Control) PutManifest(ctx context.Context, account, repository string, p
 	if err != nil {
 		return Image{}, false, about(err, Error{Account: account, Repository: repository, Tag: push.Tag, Digest: push.Digest})
 	}
-	if err := c.checkNewImage(ctx, account, repository, digest); err != nil {
+	if made, same, err := c.isPushed(ctx, account, repository, push.Tag, digest); err != nil || same {
+		return made, false, err
+	}
+	if err := c.checkImages(ctx, account, repository, digest); err != nil {
 		return Image{}, false, err
 	}
 	err = c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
@@ -128,18 +131,6 @@ func checkPush(push Push) (parsed, Digest, error) {
 		return parsed{}, "", fmt.Errorf("%w: the manifest has %s, not %s", ErrMismatch, blob.DigestOf(push.Raw), digest)
 	}
 	return p, digest, nil
-}
-
-// checkNewImage refuses one image more than a repository may have. It looks before the push's own
-// transaction, which would otherwise meet that of every other push into the repository.
-func (c *Control) checkNewImage(ctx context.Context, account, repository string, d Digest) error {
-	return c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		known, err := hasManifest(tx, repo.id, d)
-		if err != nil || known {
-			return err
-		}
-		return checkImages(tx, repo)
-	})
 }
 
 // storeManifest writes a manifest that is not there yet, and reports whether it did.

@@ -30,6 +30,9 @@ func (c *Control) held(now, linked, pushed time.Time, uploading bool) bool {
 // fresh reports whether a lease runs long enough not to be written anew at each question.
 func (c *Control) fresh(now, linked time.Time) bool { return now.Sub(linked) < c.sweeping.Lease/2 }
 
+// recent reports whether pushes into a repository were noted lately enough not to be noted anew.
+func (c *Control) recent(now, pushed time.Time) bool { return now.Sub(pushed) < c.sweeping.Lease/4 }
+
 // renew keeps a blob for a push that was told of it. It returns ErrNoBlob when it went meanwhile.
 func (c *Control) renew(ctx context.Context, account, repository string, d Digest) error {
 	return c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
@@ -46,7 +49,7 @@ func (c *Control) renew(ctx context.Context, account, repository string, d Diges
 
 // touchRepository notes that a push is at work in the repository.
 func (c *Control) touchRepository(tx *store.Tx, repo Repository) error {
-	if tx.Now.Sub(repo.pushed) < c.sweeping.Lease/4 {
+	if c.recent(tx.Now, repo.pushed) {
 		return nil
 	}
 	_, err := tx.Exec(`update registry_repositories set pushed = $2 where id = $1`, repo.id, store.Micros(tx.Now))

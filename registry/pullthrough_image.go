@@ -24,6 +24,11 @@ type Permit func(create bool) error
 // returns what Manifest returns, what may returns, ErrUpstreamDenied, ErrUpstreamBusy, ErrUpstreamDown or
 // ErrNoSecret.
 func (c *Control) Pull(ctx context.Context, account, repository string, id ImageID, may Permit) (Manifest, error) {
+	if repo, m, found, err := c.askManifest(ctx, account, repository, id); err != nil {
+		return Manifest{}, err
+	} else if found {
+		return m, c.notePull(ctx, repo, m.Image)
+	}
 	h, err := c.look(ctx, account, repository, id)
 	if err != nil {
 		return Manifest{}, err

@@ -62,14 +62,12 @@ func readRegistryPolicy(tx *store.Tx, account string) (text string, err error) {
 // policy. An empty name stands for the registry alone.
 func (c *Control) DecidingPolicy(ctx context.Context, account, name string) (text string, err error) {
 	var own, registry, scope string
-	err = c.db.View(ctx, func(tx *store.Tx) error {
-		return tx.Row(`select
-			coalesce((select p.document from registry_repositories r join registry_policies p on p.repository = r.id
-				where r.account = $1 and r.name = $2), ''),
-			coalesce((select document from registry_account_policies where account = $1), ''),
-			coalesce((select value from registry_settings where account = $1 and name = $3), '')`,
-			account, name, string(SettingPolicyScope)).Scan(&own, &registry, &scope)
-	})
+	err = c.db.Row(ctx, `select
+		coalesce((select p.document from registry_repositories r join registry_policies p on p.repository = r.id
+			where r.account = $1 and r.name = $2), ''),
+		coalesce((select document from registry_account_policies where account = $1), ''),
+		coalesce((select value from registry_settings where account = $1 and name = $3), '')`,
+		account, name, string(SettingPolicyScope)).Scan(&own, &registry, &scope)
 	if err != nil || registry == "" {
 		return own, err
 	}

@@ -97,6 +97,12 @@ func (db *DB) View(ctx context.Context, f func(*Tx) error) error {
 	return db.run(ctx, db.read, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, f)
 }
 
+// Row is Tx.Row where nothing else belongs to it: a query sees one state of the database by itself, and
+// without a transaction it costs one round trip to the database instead of three.
+func (db *DB) Row(ctx context.Context, query string, args ...any) *sql.Row {
+	return db.read.QueryRowContext(ctx, query, args...)
+}
+
 // Update runs f in one transaction, as if alone, and commits it: when Update returns
 // nil it is on disk. f may run several times, when another server got in between, so
 // it must have no effect outside the transaction that a second run would spoil.
