@@ -23,7 +23,7 @@ var plan = []struct {
 	reason string
 }{
 	{"cmd", "server agent engine nodeapi", "starts them; everything else it does through the public APIs"},
-	{"server", "agent api oci accounts audit registry cluster logs hooks nodeapi store seal events blob", "wires every door, room and floor; the only place that sees every room"},
+	{"server", "agent api oci accounts audit registry cluster logs hooks secrets nodeapi store seal events blob", "wires every door, room and floor; the only place that sees every room"},
 
 	{"api/awswire", "", "one codec for every service: knows none of them"},
 	{"api/gen", "", "runs at build time"},
@@ -35,6 +35,8 @@ var plan = []struct {
 	{"api/ecs", "api/awswire cluster", "a door and its room"},
 	{"api/logs", "api/awswire logs", "a door and its room"},
 	{"api/cloudtrail", "api/awswire audit", "a door and its room"},
+	{"api/ssm", "api/awswire secrets", "a door and its room"},
+	{"api/secretsmanager", "api/awswire secrets", "a door and its room"},
 	{"oci", "registry", "a door and its room"},
 
 	{"accounts", "store events seal", "a room: never another room"},
@@ -45,6 +47,8 @@ var plan = []struct {
 	{"registry/lifecycle", "", "a pure core"},
 	{"logs", "store events", "a room: never another room"},
 	{"audit", "store events seal", "a room: never another room"},
+	{"secrets", "store seal", "a room: never another room"},
+	{"nodes", "store seal nodeapi", "a room: who may be a node, in the words of the wire"},
 	{"hooks", "store events seal", "a room: it reads events and knows none of those who write them"},
 
 	{"agent", "nodeapi engine", "knows the control plane only by its wire"},
