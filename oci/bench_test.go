@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"testing"
 
-	"slipway/blob"
 	"slipway/blob/disk"
 	"slipway/blob/s3/s3test"
+	"slipway/blob/sealed"
 	"slipway/oci"
 	"slipway/store/storetest"
 )
@@ -38,15 +38,15 @@ func BenchmarkPush(b *testing.B) {
 }
 
 func places(b *testing.B, bench func(*testing.B, *door)) {
-	for name, open := range map[string]func(*testing.B) blob.Store{
-		"folder": func(b *testing.B) blob.Store {
+	for name, open := range map[string]func(*testing.B) sealed.Inner{
+		"folder": func(b *testing.B) sealed.Inner {
 			s, err := disk.Open(b.TempDir())
 			if err != nil {
 				b.Fatal(err)
 			}
 			return s
 		},
-		"bucket": func(b *testing.B) blob.Store { return bucket(b, s3test.Start(b), "?redirect=false") },
+		"bucket": func(b *testing.B) sealed.Inner { return bucket(b, s3test.Start(b), "?redirect=false") },
 	} {
 		b.Run(name, func(b *testing.B) {
 			d := newDoorOver(b, storetest.SQLite(b), open(b), oci.Config{})

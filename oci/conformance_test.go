@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/blob"
 	"slipway/blob/disk"
 	"slipway/blob/s3"
 	"slipway/blob/s3/s3test"
+	"slipway/blob/sealed"
 	"slipway/oci"
 	"slipway/registry"
 	"slipway/store"
@@ -36,7 +36,7 @@ var sections = []struct {
 }
 
 func TestConformance(t *testing.T) {
-	eachPlace(t, func(t *testing.T, db *store.DB, blobs blob.Store) {
+	eachPlace(t, func(t *testing.T, db *store.DB, blobs sealed.Inner) {
 		d := newDoorOver(t, db, blobs, oci.Config{})
 		for _, section := range sections {
 			for i, s := range section.statements {
@@ -53,7 +53,7 @@ func TestConformance(t *testing.T) {
 }
 
 // eachPlace runs a test with rows and bytes in the data folder, and with both on servers of their own.
-func eachPlace(t *testing.T, test func(*testing.T, *store.DB, blob.Store)) {
+func eachPlace(t *testing.T, test func(*testing.T, *store.DB, sealed.Inner)) {
 	t.Run("folder", func(t *testing.T) {
 		blobs, err := disk.Open(t.TempDir())
 		if err != nil {

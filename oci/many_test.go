@@ -7,14 +7,14 @@ import (
 	"sync"
 	"testing"
 
-	"slipway/blob"
+	"slipway/blob/sealed"
 	"slipway/oci"
 	"slipway/store"
 )
 
 // Clients that stand still in the middle of an upload take nothing that others need.
 func TestClientsThatStandStillKeepNobodyWaiting(t *testing.T) {
-	eachPlace(t, func(t *testing.T, db *store.DB, blobs blob.Store) {
+	eachPlace(t, func(t *testing.T, db *store.DB, blobs sealed.Inner) {
 		d := newDoorOver(t, db, blobs, oci.Config{})
 		d.create("team/web")
 		for range 60 {
@@ -33,7 +33,7 @@ func TestClientsThatStandStillKeepNobodyWaiting(t *testing.T) {
 
 // Clients that push the same image at once, and move the same tag, all succeed, and leave it whole.
 func TestManyClientsPushOneImageAtOnce(t *testing.T) {
-	eachPlace(t, func(t *testing.T, db *store.DB, blobs blob.Store) {
+	eachPlace(t, func(t *testing.T, db *store.DB, blobs sealed.Inner) {
 		d := newDoorOver(t, db, blobs, oci.Config{})
 		d.create("team/web")
 		config, layer := digestOf("{}"), digestOf("layer")

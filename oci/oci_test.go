@@ -12,8 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"slipway/blob"
 	"slipway/blob/disk"
+	"slipway/blob/sealed"
 	"slipway/events"
 	"slipway/internal/errs"
 	"slipway/oci"
@@ -89,7 +89,7 @@ func newDoorWith(t testing.TB, config oci.Config) *door {
 }
 
 // newDoorOver is a door before a registry that keeps its rows and its bytes where the test wants them.
-func newDoorOver(t testing.TB, db *store.DB, blobs blob.Store, config oci.Config) *door {
+func newDoorOver(t testing.TB, db *store.DB, blobs sealed.Inner, config oci.Config) *door {
 	t.Helper()
 	if err := events.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 )
 
 // BlobSize answers a push that asks if it must bring a blob: with its size, and then the blob is kept
-// for the push. A blob that is marked must be brought, and is refused then. It returns ErrNoRepository or
-// ErrNoBlob.
+// for the push. A blob that is marked must be brought, and is refused then. It returns ErrNoRepository,
+// ErrNoBlob, ErrKeyDisabled, ErrKeyPending or ErrNoKey.
 func (c *Control) BlobSize(ctx context.Context, account, repository string, d Digest) (size int64, err error) {
 	a, err := c.askLink(ctx, account, repository, d)
 	if err == nil && a.marked {
@@ -23,27 +23,39 @@ func (c *Control) BlobSize(ctx context.Context, account, repository string, d Di
 	return a.size, err
 }
 
-// PulledSize is the size of a blob that a pull asks for. It returns ErrNoRepository, ErrNoBlob or ErrMarked.
+// PulledSize is the size of a blob that a pull asks for. It returns ErrNoRepository, ErrNoBlob, ErrMarked, or
+// ErrKeyDisabled, ErrKeyPending or ErrNoKey when it is sealed with a key that cannot be used.
 func (c *Control) PulledSize(ctx context.Context, account, repository string, d Digest) (size int64, err error) {
+	a, err := c.askPulled(ctx, account, repository, d)
+	return a.size, err
+}
+
+// askPulled is askLink for a pull, which is refused what is marked.
+func (c *Control) askPulled(ctx context.Context, account, repository string, d Digest) (linkAnswer, error) {
 	a, err := c.askLink(ctx, account, repository, d)
 	if err == nil && a.marked {
 		err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error { return checkBlobs(tx, repo, []Digest{d}) })
 	}
-	return a.size, err
+	return a, err
 }
 
-// OpenBlob reads a blob of the repository for a pull. It returns ErrNoRepository, ErrNoBlob or ErrMarked.
+// OpenBlob reads a blob of the repository for a pull. It returns what PulledSize returns.
 func (c *Control) OpenBlob(ctx context.Context, account, repository string, d Digest) (blob.Reader, error) {
-	if _, err := c.PulledSize(ctx, account, repository, d); err != nil {
+	a, err := c.askPulled(ctx, account, repository, d)
+	if err != nil {
 		return nil, err
 	}
-	return c.blobs.Open(ctx, d)
+	blobs, err := c.bytesUnder(ctx, a.key)
+	if err != nil {
+		return nil, err
+	}
+	return blobs.Open(ctx, d)
 }
 
 // MountBlob makes a blob of one repository answer in another of the same account, without its bytes
 // being touched, and reports whether it did: it does not if the source does not have the blob, if that
-// is marked, or if the account has mounting turned off.
-// It returns ErrNoRepository for the target only.
+// is marked, if the two do not have the same key, or if the account has mounting turned off.
+// It returns ErrNoRepository for the target only, ErrKeyDisabled, ErrKeyPending or ErrNoKey.
 func (c *Control) MountBlob(ctx context.Context, account, repository, from string, d Digest) (mounted bool, err error) {
 	if mounted, err = c.isMounted(ctx, account, repository, from, d); mounted || err != nil {
 		return mounted, err
@@ -52,7 +64,14 @@ func (c *Control) MountBlob(ctx context.Context, account, repository, from strin
 		if mounting, err := readSetting(tx, account, SettingBlobMounting); err != nil || mounting == "DISABLED" {
 			return err
 		}
-		if mounted, err = hasLink(tx, account, from, d); err != nil || !mounted {
+		if err := c.checkKey(tx, to); err != nil {
+			return err
+		}
+		name, err := nameOf(tx, to, d) // under another key the source has none of that name
+		if err != nil {
+			return err
+		}
+		if mounted, err = hasLink(tx, account, from, name); err != nil || !mounted {
 			return err
 		}
 		if err := checkBlobs(tx, to, []Digest{d}); errors.Is(err, ErrMarked) {
@@ -61,7 +80,7 @@ func (c *Control) MountBlob(ctx context.Context, account, repository, from strin
 		} else if err != nil {
 			return err
 		}
-		return c.link(tx, to, d)
+		return c.link(tx, to, name)
 	})
 	return mounted, err
 }
@@ -70,14 +89,21 @@ func (c *Control) MountBlob(ctx context.Context, account, repository, from strin
 // It returns ErrNoRepository, ErrNoBlob, or ErrBlobInUse with the images that need it.
 func (c *Control) DeleteBlob(ctx context.Context, account, repository string, d Digest) error {
 	return c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		users, err := usersOf(tx, repo.id, d)
+		name, err := nameOf(tx, repo, d)
+		if err != nil {
+			return err
+		}
+		users, err := usersOf(tx, repo.id, name)
 		if err != nil {
 			return err
 		}
 		if len(users) > 0 {
 			return &Error{Cause: ErrBlobInUse, Account: account, Repository: repository, Digest: d, Digests: users}
 		}
-		less, err := unlink(tx, repo, d)
+		less, err := unlink(tx, repo, name)
+		if errors.Is(err, ErrNoBlob) {
+			return noBlob(repo, d)
+		}
 		if err != nil {
 			return err
 		}

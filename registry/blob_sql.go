@@ -2,6 +2,7 @@ package registry
 
 import (
 	"database/sql"
+	"maps"
 	"slices"
 
 	"slipway/store"
@@ -12,7 +13,26 @@ func noBlob(repo Repository, d Digest) error {
 }
 
 // linkedSizes returns those of the wanted blobs that the repository has, with their sizes.
-func linkedSizes(tx *store.Tx, repository int64, wanted []Digest) (map[Digest]int64, error) {
+func linkedSizes(tx *store.Tx, repo Repository, wanted []Digest) (map[Digest]int64, error) {
+	if repo.KeyID == "" {
+		return namedSizes(tx, repo.id, wanted)
+	}
+	names, err := namesOf(tx, repo, wanted)
+	if err != nil {
+		return nil, err
+	}
+	named, err := namedSizes(tx, repo.id, slices.Collect(maps.Values(names)))
+	found := make(map[Digest]int64, len(named))
+	for d, name := range names {
+		if size, linked := named[name]; linked {
+			found[d] = size
+		}
+	}
+	return found, err
+}
+
+// namedSizes is linkedSizes by the names of blobs.
+func namedSizes(tx *store.Tx, repository int64, wanted []Digest) (map[Digest]int64, error) {
 	return sizes(tx, `select b.digest, b.size from registry_links l join registry_blobs b on b.digest = l.blob
 		where l.repository = $1 and l.blob in `, repository, wanted)
 }
@@ -53,10 +73,11 @@ func hasLink(tx *store.Tx, account, repository string, d Digest) (found bool, er
 	return found, err
 }
 
-// recordBlob notes that the bytes of d are durable.
-func recordBlob(tx *store.Tx, d Digest, size int64) error {
-	_, err := tx.Exec(`insert into registry_blobs (digest, size, stored) values ($1, $2, $3) on conflict (digest) do nothing`,
-		string(d), size, store.Micros(tx.Now))
+// recordBlob notes that the bytes of an arrival are durable.
+func recordBlob(tx *store.Tx, a arrival, size int64) error {
+	content := sql.NullString{String: string(a.digest), Valid: a.key != ""}
+	_, err := tx.Exec(`insert into registry_blobs (digest, size, stored, content, customer_key) values ($1, $2, $3, $4, $5) on conflict (digest) do nothing`,
+		string(a.name), size, store.Micros(tx.Now), content, a.key)
 	return err
 }
 

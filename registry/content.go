@@ -24,22 +24,26 @@ type Content struct {
 }
 
 // BlobContent finds a blob of the repository. A link is given where there is one that the client can
-// follow. A Reader must be closed.
-// It returns ErrNoRepository, ErrNoBlob, ErrMarked, or ErrDamaged when what is kept has another size.
+// follow; what is sealed has none. A Reader must be closed.
+// It returns what PulledSize returns, or ErrDamaged when what is kept has another size.
 func (c *Control) BlobContent(ctx context.Context, account, repository string, d Digest, follows func(link string) bool) (Content, error) {
-	size, err := c.PulledSize(ctx, account, repository, d)
+	a, err := c.askPulled(ctx, account, repository, d)
 	if err != nil {
 		return Content{}, err
 	}
-	if links, ok := c.blobs.(blob.Linker); ok {
+	blobs, err := c.bytesUnder(ctx, a.key)
+	if err != nil {
+		return Content{}, err
+	}
+	if links, ok := blobs.(blob.Linker); ok {
 		link, err := links.Link(ctx, d, linkLife)
 		if err != nil || link != "" && follows(link) {
 			return Content{Link: link}, err
 		}
 	}
-	r, err := c.blobs.Open(ctx, d)
-	if err == nil && r.Size() != size {
-		err = fmt.Errorf("%w: there are %d bytes of %d", ErrDamaged, r.Size(), size)
+	r, err := blobs.Open(ctx, d)
+	if err == nil && r.Size() != a.size {
+		err = fmt.Errorf("%w: there are %d bytes of %d", ErrDamaged, r.Size(), a.size)
 		r.Close()
 	}
 	if err != nil {

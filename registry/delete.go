@@ -10,7 +10,7 @@ import (
 // Failure is one image of several that nothing was done about, and why.
 type Failure struct {
 	ID  ImageID
-	Err error // ErrNoImage, ErrTagMismatch, ErrImageInUse with the indexes that need it, ErrMarked or ErrArchived
+	Err error // ErrNoImage, ErrTagMismatch, ErrImageInUse with the indexes that need it, ErrMarked, ErrArchived, or an error about a key
 }
 
 // DeleteImages deletes what it is given: with a tag, the tag, and the image when that was its last;

@@ -80,7 +80,8 @@ func (c *Control) isLoose(now time.Time, l looseLink) bool {
 const (
 	looseColumns = `l.blob, l.repository, r.account, r.name, r.pushed, l.linked,
 		exists (select 1 from registry_uploads u where u.repository = l.repository),
-		exists (select 1 from registry_marked k where k.blob = l.blob and k.scope in ('', r.account))
+		exists (select 1 from registry_marked k where k.scope in ('', r.account)
+			and k.blob = (select coalesce(b.content, b.digest) from registry_blobs b where b.digest = l.blob))
 		from registry_links l join registry_repositories r on r.id = l.repository`
 	unneededLink = `not exists (select 1 from registry_manifest_blobs n where n.blob = l.blob and n.repository = l.repository)`
 )

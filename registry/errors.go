@@ -79,6 +79,13 @@ var (
 	ErrUpstreamDown     = errs.New(errs.Unavailable, "the other registry does not answer as a registry")
 	errUpstreamMissing  = errs.New(errs.NotFound, "the other registry does not have it")
 
+	ErrNoKey       = errs.New(errs.NotFound, "the key is not there")
+	ErrKeyDisabled = errs.New(errs.Denied, "the key is disabled")
+	ErrKeyPending  = errs.New(errs.Denied, "the key is pending deletion")
+	ErrKeyExists   = errs.New(errs.Conflict, "a key with the alias exists already")
+	ErrKeyAlias    = errs.New(errs.Invalid, "invalid alias of a key")
+	ErrKeyWait     = errs.New(errs.Invalid, "invalid wait until a key is deleted")
+
 	ErrToken        = errs.New(errs.Denied, "not a login token of this registry")
 	ErrTokenExpired = errs.New(errs.Denied, "the login token has expired")
 )
@@ -89,7 +96,7 @@ type Error struct {
 	Cause      error
 	Account    string
 	Repository string
-	Name       string // prefix of a template or rule, URL, principal or secret
+	Name       string // prefix of a template or rule, URL, principal, secret or key
 	Tag        string
 	Digest     Digest
 	Digests    []Digest // those that are missing, or that stand in the way

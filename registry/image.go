@@ -73,7 +73,8 @@ type Push struct {
 // PutManifest stores a manifest, moves the tag to it, and reports whether anything changed by it. Everything
 // that the manifest needs must be in the repository already. It returns ErrNoRepository, ErrTag,
 // ErrManifestTooLarge, ErrMediaType, ErrManifest, ErrMismatch, ErrMarked with the blobs that are marked,
-// ErrMissingBlobs or ErrMissingManifests with the digests that are missing, ErrTagImmutable, or ErrQuota.
+// ErrMissingBlobs or ErrMissingManifests with the digests that are missing, ErrTagImmutable, ErrQuota, or
+// ErrKeyDisabled, ErrKeyPending or ErrNoKey.
 // An image that was in the archive comes back from there.
 func (c *Control) PutManifest(ctx context.Context, account, repository string, push Push) (made Image, changed bool, err error) {
 	defer c.noteRefused(account, repository, push.Tag, push.Digest, &err)
@@ -135,6 +136,9 @@ func checkPush(push Push) (parsed, Digest, error) {
 
 // storeManifest writes a manifest that is not there yet, and reports whether it did.
 func (c *Control) storeManifest(tx *store.Tx, repo Repository, p parsed, digest Digest, raw []byte) (bool, error) {
+	if err := c.checkKey(tx, repo); err != nil {
+		return false, err
+	}
 	if err := checkMarks(tx, repo, digestsOf(p.blobs), digestsOf(p.children)); err != nil {
 		return false, err
 	}
@@ -145,7 +149,7 @@ func (c *Control) storeManifest(tx *store.Tx, repo Repository, p parsed, digest 
 	if known {
 		return false, c.keepUntagged(tx, repo.id, digest)
 	}
-	blobs, err := linkedSizes(tx, repo.id, digestsOf(p.blobs))
+	blobs, err := linkedSizes(tx, repo, digestsOf(p.blobs))
 	if err != nil {
 		return false, err
 	}
@@ -162,7 +166,7 @@ func (c *Control) storeManifest(tx *store.Tx, repo Repository, p parsed, digest 
 	if err := insertManifest(tx, repo.id, p, digest, raw); err != nil {
 		return false, err
 	}
-	if err := insertNeeds(tx, repo.id, digest, p); err != nil {
+	if err := insertNeeds(tx, repo, digest, p); err != nil {
 		return false, err
 	}
 	return true, addUsage(tx, repo.Account, Usage{Images: 1})
@@ -225,12 +229,13 @@ func (c *Control) tellBy(tx *store.Tx, kind string, repo Repository, i Image, ta
 }
 
 // Manifest reads one manifest, for a pull. It returns ErrNoRepository, ErrNoImage, ErrTagMismatch,
-// ErrMarked with the blobs that are marked, or ErrArchived.
+// ErrMarked with the blobs that are marked, ErrArchived, or ErrKeyDisabled, ErrKeyPending or ErrNoKey: what
+// cannot be read any more is not pulled half.
 func (c *Control) Manifest(ctx context.Context, account, repository string, id ImageID) (m Manifest, err error) {
 	var of Repository
 	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
 		of = repo
-		m, err = pulledManifest(tx, repo, id)
+		m, err = c.pulledManifest(tx, repo, id)
 		return err
 	})
 	if err != nil {
@@ -240,7 +245,10 @@ func (c *Control) Manifest(ctx context.Context, account, repository string, id I
 }
 
 // pulledManifest reads a manifest that may be pulled.
-func pulledManifest(tx *store.Tx, repo Repository, id ImageID) (Manifest, error) {
+func (c *Control) pulledManifest(tx *store.Tx, repo Repository, id ImageID) (Manifest, error) {
+	if err := c.checkKey(tx, repo); err != nil {
+		return Manifest{}, err
+	}
 	m, err := findManifest(tx, repo, id)
 	if err != nil {
 		return Manifest{}, err

@@ -47,17 +47,21 @@ func imageSize(tx *store.Tx, repository int64, p parsed) (total int64, err error
 	return total, err
 }
 
-func insertNeeds(tx *store.Tx, repository int64, d Digest, p parsed) error {
+func insertNeeds(tx *store.Tx, repo Repository, d Digest, p parsed) error {
+	names, err := namesOf(tx, repo, digestsOf(p.blobs))
+	if err != nil {
+		return err
+	}
 	for _, b := range p.blobs {
 		_, err := tx.Exec(`insert into registry_manifest_blobs (repository, manifest, blob) values ($1, $2, $3)`,
-			repository, string(d), string(b.Digest))
+			repo.id, string(d), string(names[b.Digest]))
 		if err != nil {
 			return err
 		}
 	}
 	for _, child := range p.children {
 		_, err := tx.Exec(`insert into registry_manifest_children (repository, parent, child) values ($1, $2, $3)`,
-			repository, string(d), string(child.Digest))
+			repo.id, string(d), string(child.Digest))
 		if err != nil {
 			return err
 		}

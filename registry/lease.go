@@ -39,7 +39,11 @@ func (c *Control) renew(ctx context.Context, account, repository string, d Diges
 		if err := c.touchRepository(tx, repo); err != nil {
 			return err
 		}
-		n, err := touchLink(tx, repo.id, d)
+		name, err := nameOf(tx, repo, d)
+		if err != nil {
+			return err
+		}
+		n, err := touchLink(tx, repo.id, name)
 		if err == nil && n == 0 {
 			return &Error{Cause: ErrNoBlob, Account: account, Repository: repository, Digest: d}
 		}

@@ -73,11 +73,11 @@ func (c *Control) Manifests(ctx context.Context, account, repository string, ids
 	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
 		of, found, failed = repo, nil, nil
 		for _, id := range ids {
-			m, err := pulledManifest(tx, repo, id)
+			m, err := c.pulledManifest(tx, repo, id)
 			switch {
 			case err == nil:
 				found = append(found, Found{id, m})
-			case errors.Is(err, ErrNoImage), errors.Is(err, ErrTagMismatch), errors.Is(err, ErrMarked), errors.Is(err, ErrArchived):
+			case errors.Is(err, ErrNoImage), errors.Is(err, ErrTagMismatch), errors.Is(err, ErrMarked), errors.Is(err, ErrArchived), isKeyError(err):
 				failed = append(failed, Failure{id, err})
 			default:
 				return err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"slipway/blob"
 	"slipway/events"
 	"slipway/internal/ids"
 	"slipway/registry/inspect"
@@ -139,8 +140,8 @@ func (m *marking) add(ctx context.Context, blobs []Digest) error {
 }
 
 // look reads a blob, and reports whether it has what is looked for.
-func (m *marking) look(ctx context.Context, d Digest, what inspect.What) (bool, error) {
-	r, err := m.c.blobs.Open(ctx, d)
+func (m *marking) look(ctx context.Context, f found, what inspect.What) (bool, error) {
+	r, err := m.open(ctx, f)
 	if err != nil {
 		return false, err
 	}
@@ -149,6 +150,20 @@ func (m *marking) look(ctx context.Context, d Digest, what inspect.What) (bool, 
 	found, err := inspect.Find(ctx, counted, what)
 	m.Read += counted.n
 	return found, err
+}
+
+// open reads a blob, with its key if that can be used.
+func (m *marking) open(ctx context.Context, f found) (blob.Reader, error) {
+	if f.key != "" {
+		if err := m.c.db.View(ctx, func(tx *store.Tx) error { return m.c.checkKeyID(tx, f.key) }); err != nil {
+			return nil, err
+		}
+	}
+	blobs, err := m.c.bytesUnder(ctx, f.key)
+	if err != nil {
+		return nil, err
+	}
+	return blobs.Open(ctx, f.digest)
 }
 
 type counting struct {

@@ -45,7 +45,9 @@ func (m *marking) searchImage(ctx context.Context) error {
 		}
 		blobs, err = digests(tx, `with recursive tree (manifest) as (select $2 union
 				select c.child from tree t join registry_manifest_children c on c.repository = $1 and c.parent = t.manifest)
-			select distinct n.blob from tree t join registry_manifest_blobs n on n.repository = $1 and n.manifest = t.manifest`,
+			select distinct coalesce(b.content, b.digest) from tree t
+				join registry_manifest_blobs n on n.repository = $1 and n.manifest = t.manifest
+				join registry_blobs b on b.digest = n.blob`,
 			repo.id, string(d))
 		return err
 	})
@@ -58,7 +60,9 @@ func (m *marking) searchImage(ctx context.Context) error {
 // found is a blob with what is known of it.
 type found struct {
 	digest Digest
-	answer int // of an earlier search: one of the answers
+	name   Digest // that it has here: another than its digest if it is sealed
+	key    string // id of the customer key that it is sealed with, or ""
+	answer int    // of an earlier search: one of the answers
 }
 
 // What a search found out about a blob: a column of registry_searched.
@@ -87,7 +91,7 @@ func (m *marking) searchBlobs(ctx context.Context) error {
 		if err := m.addPage(ctx, page, m.Criteria.what()); err != nil {
 			return err
 		}
-		after = page[len(page)-1].digest
+		after = page[len(page)-1].name
 	}
 }
 
@@ -137,10 +141,10 @@ func (m *marking) candidates(ctx context.Context) (from string, args []any, err 
 }
 
 func listFound(tx *store.Tx, from string, args []any) (page []found, err error) {
-	err = tx.Each(`select b.digest, coalesce((select s.found from registry_searched s where s.version = $1 and s.blob = b.digest), 3)
+	err = tx.Each(`select b.digest, coalesce(b.content, b.digest), b.customer_key, coalesce((select s.found from registry_searched s where s.version = $1 and s.blob = b.digest), 3)
 		from `+from+` and b.digest > $2 order by b.digest limit $3`, args, func(rows *sql.Rows) error {
 		var f found
-		err := rows.Scan(&f.digest, &f.answer)
+		err := rows.Scan(&f.name, &f.digest, &f.key, &f.answer)
 		page = append(page, f)
 		return err
 	})
@@ -150,8 +154,11 @@ func listFound(tx *store.Tx, from string, args []any) (page []found, err error) 
 // ask reports whether a blob has what is looked for. What it had to read for the answer it remembers.
 func (m *marking) ask(ctx context.Context, f found, what inspect.What) (bool, error) {
 	if f.answer == notAsked {
-		yes, err := m.look(ctx, f.digest, what)
+		yes, err := m.look(ctx, f, what)
 		switch f.answer = answerNo; {
+		case isKeyError(err): // who has the key can still find it out, and so may a later search
+			m.Unreadable = append(m.Unreadable, f.digest)
+			return false, nil
 		case errors.Is(err, inspect.ErrUnreadable):
 			slog.Info("a blob cannot be searched", "digest", f.digest, "error", err)
 			f.answer = answerUnreadable
@@ -174,7 +181,7 @@ func (m *marking) remember(ctx context.Context, f found) error {
 	return m.c.db.Update(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(`insert into registry_searched (version, blob, found)
 			select $1, digest, cast($3 as bigint) from registry_blobs where digest = $2 on conflict (version, blob) do nothing`,
-			m.Criteria.inside(), string(f.digest), f.answer)
+			m.Criteria.inside(), string(f.name), f.answer)
 		return err
 	})
 }
@@ -201,22 +208,22 @@ func (m *marking) searchLabel(ctx context.Context) error {
 				return err
 			}
 		}
-		after = page[len(page)-1].repository
+		after = page[len(page)-1].repo.id
 	}
 }
 
 // labelled is a repository, and whether it has the label.
 type labelled struct {
-	repository int64
-	has        bool
+	repo Repository // id and key
+	has  bool
 }
 
 func listLabelled(tx *store.Tx, k Criteria, label inspect.Label, after int64, limit int) (page []labelled, err error) {
-	err = tx.Each(`select r.id, exists (select 1 from registry_labels t where t.repository = r.id and t.name = $3 and ($4 = '' or t.value = $4))
+	err = tx.Each(`select r.id, r.customer_key, exists (select 1 from registry_labels t where t.repository = r.id and t.name = $3 and ($4 = '' or t.value = $4))
 		from registry_repositories r where ($1 = '' or r.account = $1) and ($2 = '' or r.name = $2) and r.id > $5 order by r.id limit $6`,
 		[]any{k.Account, k.Repository, label.Name, label.Value, after, limit}, func(rows *sql.Rows) error {
 			var l labelled
-			err := rows.Scan(&l.repository, &l.has)
+			err := rows.Scan(&l.repo.id, &l.repo.KeyID, &l.has)
 			page = append(page, l)
 			return err
 		})
@@ -228,7 +235,7 @@ func (m *marking) searchRepository(ctx context.Context, l labelled, label inspec
 	for after := Digest(""); ; {
 		var page []configured
 		err := m.c.db.View(ctx, func(tx *store.Tx) (err error) {
-			page, err = listConfigured(tx, l.repository, m.Criteria.inside(), after, searchPage)
+			page, err = listConfigured(tx, l.repo, m.Criteria.inside(), after, searchPage)
 			return err
 		})
 		if err != nil || len(page) == 0 {
@@ -244,7 +251,7 @@ func (m *marking) searchRepository(ctx context.Context, l labelled, label inspec
 			if !yes {
 				continue
 			}
-			if err := m.addImage(ctx, l.repository, image.digest); err != nil {
+			if err := m.addImage(ctx, l.repo.id, image.digest); err != nil {
 				return err
 			}
 		}
@@ -255,7 +262,8 @@ func (m *marking) searchRepository(ctx context.Context, l labelled, label inspec
 func (m *marking) addImage(ctx context.Context, repository int64, d Digest) error {
 	var blobs []Digest
 	err := m.c.db.View(ctx, func(tx *store.Tx) (err error) {
-		blobs, err = digests(tx, `select blob from registry_manifest_blobs where repository = $1 and manifest = $2`, repository, string(d))
+		blobs, err = digests(tx, `select coalesce(b.content, b.digest) from registry_manifest_blobs n join registry_blobs b on b.digest = n.blob
+			where n.repository = $1 and n.manifest = $2`, repository, string(d))
 		return err
 	})
 	if err != nil {
@@ -271,9 +279,9 @@ type configured struct {
 }
 
 // listConfigured reads the manifests of some images, which say what their configs are.
-func listConfigured(tx *store.Tx, repository int64, version string, after Digest, limit int) (page []configured, err error) {
+func listConfigured(tx *store.Tx, repo Repository, version string, after Digest, limit int) (page []configured, err error) {
 	err = tx.Each(`select digest, raw from registry_manifests where repository = $1 and digest > $2 order by digest limit $3`,
-		[]any{repository, string(after), limit}, func(rows *sql.Rows) error {
+		[]any{repo.id, string(after), limit}, func(rows *sql.Rows) error {
 			var i configured
 			var raw []byte
 			if err := rows.Scan(&i.digest, &raw); err != nil {
@@ -284,7 +292,7 @@ func listConfigured(tx *store.Tx, repository int64, version string, after Digest
 				return err
 			}
 			if d.Config != nil && !d.Config.elsewhere() {
-				i.config = found{d.Config.Digest, notAsked}
+				i.config = found{digest: d.Config.Digest, key: repo.KeyID, answer: notAsked}
 			}
 			page = append(page, i)
 			return nil
@@ -294,7 +302,10 @@ func listConfigured(tx *store.Tx, repository int64, version string, after Digest
 			return nil, err
 		}
 		config := &page[i].config
-		err = tx.Row(`select found from registry_searched where version = $1 and blob = $2`, version, string(config.digest)).Scan(&config.answer)
+		if config.name, err = nameOf(tx, repo, config.digest); err != nil {
+			return nil, err
+		}
+		err = tx.Row(`select found from registry_searched where version = $1 and blob = $2`, version, string(config.name)).Scan(&config.answer)
 		if noRows(err) {
 			err = nil
 		}

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -88,15 +89,42 @@ func deleteMarked(tx *store.Tx, mark string, limit int) (blobs []Digest, err err
 }
 
 // imagesWith finds, in the repositories of an account or of all, the images that need one of the blobs, and
-// the indexes that need those: repository by repository, with which of the blobs are there.
+// the indexes that need those: repository by repository, with which of the blobs are there, under whatever
+// keys.
 func imagesWith(tx *store.Tx, scope string, blobs []Digest) (touched []touchedRepository, err error) {
+	contents, err := namesWith(tx, blobs)
+	if err != nil {
+		return nil, err
+	}
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(contents)), inAtOnce) {
+		if touched, err = addTouched(tx, touched, scope, some, contents); err != nil {
+			return nil, err
+		}
+	}
+	for i := range touched {
+		touched[i].images = sortedOnce(touched[i].images)
+		touched[i].layers = sortedOnce(touched[i].layers)
+	}
+	return touched, nil
+}
+
+func sortedOnce(ds []Digest) []Digest {
+	slices.Sort(ds)
+	return slices.Compact(ds)
+}
+
+// addTouched adds what some blobs touch, which are given by their names.
+func addTouched(tx *store.Tx, touched []touchedRepository, scope string, blobs []Digest, contents map[Digest]Digest) ([]touchedRepository, error) {
 	args := []any{scope}
 	for _, d := range blobs {
 		args = append(args, string(d))
 	}
 	in := store.In(2, len(blobs))
 	at := map[int64]int{}
-	err = tx.Each(`with recursive hit (repository, manifest) as (
+	for i, t := range touched {
+		at[t.repo.id] = i
+	}
+	err := tx.Each(`with recursive hit (repository, manifest) as (
 			select n.repository, n.manifest from registry_manifest_blobs n join registry_repositories r on r.id = n.repository
 				where n.blob in `+in+` and ($1 = '' or r.account = $1)
 			union select c.repository, c.parent from hit h join registry_manifest_children c on c.repository = h.repository and c.child = h.manifest)
@@ -122,11 +150,8 @@ func imagesWith(tx *store.Tx, scope string, blobs []Digest) (touched []touchedRe
 		var d Digest
 		err := rows.Scan(&repository, &d)
 		t := &touched[at[repository]]
-		t.layers = append(t.layers, d)
+		t.layers = append(t.layers, contents[d])
 		return err
 	})
-	for _, t := range touched {
-		slices.Sort(t.images)
-	}
 	return touched, err
 }

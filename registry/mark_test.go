@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"slipway/blob"
+	"slipway/blob/sealed"
 	"slipway/internal/errs"
 	"slipway/registry"
 	"slipway/store"
@@ -141,23 +142,23 @@ func (k kit) put2(repository, tag string, m manifest) (bool, error) {
 
 // counted counts how often a blob store is listed and read.
 type counted struct {
-	blob.Store
+	sealed.Inner
 	lists, reads atomic.Int64
 }
 
 func (c *counted) Walk(ctx context.Context, after blob.Digest, f func(blob.Digest, int64, time.Time) error) error {
 	c.lists.Add(1)
-	return c.Store.Walk(ctx, after, f)
+	return c.Inner.Walk(ctx, after, f)
 }
 
 func (c *counted) Open(ctx context.Context, d blob.Digest) (blob.Reader, error) {
 	c.reads.Add(1)
-	return c.Store.Open(ctx, d)
+	return c.Inner.Open(ctx, d)
 }
 
 func (c *counted) Uploads(ctx context.Context) ([]blob.Upload, error) {
 	c.lists.Add(1)
-	return c.Store.Uploads(ctx)
+	return c.Inner.Uploads(ctx)
 }
 
 // Each kind of criteria marks what it says, and nothing else; it lists no blob store, and reads no blob
@@ -191,7 +192,7 @@ func TestMarkByCriteria(t *testing.T) {
 		"file that is another":    {registry.Criteria{FilePath: "bin/sh", FileDigest: hash}, nil, 6},
 	} {
 		stories[name] = func(k kit) {
-			spy := &counted{Store: k.blobs}
+			spy := &counted{Inner: k.blobs}
 			k.blobs = spy
 			k = k.server()
 			k.create("api")

@@ -30,7 +30,8 @@ func checkMarks(tx *store.Tx, repo Repository, blobs, manifests []Digest) error 
 		return err
 	}
 	for seen := map[Digest]bool{}; len(manifests) > 0; {
-		blobs, err := neededBy(tx, `select blob from registry_manifest_blobs where repository = $1 and manifest in `, repo.id, manifests)
+		blobs, err := neededBy(tx, `select coalesce(b.content, b.digest) from registry_manifest_blobs n join registry_blobs b on b.digest = n.blob
+			where n.repository = $1 and n.manifest in `, repo.id, manifests)
 		if err != nil {
 			return err
 		}

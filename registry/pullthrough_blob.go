@@ -247,6 +247,9 @@ func aboutBlob(err error, account, repository string, d Digest) error {
 // ruleOfBlob is the rule of a repository that may have the blob.
 func (c *Control) ruleOfBlob(ctx context.Context, account, repository string, d Digest, may Permit) (rule Upstream, err error) {
 	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
+		if err := c.checkKey(tx, repo); err != nil {
+			return err
+		}
 		var found bool
 		if rule, found, err = upstreamFor(tx, account, repository); err != nil || found {
 			return err

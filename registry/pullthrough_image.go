@@ -22,7 +22,7 @@ type Permit func(create bool) error
 // repository's come from there. What is not here it reads there, and has brought here after it was answered
 // with. What is here is as good as new for a day, and for as long as the other registry is out of reach. It
 // returns what Manifest returns, what may returns, ErrUpstreamDenied, ErrUpstreamBusy, ErrUpstreamDown or
-// ErrNoSecret.
+// ErrNoSecret. A repository whose key cannot be used brings nothing.
 func (c *Control) Pull(ctx context.Context, account, repository string, id ImageID, may Permit) (Manifest, error) {
 	if repo, m, found, err := c.askManifest(ctx, account, repository, id); err != nil {
 		return Manifest{}, err
@@ -68,7 +68,7 @@ func (c *Control) look(ctx context.Context, account, repository string, id Image
 			return ours(err)
 		}
 		h.repo = repo
-		if h.found, h.err = pulledManifest(tx, repo, id); h.err != nil {
+		if h.found, h.err = c.pulledManifest(tx, repo, id); h.err != nil {
 			return ours(h.err)
 		}
 		h.fresh, err = isFresh(tx, h, id)

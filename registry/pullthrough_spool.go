@@ -2,6 +2,10 @@ package registry
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -9,9 +13,11 @@ import (
 )
 
 // spool is a file that many read from its beginning while it is still being written. It has no name, and
-// goes with the last who uses it.
+// goes with the last who uses it. What is in it is encrypted with a key that is nowhere else: it may be on its
+// way to a repository whose blobs are never in plain on a disk.
 type spool struct {
 	file *os.File
+	key  cipher.Block
 
 	mu    sync.Mutex
 	users int
@@ -29,7 +35,23 @@ func newSpool(dir string) (*spool, error) {
 	if err := os.Remove(f.Name()); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &spool{file: f, users: 1, more: make(chan struct{})}, nil
+	var key [32]byte
+	rand.Read(key[:])
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &spool{file: f, key: block, users: 1, more: make(chan struct{})}, nil
+}
+
+// crypt encrypts or decrypts bytes that are at a place in the file, by AES-CTR from 0 on.
+func (s *spool) crypt(b []byte, place int64) {
+	var iv [aes.BlockSize]byte
+	binary.BigEndian.PutUint64(iv[8:], uint64(place)/aes.BlockSize)
+	stream := cipher.NewCTR(s.key, iv[:])
+	var skipped [aes.BlockSize]byte
+	stream.XORKeyStream(skipped[:place%aes.BlockSize], skipped[:place%aes.BlockSize])
+	stream.XORKeyStream(b, b)
 }
 
 const spoolPiece = 256 << 10
@@ -37,9 +59,11 @@ const spoolPiece = 256 << 10
 // fill writes what r gives.
 func (s *spool) fill(r io.Reader) {
 	piece := make([]byte, spoolPiece)
+	stream := cipher.NewCTR(s.key, make([]byte, aes.BlockSize))
 	for {
 		n, end := r.Read(piece)
 		if n > 0 {
+			stream.XORKeyStream(piece[:n], piece[:n])
 			if _, err := s.file.Write(piece[:n]); err != nil {
 				n, end = 0, err
 			}
@@ -98,6 +122,7 @@ func (r *spoolReader) Read(p []byte) (int, error) {
 		size, end, more := r.spool.state()
 		if r.at < size {
 			n, err := r.spool.file.ReadAt(p[:min(int64(len(p)), size-r.at)], r.at)
+			r.spool.crypt(p[:n], r.at)
 			r.at += int64(n)
 			return n, err
 		}

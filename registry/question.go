@@ -17,20 +17,23 @@ type linkAnswer struct {
 	size   int64
 	linked time.Time // when a push last brought it or asked for it
 	marked bool
+	key    string // id of the customer key that it is sealed with; "": none
 }
 
 const blobIsMarked = `exists (select 1 from registry_marked k where k.blob = $3 and k.scope in ('', $1))`
 
-// askLink asks for a blob of a repository. It returns ErrNoRepository or ErrNoBlob.
+// askLink asks for a blob of a repository. It returns ErrNoRepository, ErrNoBlob, or an error of checkKey.
 func (c *Control) askLink(ctx context.Context, account, repository string, d Digest) (a linkAnswer, err error) {
 	var size, linked sql.NullInt64
-	err = c.db.Row(ctx, `select b.size, l.linked, `+blobIsMarked+` from registry_repositories r
+	err = c.db.Row(ctx, `select b.size, l.linked, `+blobIsMarked+`, r.customer_key from registry_repositories r
 		left join registry_links l on l.repository = r.id and l.blob = $3
 		left join registry_blobs b on b.digest = l.blob
-		where r.account = $1 and r.name = $2`, account, repository, string(d)).Scan(&size, &linked, &a.marked)
+		where r.account = $1 and r.name = $2`, account, repository, string(d)).Scan(&size, &linked, &a.marked, &a.key)
 	switch {
 	case noRows(err):
 		return a, &Error{Cause: ErrNoRepository, Account: account, Repository: repository}
+	case err == nil && a.key != "":
+		return c.askSealedLink(ctx, account, repository, d)
 	case err == nil && !size.Valid:
 		return a, noBlob(Repository{Account: account, Name: repository}, d)
 	}
@@ -49,7 +52,7 @@ func (c *Control) isMounted(ctx context.Context, account, repository, from strin
 			where f.account = $1 and f.name = $4 and s.blob = $3),
 		coalesce((select value from registry_settings where account = $1 and name = $5), '')
 		from registry_repositories r join registry_links l on l.repository = r.id and l.blob = $3
-		where r.account = $1 and r.name = $2`, account, repository, string(d), from, string(SettingBlobMounting)).
+		where r.account = $1 and r.name = $2 and r.customer_key = ''`, account, repository, string(d), from, string(SettingBlobMounting)).
 		Scan(&pushed, &linked, &marked, &source, &mounting)
 	if err != nil {
 		if noRows(err) {
@@ -70,7 +73,7 @@ const (
 			when exists (select 1 from registry_manifest_blobs n join registry_marked k on k.blob = n.blob
 				where n.repository = m.repository and n.manifest = m.digest and k.scope in ('', $1)) then 2
 			else 1 end, `
-	plainFrom = ` from (select id from registry_repositories where account = $1 and name = $2) r `
+	plainFrom = ` from (select id from registry_repositories where account = $1 and name = $2 and customer_key = '') r `
 )
 
 // plain reports whether an image is one that can be pulled: not in the archive, and surely not marked. What

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"slipway/blob"
+	"slipway/blob/sealed"
 	"slipway/internal/arn"
 	"slipway/internal/loop"
 	"slipway/seal"
@@ -44,7 +45,7 @@ var schema embed.FS
 // Control is the registry.
 type Control struct {
 	db     *store.DB
-	blobs  blob.Store
+	blobs  sealed.Inner
 	region string
 	keys   keyring
 
@@ -54,7 +55,10 @@ type Control struct {
 	pulls       pulls
 	refusals    refusals
 
-	excluded  atomic.Pointer[excluded]
+	excluded     atomic.Pointer[excluded]
+	customerKeys *seal.Column
+	vaults       vaults
+
 	secrets   *seal.Column
 	logins    *logins
 	asking    singleflight.Group
@@ -67,7 +71,7 @@ type Control struct {
 
 // New brings the tables up to date, makes the token key at the first start, sealed under keys, and returns the registry.
 // The tables of events must be there.
-func New(ctx context.Context, db *store.DB, keys *seal.Keys, blobs blob.Store, region string, options ...Option) (*Control, error) {
+func New(ctx context.Context, db *store.DB, keys *seal.Keys, blobs sealed.Inner, region string, options ...Option) (*Control, error) {
 	files, err := fs.Sub(schema, "schema")
 	if err != nil {
 		return nil, err
@@ -83,7 +87,10 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys, blobs blob.Store, r
 		return nil, err
 	}
 	c := &Control{db: db, blobs: blobs, region: region, keys: ring, checkPolicy: uncheckedPolicy, sweeping: DefaultSweeping}
-	c.pulls.noted = map[pulledImage]pullNote{}
+	c.pulls.noted, c.vaults.open = map[pulledImage]pullNote{}, map[string]*vault{}
+	if c.customerKeys, err = keys.Column(ctx, "registry_customer_keys", "id", "sealed"); err != nil {
+		return nil, err
+	}
 	c.refusals.noted = map[refusedPush]refusalNote{}
 	if err := c.openUpstreams(ctx, keys); err != nil {
 		return nil, err
@@ -137,6 +144,7 @@ func (c *Control) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { loop.Run(ctx, "registry uploads", stalePause, nil, c.forgetStale) })
 	running.Go(func() { loop.Run(ctx, "registry usage", foldPause, nil, c.foldUsage) })
+	running.Go(func() { loop.Run(ctx, "registry keys", keyPause, nil, c.deleteKeys) })
 	running.Go(func() { loop.Run(ctx, "registry pulls", pullPause, nil, c.writePulls) })
 	running.Go(func() { loop.Run(ctx, "registry refusals", refusalPause, nil, c.tellRefusals) })
 	running.Go(func() { loop.Run(ctx, "registry doomed", sweepPause, nil, c.clearDoomed) })

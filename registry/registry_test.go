@@ -12,6 +12,7 @@ import (
 
 	"slipway/blob"
 	"slipway/blob/disk"
+	"slipway/blob/sealed"
 	"slipway/events"
 	"slipway/registry"
 	"slipway/seal/sealtest"
@@ -26,7 +27,7 @@ type kit struct {
 	*registry.Control
 	t     testing.TB
 	db    *store.DB
-	blobs blob.Store
+	blobs sealed.Inner
 }
 
 // each runs a test on both databases, on a registry that has the repository "web".

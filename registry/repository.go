@@ -17,6 +17,7 @@ type Repository struct {
 	Account    string
 	Name       string
 	Mutability Mutability
+	KeyID      string // of the customer key that its blobs are sealed with; "": none
 	Created    time.Time
 
 	id     int64
@@ -89,6 +90,28 @@ func (c *Control) CreateRepository(ctx context.Context, account, name string, m 
 	}
 	made := Repository{Account: account, Name: name, Mutability: m}
 	err := c.db.Update(ctx, func(tx *store.Tx) error { return c.makeRepository(tx, &made, labels) })
+	return made, err
+}
+
+// CreateSealed is CreateRepository for one whose blobs are sealed with a key of the account, which is named
+// by its id, its ARN or an alias; "" is the account's default key, which is made when it is first asked for.
+// It also returns ErrNoKey, for a key of another account as well, ErrKeyDisabled or ErrKeyPending.
+func (c *Control) CreateSealed(ctx context.Context, account, name string, m Mutability, labels map[string]string, key string) (Repository, error) {
+	if err := CheckName(name); err != nil {
+		return Repository{}, err
+	}
+	if err := m.check(); err != nil {
+		return Repository{}, err
+	}
+	made := Repository{Account: account, Name: name, Mutability: m}
+	err := c.db.Update(ctx, func(tx *store.Tx) error {
+		k, err := c.usableKey(tx, account, key)
+		if err != nil {
+			return err
+		}
+		made.KeyID = k.ID
+		return c.makeRepository(tx, &made, labels)
+	})
 	return made, err
 }
 

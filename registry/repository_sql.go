@@ -8,12 +8,12 @@ import (
 	"slipway/store"
 )
 
-const repositoryColumns = `id, account, name, immutable, exceptions, created, pushed`
+const repositoryColumns = `id, account, name, immutable, exceptions, customer_key, created, pushed`
 
 func scanRepository(scan func(...any) error) (r Repository, err error) {
 	var immutable, created, pushed int64
 	var exceptions string
-	if err := scan(&r.id, &r.Account, &r.Name, &immutable, &exceptions, &created, &pushed); err != nil {
+	if err := scan(&r.id, &r.Account, &r.Name, &immutable, &exceptions, &r.KeyID, &created, &pushed); err != nil {
 		return Repository{}, err
 	}
 	r.Mutability.Immutable = immutable == 1
@@ -47,9 +47,9 @@ func insertRepository(tx *store.Tx, r Repository) error {
 	if err != nil {
 		return err
 	}
-	made, err := tx.Exec(`insert into registry_repositories (`+repositoryColumns+`) values ($1, $2, $3, $4, $5, $6, 0)
+	made, err := tx.Exec(`insert into registry_repositories (`+repositoryColumns+`) values ($1, $2, $3, $4, $5, $6, $7, 0)
 		on conflict (account, name) do nothing`,
-		r.id, r.Account, r.Name, immutable, exceptions, store.Micros(r.Created))
+		r.id, r.Account, r.Name, immutable, exceptions, r.KeyID, store.Micros(r.Created))
 	if err == nil && made == 0 {
 		err = &Error{Cause: ErrRepositoryExists, Account: r.Account, Repository: r.Name}
 	}

@@ -56,11 +56,12 @@ func readSetting(tx *store.Tx, account string, s Setting) (value string, err err
 }
 
 // ForgetAccount forgets all that an account has said about its registry: settings, the policy, templates, rules
-// and their logins, and whose pulls do not count. Its repositories are not among that.
+// and their logins, its keys with all that they sealed, and whose pulls do not count. Its repositories are not
+// among that.
 func (c *Control) ForgetAccount(ctx context.Context, account string) error {
 	return c.db.Update(ctx, func(tx *store.Tx) error {
 		for _, table := range []string{
-			"registry_settings", "registry_account_policies", "registry_templates", "registry_upstreams", "registry_pull_exclusions",
+			"registry_settings", "registry_account_policies", "registry_templates", "registry_upstreams", "registry_pull_exclusions", "registry_customer_keys",
 		} {
 			if _, err := tx.Exec(`delete from `+table+` where account = $1`, account); err != nil {
 				return err

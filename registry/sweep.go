@@ -20,9 +20,9 @@ type Swept struct {
 	Kind       string `json:"kind"` // "image", "layer"
 	Account    string `json:"account,omitempty"`
 	Repository string `json:"repository,omitempty"`
-	Digest     Digest `json:"digest"`
-	Bytes      int64  `json:"bytes"` // that are free then; of an image none, and 0 also where it is not known
-	Why        string `json:"why"`   // "marked", "untagged", "unneeded", "orphan"
+	Digest     Digest `json:"digest"` // of a layer that is sealed with a key: the name that its bytes have
+	Bytes      int64  `json:"bytes"`  // that are free then; of an image none, and 0 also where it is not known
+	Why        string `json:"why"`    // "marked", "untagged", "unneeded", "orphan"
 }
 
 // SweepReport is what a sweep did, or would do.

@@ -11,7 +11,8 @@ import (
 func sweepable(tx *store.Tx, after int64, limit int) (found []Repository, err error) {
 	err = tx.Each(`select `+repositoryColumns+` from registry_repositories r where id > $1 and (
 			exists (select 1 from registry_manifests m where m.repository = r.id and m.untagged > 0)
-			or exists (select 1 from registry_marked k join registry_manifest_blobs n on n.blob = k.blob
+			or exists (select 1 from registry_marked) and exists (select 1 from registry_manifest_blobs n join registry_blobs b on b.digest = n.blob
+				join registry_marked k on k.blob = coalesce(b.content, b.digest)
 				where n.repository = r.id and k.scope in ('', r.account)))
 		order by id limit $2`, []any{after, limit}, func(rows *sql.Rows) error {
 		r, err := scanRepository(rows.Scan)
@@ -42,8 +43,7 @@ func readFacts(tx *store.Tx, repo Repository, running map[Digest]bool) (facts []
 			facts[i].subject = ""
 		}
 	}
-	marked, err := digests(tx, `select distinct n.manifest from registry_marked k join registry_manifest_blobs n on n.blob = k.blob
-		where n.repository = $1 and k.scope in ('', $2)`, repo.id, repo.Account)
+	marked, err := markedManifests(tx, repo)
 	for _, d := range marked {
 		facts[at[d]].marked = true
 	}
@@ -52,6 +52,16 @@ func readFacts(tx *store.Tx, repo Repository, running map[Digest]bool) (facts []
 	}
 	children, err = readChildren(tx, repo.id)
 	return facts, children, err
+}
+
+// markedManifests lists those that need a marked blob themselves.
+func markedManifests(tx *store.Tx, repo Repository) ([]Digest, error) {
+	if any, err := anyMarked(tx); err != nil || !any {
+		return nil, err
+	}
+	return digests(tx, `select distinct n.manifest from registry_manifest_blobs n join registry_blobs b on b.digest = n.blob
+		join registry_marked k on k.blob = coalesce(b.content, b.digest)
+		where n.repository = $1 and k.scope in ('', $2)`, repo.id, repo.Account)
 }
 
 func scanFact(rows *sql.Rows) (i Image, err error) {

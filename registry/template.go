@@ -46,24 +46,46 @@ type Template struct {
 	Policy      string // "": none
 	Lifecycle   string // "": none
 	Role        string // ARN; kept and given back, since Slipway needs none
+	KeyID       string // of the customer key that blobs of the repositories are sealed with; "": none
 	Created     time.Time
 	Updated     time.Time
+
+	sealWith *string // what names the key that is to be looked up; nil: KeyID is
+}
+
+// SealWith has the repositories be sealed with a key of the account, as CreateSealed does with one. It is for
+// CreateTemplate and the change of ChangeTemplate.
+func (t *Template) SealWith(key string) { t.sealWith = &key }
+
+// settleKey finds the key that the template was told of.
+func (c *Control) settleKey(tx *store.Tx, t *Template) error {
+	if t.sealWith == nil {
+		return nil
+	}
+	k, err := c.usableKey(tx, t.Account, *t.sealWith)
+	t.KeyID, t.sealWith = k.ID, nil
+	return err
 }
 
 // CreateTemplate keeps a template. It returns ErrTemplateExists, ErrTooManyTemplates, ErrTemplate,
-// ErrPattern, ErrPolicy, ErrLifecycle, or what Label returns.
-func (c *Control) CreateTemplate(ctx context.Context, t Template) (Template, error) {
+// ErrPattern, ErrPolicy, ErrLifecycle, what Label returns, or ErrNoKey, ErrKeyDisabled or ErrKeyPending.
+func (c *Control) CreateTemplate(ctx context.Context, t Template) (kept Template, err error) {
 	if err := c.checkTemplate(t); err != nil {
 		return Template{}, err
 	}
-	err := c.db.Update(ctx, func(tx *store.Tx) error {
-		t.Created, t.Updated = tx.Now, tx.Now
-		if err := insertTemplate(tx, t); err != nil {
+	err = c.db.Update(ctx, func(tx *store.Tx) error {
+		made := t // this may run again
+		if err := c.settleKey(tx, &made); err != nil {
 			return err
 		}
+		made.Created, made.Updated = tx.Now, tx.Now
+		if err := insertTemplate(tx, made); err != nil {
+			return err
+		}
+		kept = made
 		return countTemplates(tx, t.Account)
 	})
-	return t, err
+	return kept, err
 }
 
 // ChangeTemplate lets change make another template of the one with the prefix. It returns ErrNoTemplate or
@@ -77,6 +99,9 @@ func (c *Control) ChangeTemplate(ctx context.Context, account, prefix string, ch
 			return err
 		}
 		if err := c.checkTemplate(t); err != nil {
+			return err
+		}
+		if err := c.settleKey(tx, &t); err != nil {
 			return err
 		}
 		t.Updated = tx.Now
@@ -182,7 +207,7 @@ func templateFor(tx *store.Tx, account, name string, use Use) (Template, bool, e
 
 // Provide returns the repository with the name; one that is not there it makes as the template for it says,
 // or for UsePullThrough without one as repositories are by default. It returns ErrName,
-// ErrNoRepository where there is no template, or ErrQuota.
+// ErrNoRepository where there is no template, ErrQuota, or ErrNoKey, ErrKeyDisabled or ErrKeyPending.
 func (c *Control) Provide(ctx context.Context, account, name string, use Use) (repo Repository, err error) {
 	if err := CheckName(name); err != nil {
 		return Repository{}, err
@@ -204,7 +229,10 @@ func (c *Control) Provide(ctx context.Context, account, name string, use Use) (r
 
 // fromTemplate makes a repository that is not there.
 func (c *Control) fromTemplate(tx *store.Tx, account, name string, t Template) (Repository, error) {
-	made := Repository{Account: account, Name: name, Mutability: t.Mutability, Created: tx.Now}
+	made := Repository{Account: account, Name: name, Mutability: t.Mutability, KeyID: t.KeyID, Created: tx.Now}
+	if err := c.checkKey(tx, made); err != nil {
+		return Repository{}, err
+	}
 	if err := c.makeRepository(tx, &made, t.Labels); err != nil {
 		return Repository{}, err
 	}

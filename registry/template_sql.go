@@ -9,12 +9,12 @@ import (
 	"slipway/store"
 )
 
-const templateColumns = `account, shown, description, uses, immutable, exceptions, labels, policy, lifecycle, role, created, updated`
+const templateColumns = `account, shown, description, uses, immutable, exceptions, labels, policy, lifecycle, role, customer_key, created, updated`
 
 func scanTemplate(scan func(...any) error) (t Template, err error) {
 	var uses, exceptions, labels string
 	var immutable, created, updated int64
-	err = scan(&t.Account, &t.Prefix, &t.Description, &uses, &immutable, &exceptions, &labels, &t.Policy, &t.Lifecycle, &t.Role, &created, &updated)
+	err = scan(&t.Account, &t.Prefix, &t.Description, &uses, &immutable, &exceptions, &labels, &t.Policy, &t.Lifecycle, &t.Role, &t.KeyID, &created, &updated)
 	if err != nil {
 		return Template{}, err
 	}
@@ -39,7 +39,7 @@ func templateRow(t Template) ([]any, error) {
 	labels, err := json.Marshal(t.Labels)
 	return []any{
 		prefixKey(t.Prefix), t.Account, t.Prefix, t.Description, string(uses), immutable, exceptions, string(labels),
-		t.Policy, t.Lifecycle, t.Role, store.Micros(t.Created), store.Micros(t.Updated),
+		t.Policy, t.Lifecycle, t.Role, t.KeyID, store.Micros(t.Created), store.Micros(t.Updated),
 	}, err
 }
 
@@ -49,7 +49,7 @@ func insertTemplate(tx *store.Tx, t Template) error {
 		return err
 	}
 	made, err := tx.Exec(`insert into registry_templates (prefix, `+templateColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (account, prefix) do nothing`, row...)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (account, prefix) do nothing`, row...)
 	if err == nil && made == 0 {
 		err = &Error{Cause: ErrTemplateExists, Account: t.Account, Name: t.Prefix}
 	}
@@ -62,7 +62,7 @@ func updateTemplate(tx *store.Tx, t Template) error {
 		return err
 	}
 	_, err = tx.Exec(`update registry_templates set shown = $3, description = $4, uses = $5, immutable = $6, exceptions = $7, labels = $8,
-		policy = $9, lifecycle = $10, role = $11, created = $12, updated = $13 where prefix = $1 and account = $2`, row...)
+		policy = $9, lifecycle = $10, role = $11, customer_key = $12, created = $13, updated = $14 where prefix = $1 and account = $2`, row...)
 	return err
 }
 

@@ -7,16 +7,22 @@ import (
 	"log/slog"
 	"time"
 
+	"slipway/blob"
 	"slipway/internal/ids"
 	"slipway/store"
 )
 
 // StartUpload begins to receive a blob for the repository and returns the upload's id, a UUID.
-// It returns ErrNoRepository, ErrQuota when the account may bring no byte more, or an error of kind
-// Unavailable when there is no room.
+// It returns ErrNoRepository, ErrQuota when the account may bring no byte more, an error of kind Unavailable
+// when there is no room, or ErrKeyDisabled, ErrKeyPending or ErrNoKey, as all that has to do with bytes of a
+// repository whose key cannot be used.
 func (c *Control) StartUpload(ctx context.Context, account, repository string) (string, error) {
-	id := ids.UUID()
+	id, key := ids.UUID(), ""
 	err := c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
+		if err := c.checkKey(tx, repo); err != nil {
+			return err
+		}
+		key = repo.KeyID
 		if left, err := room(tx, repo, id); err != nil {
 			return err
 		} else if left == 0 {
@@ -30,15 +36,20 @@ func (c *Control) StartUpload(ctx context.Context, account, repository string) (
 	if err != nil {
 		return "", err
 	}
-	return id, c.blobs.Begin(ctx, id)
+	blobs, err := c.bytesUnder(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	return id, blobs.Begin(ctx, id)
 }
 
 // UploadSize is how many bytes an upload has. It returns ErrNoRepository or ErrNoUpload.
 func (c *Control) UploadSize(ctx context.Context, account, repository, id string) (int64, error) {
-	if err := c.checkUpload(ctx, account, repository, id); err != nil {
+	blobs, err := c.bytesOfUpload(ctx, account, repository, id)
+	if err != nil {
 		return 0, err
 	}
-	size, err := c.blobs.Size(ctx, id)
+	size, err := blobs.Size(ctx, id)
 	return size, about(err, Error{Account: account, Repository: repository, Upload: id})
 }
 
@@ -48,22 +59,22 @@ func (c *Control) UploadSize(ctx context.Context, account, repository, id string
 // when it has more bytes than its account may bring; after the last two the upload is gone.
 func (c *Control) Append(ctx context.Context, account, repository, id string, offset int64, r io.Reader) (size int64, err error) {
 	defer c.noteRefused(account, repository, "", "", &err)
-	r, err = c.withinQuota(ctx, account, repository, id, r)
+	blobs, r, err := c.withinQuota(ctx, account, repository, id, r)
 	if err != nil {
 		return 0, err
 	}
-	size, err = c.blobs.Append(ctx, id, offset, r)
+	size, err = blobs.Append(ctx, id, offset, r)
 	if errors.Is(err, ErrFull) || errors.Is(err, ErrQuota) { // what it has keeps the room that is left from everybody else
 		c.dropUpload(context.WithoutCancel(ctx), id)
 	}
 	return size, about(err, Error{Account: account, Repository: repository, Upload: id, Size: size})
 }
 
-// withinQuota is r up to what its account may bring, for an upload of the repository.
-func (c *Control) withinQuota(ctx context.Context, account, repository, id string, r io.Reader) (io.Reader, error) {
-	left, over := int64(-1), error(nil)
+// withinQuota is where an upload of the repository goes, and r up to what its account may bring.
+func (c *Control) withinQuota(ctx context.Context, account, repository, id string, r io.Reader) (blob.Store, io.Reader, error) {
+	left, over, key := int64(-1), error(nil), ""
 	err := c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) (err error) {
-		if err := findUpload(tx, repo, id); err != nil {
+		if key, err = c.keyOfUpload(tx, repo, id); err != nil {
 			return err
 		}
 		if left, err = room(tx, repo, id); err != nil || left < 0 {
@@ -72,14 +83,18 @@ func (c *Control) withinQuota(ctx context.Context, account, repository, id strin
 		over = full(tx, repo)
 		return nil
 	})
-	if err != nil || left < 0 {
-		return r, err
-	}
-	have, err := c.blobs.Size(ctx, id)
 	if err != nil {
-		return r, about(err, Error{Account: account, Repository: repository, Upload: id})
+		return nil, nil, err
 	}
-	return &bounded{r, left - have, over}, nil
+	blobs, err := c.bytesUnder(ctx, key)
+	if err != nil || left < 0 {
+		return blobs, r, err
+	}
+	have, err := blobs.Size(ctx, id)
+	if err != nil {
+		return nil, nil, about(err, Error{Account: account, Repository: repository, Upload: id})
+	}
+	return blobs, &bounded{r, left - have, over}, nil
 }
 
 // FinishUpload makes the upload a blob of the repository, once its bytes have the digest, and returns its
@@ -87,7 +102,7 @@ func (c *Control) withinQuota(ctx context.Context, account, repository, id strin
 // ErrMismatch, ErrMarked or ErrQuota, after which the upload is gone.
 func (c *Control) FinishUpload(ctx context.Context, account, repository, id string, d Digest) (size int64, err error) {
 	defer c.noteRefused(account, repository, "", d, &err)
-	err = c.arrive(ctx, account, repository, id, d)
+	a, err := c.arrive(ctx, account, repository, id, d)
 	if errors.Is(err, ErrMarked) || errors.Is(err, ErrQuota) {
 		c.dropUpload(context.WithoutCancel(ctx), id)
 	}
@@ -97,7 +112,7 @@ func (c *Control) FinishUpload(ctx context.Context, account, repository, id stri
 	if err := c.reach("arrived"); err != nil {
 		return 0, err
 	}
-	size, err = c.blobs.Commit(ctx, id, d)
+	size, err = a.blobs.Commit(ctx, id, d)
 	if errors.Is(err, ErrMismatch) {
 		c.dropUpload(context.WithoutCancel(ctx), id)
 	}
@@ -108,7 +123,7 @@ func (c *Control) FinishUpload(ctx context.Context, account, repository, id stri
 		return 0, err
 	}
 	// The bytes are a blob now, so it is written down even if the client went away.
-	return size, c.settle(context.WithoutCancel(ctx), account, repository, id, d, size)
+	return size, c.settle(context.WithoutCancel(ctx), account, repository, a, size)
 }
 
 // CancelUpload ends an upload and forgets its bytes. It returns ErrNoRepository or ErrNoUpload.
@@ -148,6 +163,7 @@ func (c *Control) forgetUpload(ctx context.Context, id string) error {
 	if err := c.blobs.Cancel(ctx, id); err != nil {
 		return err
 	}
+	c.vaults.forget(id)
 	return c.db.Update(ctx, func(tx *store.Tx) error { return deleteUpload(tx, id) })
 }
 
@@ -167,6 +183,27 @@ func (c *Control) checkUpload(ctx context.Context, account, repository, id strin
 	return c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
 		return findUpload(tx, repo, id)
 	})
+}
+
+// bytesOfUpload is where an upload of the repository goes.
+func (c *Control) bytesOfUpload(ctx context.Context, account, repository, id string) (blob.Store, error) {
+	var key string
+	err := c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) (err error) {
+		key, err = c.keyOfUpload(tx, repo, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.bytesUnder(ctx, key)
+}
+
+// keyOfUpload makes sure that an upload of the repository can go on, and returns the id of its key, or "".
+func (c *Control) keyOfUpload(tx *store.Tx, repo Repository, id string) (string, error) {
+	if err := findUpload(tx, repo, id); err != nil {
+		return "", err
+	}
+	return repo.KeyID, c.checkKey(tx, repo)
 }
 
 // about says what a failure of the blob store is about. What says so already stays as it is.

@@ -5,14 +5,14 @@ import (
 	"os"
 	"path/filepath"
 
-	"slipway/blob"
 	"slipway/blob/disk"
 	"slipway/blob/s3"
+	"slipway/blob/sealed"
 	"slipway/registry"
 )
 
 // openBlobs opens where layers are kept.
-func (s *Server) openBlobs(ctx context.Context) (blob.Store, error) {
+func (s *Server) openBlobs(ctx context.Context) (sealed.Inner, error) {
 	if s.config.Blobs == "" {
 		return disk.Open(filepath.Join(s.config.Data, "blobs"))
 	}
