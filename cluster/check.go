@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,12 +40,36 @@ func (c *checker) refuse(wrong bool, path, format string, args ...any) {
 	}
 }
 
+// oneOf refuses a word that is none of the allowed ones.
+func (c *checker) oneOf(word, path string, allowed ...string) {
+	c.refuse(!slices.Contains(allowed, word), path, "%q is not one of %s.", word, strings.Join(allowed, ", "))
+}
+
+// optional is oneOf for a word that may be left out.
+func (c *checker) optional(word, path string, allowed ...string) {
+	if word != "" {
+		c.oneOf(word, path, allowed...)
+	}
+}
+
+// within refuses a number that is given and out of its range. Unit, such as " seconds", follows it.
+func (c *checker) within(n *int, least, most int, unit, path string) {
+	c.refuse(n != nil && (*n < least || *n > most), path, "%d is not between %d and %d%s.", deref(n), least, most, unit)
+}
+
+// text refuses what neither the kernel nor the database takes.
+func (c *checker) text(s, path string) {
+	c.refuse(strings.Contains(s, "\x00"), path, "%q holds a NUL byte.", s)
+}
+
 // check finds what would keep a task of s from running, by its path in the definition.
 func (s Spec) check(region string) error {
 	var c checker
 	c.refuse(len(s.Containers) == 0, "containerDefinitions", "Container list cannot be empty.")
 	c.refuse(len(s.Containers) > maxContainers, "containerDefinitions", "Too many containers: %d are given, at most %d are allowed.", len(s.Containers), maxContainers)
-	c.refuse(s.NetworkMode != "" && s.NetworkMode != "bridge", "networkMode", "%q is not supported by Slipway; use bridge, or leave it out.", s.NetworkMode)
+	c.modes(s)
+	c.platform(s.Platform)
+	c.disk(s.Disk)
 	for i, r := range s.Requires {
 		c.refuse(r != "EC2" && r != "EXTERNAL", fmt.Sprintf("requiresCompatibilities[%d]", i), "%q is not supported by Slipway; use EC2 or EXTERNAL.", r)
 	}
@@ -55,34 +78,13 @@ func (s Spec) check(region string) error {
 	}
 	c.refuse(!slices.ContainsFunc(s.Containers, func(c ContainerSpec) bool { return c.Essential }), "containerDefinitions", "At least one container must be essential.")
 	c.names(s)
+	c.network(s)
 	c.ports(s)
+	c.volumes(s)
+	c.order(s)
+	c.roles(s)
 	c.size(s)
 	return c.err
-}
-
-func (c *checker) container(s ContainerSpec, i int, region string) {
-	at := func(member string) string { return fmt.Sprintf("containerDefinitions[%d].%s", i, member) }
-	c.refuse(s.Name == "", at("name"), "Container.name should not be null or empty.")
-	c.refuse(!namePattern.MatchString(s.Name), at("name"), "Invalid container name %q: up to 255 letters, digits, hyphens and underscores are allowed.", s.Name)
-	c.refuse(s.Image == "", at("image"), "Container.image should not be null or empty.")
-	c.refuse(!imagePattern.MatchString(s.Image), at("image"), "%q is not the name of an image.", s.Image)
-	c.refuse(s.CPU < 0, at("cpu"), "%d is below 0.", s.CPU)
-	c.memory(s.Memory, at("memory"))
-	c.memory(s.MemoryReservation, at("memoryReservation"))
-	c.refuse(s.Memory != nil && s.MemoryReservation != nil && *s.MemoryReservation > *s.Memory, at("memoryReservation"), "%d is greater than 'memory', %d.", deref(s.MemoryReservation), deref(s.Memory))
-	c.refuse(s.WorkingDir != "" && !path.IsAbs(s.WorkingDir), at("workingDirectory"), "%q is not an absolute path.", s.WorkingDir)
-	c.refuse(s.Hostname != "" && !hostnamePattern.MatchString(s.Hostname), at("hostname"), "%q is not a host name.", s.Hostname)
-	c.refuse(s.StopTimeout != nil && (*s.StopTimeout < 0 || *s.StopTimeout > maxStopTimeout), at("stopTimeout"), "%d is not between 0 and %d seconds.", deref(s.StopTimeout), maxStopTimeout)
-	c.words(s.Entrypoint, at("entryPoint"))
-	c.words(s.Command, at("command"))
-	c.words([]string{s.User, s.WorkingDir}, at("user or workingDirectory"))
-	for j, v := range s.Env {
-		c.refuse(v.Name == "" || strings.ContainsAny(v.Name, "=\x00"), at(fmt.Sprintf("environment[%d].name", j)), "%q is not the name of a variable.", v.Name)
-		c.refuse(strings.Contains(v.Value, "\x00"), at(fmt.Sprintf("environment[%d].value", j)), "The value holds a NUL byte.")
-	}
-	if s.Log != nil {
-		c.log(*s.Log, at("logConfiguration"), region)
-	}
 }
 
 func (c *checker) memory(mib *int, path string) {
@@ -115,28 +117,6 @@ func (c *checker) names(s Spec) {
 			c.refuse(true, fmt.Sprintf("containerDefinitions[%d].name", i), "Container names must be unique within a Task Definition: containerDefinitions[%d] is %q too.", before, container.Name)
 		}
 		first[container.Name] = i
-	}
-}
-
-// ports finds clashes: on the host, and inside the task, whose containers share one address.
-func (c *checker) ports(s Spec) {
-	type port struct {
-		number   int
-		protocol string
-	}
-	onHost, inTask := map[port]bool{}, map[port]int{}
-	for i, container := range s.Containers {
-		for j, p := range container.Ports {
-			at := fmt.Sprintf("containerDefinitions[%d].portMappings[%d].", i, j)
-			c.refuse(p.Protocol != "tcp" && p.Protocol != "udp", at+"protocol", "%q is neither tcp nor udp.", p.Protocol)
-			c.refuse(p.Container < 1 || p.Container > 65535, at+"containerPort", "%d is not between 1 and 65535.", p.Container)
-			c.refuse(p.Host < 0 || p.Host > 65535, at+"hostPort", "%d is not between 0 and 65535.", p.Host)
-			host, inside := port{p.Host, p.Protocol}, port{p.Container, p.Protocol}
-			c.refuse(p.Host != 0 && onHost[host], at+"hostPort", "%s host port '%d' is mapped multiple times in task.", strings.ToUpper(p.Protocol), p.Host)
-			owner, taken := inTask[inside]
-			c.refuse(taken && owner != i, at+"containerPort", "%d/%s is mapped by containerDefinitions[%d] too, and the containers of a task share one address.", p.Container, p.Protocol, owner)
-			onHost[host], inTask[inside] = true, i
-		}
 	}
 }
 

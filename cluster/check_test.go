@@ -39,7 +39,7 @@ func TestBadDefinitionsNameThePathAndTheValue(t *testing.T) {
 		{func(s spec) { s.Containers = nil }, "containerDefinitions: Container list cannot be empty."},
 		{func(s spec) { s.Containers = make([]cluster.ContainerSpec, 11) }, "containerDefinitions: Too many containers: 11 are given, at most 10 are allowed."},
 		{func(s spec) { s.Containers[1].Essential = false; s.Containers[0].Essential = false }, "containerDefinitions: At least one container must be essential."},
-		{func(s spec) { s.NetworkMode = "awsvpc" }, `networkMode: "awsvpc" is not supported by Slipway; use bridge, or leave it out.`},
+		{func(s spec) { s.NetworkMode = "nat" }, `networkMode: "nat" is not one of bridge, awsvpc, host, none.`},
 		{func(s spec) { s.Requires = []string{"EC2", "FARGATE"} }, `requiresCompatibilities[1]: "FARGATE" is not supported by Slipway; use EC2 or EXTERNAL.`},
 
 		{func(s spec) { s.Containers[1].Name = "" }, "containerDefinitions[1].name: Container.name should not be null or empty."},
@@ -58,7 +58,7 @@ func TestBadDefinitionsNameThePathAndTheValue(t *testing.T) {
 		{func(s spec) { s.Containers[0].Command = []string{"ok", "a\x00b"} }, `containerDefinitions[0].command[1]: "a\x00b" holds a NUL byte.`},
 		{func(s spec) { s.Containers[0].Env = []cluster.Variable{{Name: "A"}, {Name: "B=C"}} }, `containerDefinitions[0].environment[1].name: "B=C" is not the name of a variable.`},
 
-		{func(s spec) { s.Containers[0].Ports = []cluster.PortSpec{{Container: 0, Protocol: "tcp"}} }, "containerDefinitions[0].portMappings[0].containerPort: 0 is not between 1 and 65535."},
+		{func(s spec) { s.Containers[0].Ports = []cluster.PortSpec{{Container: 0, Protocol: "tcp"}} }, "containerDefinitions[0].portMappings[0].containerPort: Invalid 'containerPort' setting for container 'a': 0 is not between 1 and 65535."},
 		{func(s spec) { s.Containers[0].Ports = []cluster.PortSpec{{Container: 1, Host: 65536, Protocol: "tcp"}} }, "containerDefinitions[0].portMappings[0].hostPort: 65536 is not between 0 and 65535."},
 		{func(s spec) { s.Containers[0].Ports = []cluster.PortSpec{{Container: 1, Protocol: "sctp"}} }, `containerDefinitions[0].portMappings[0].protocol: "sctp" is neither tcp nor udp.`},
 		{func(s spec) {

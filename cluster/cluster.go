@@ -15,7 +15,8 @@ const DefaultCluster = "default"
 // The states of a cluster and of a task definition.
 const (
 	Active   = "ACTIVE"
-	Inactive = "INACTIVE" // deleted or deregistered: a record
+	Inactive = "INACTIVE"           // deleted or deregistered: a record
+	Deleting = "DELETE_IN_PROGRESS" // a definition that goes once no task uses it
 )
 
 // Cluster is a set of nodes of one account, and the tasks on them.

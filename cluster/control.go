@@ -44,12 +44,13 @@ type Logs interface {
 
 // Config is what a Control is made of.
 type Config struct {
-	Account  string // the root account: it has the default cluster, and the nodes are its own
+	Account  string // the root account, which has the default cluster
 	Region   string
 	Registry string // host:port of our own registry, as nodes see it
 	Images   Images
 	Logs     Logs
 	Roles    Roles
+	Vault    Vault // nil: definitions can name nothing by reference
 
 	KeepAlive   time.Duration // a session proves that it is alive this often; 0: 10 s
 	KeepStopped time.Duration // a stopped task can be described this long; 0: 24 h
@@ -90,11 +91,12 @@ func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 }
 
 // Run keeps the room tidy until ctx ends: it notices sessions that died with their server,
-// ends the credentials of tasks that have stopped, and forgets what has been over for long.
+// ends the credentials of tasks that have stopped, takes away definitions that are to go, and forgets what has been over for long.
 func (c *Control) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { loop.Run(ctx, "cluster.stale", c.config.KeepAlive, nil, c.dropStale) })
 	loops.Go(func() { loop.Run(ctx, "cluster.revoke", c.config.KeepAlive, nil, c.revokeStopped) })
+	loops.Go(func() { loop.Run(ctx, "cluster.delete", c.config.KeepAlive, nil, c.deleteUnused) })
 	loops.Go(func() { loop.Run(ctx, "cluster.prune", c.config.KeepStopped/24, nil, c.prune) })
 	loops.Wait()
 }

@@ -133,8 +133,9 @@ func (c ContainerSpec) stopTime() time.Duration {
 
 // Role is the ARN of the role that the task's containers act in, "" if they have none. A definition
 // may give its name alone.
-func (t Task) Role() string {
-	role := t.Spec.TaskRole
+func (t Task) Role() string { return t.roleARN(t.Spec.TaskRole) }
+
+func (t Task) roleARN(role string) string {
 	if role == "" || strings.HasPrefix(role, "arn:") {
 		return role
 	}

@@ -17,10 +17,11 @@ import (
 type Definition struct {
 	Ref
 	Account      string
-	Status       string // Active, Inactive
+	Status       string // Active, Inactive, Deleting
 	Registered   time.Time
 	RegisteredBy string    // ARN of the caller
 	Deregistered time.Time // zero while active
+	DeleteAsked  time.Time // zero unless it is on its way out
 	Spec         Spec
 	Tags         []Tag
 }
@@ -49,12 +50,13 @@ func ParseRef(s string) (Ref, error) {
 	return Ref{family, int(n)}, nil
 }
 
-// Register keeps spec as the next revision of family, after all of it was checked.
+// Register keeps spec as the next revision of family, with what ECS fills in, after all of it was checked.
 func (c *Control) Register(ctx context.Context, account, by, family string, spec Spec, tags []Tag) (Definition, error) {
 	if !namePattern.MatchString(family) {
 		return Definition{}, explain(ErrDefinition, "family: Invalid family name %q: up to 255 letters, digits, hyphens and underscores are allowed.", family)
 	}
-	if err := errors.Join(spec.check(c.config.Region), checkTags(tags)); err != nil {
+	spec = spec.filled()
+	if err := errors.Join(c.checkSpec(account, spec), checkTags(tags)); err != nil {
 		return Definition{}, err
 	}
 	text, err := json.Marshal(spec)
@@ -66,7 +68,7 @@ func (c *Control) Register(ctx context.Context, account, by, family string, spec
 	}
 	var d Definition
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
-		d = Definition{Ref{family, 0}, account, Active, tx.Now, by, time.Time{}, spec, tags}
+		d = Definition{Ref: Ref{family, 0}, Account: account, Status: Active, Registered: tx.Now, RegisteredBy: by, Spec: spec, Tags: tags}
 		if d.Revision, err = nextRevision(tx, account, family); err != nil {
 			return err
 		}
@@ -79,6 +81,14 @@ func (c *Control) Register(ctx context.Context, account, by, family string, spec
 		return c.tellDefinition(tx, "definition.registered", d)
 	})
 	return d, err
+}
+
+// checkSpec finds what is wrong with a Spec, by itself and for this Slipway.
+func (c *Control) checkSpec(account string, s Spec) error {
+	if err := s.check(c.config.Region); err != nil {
+		return err
+	}
+	return c.checkFiles(account, s)
 }
 
 // Definition returns the revision that ref names, active or not.
@@ -96,7 +106,7 @@ func (c *Control) Deregister(ctx context.Context, account string, ref Ref) (d De
 		return d, fmt.Errorf("%w: %s", ErrNoRevision, ref.Family)
 	}
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
-		if d, err = readDefinition(tx, account, ref); err != nil || d.Status == Inactive {
+		if d, err = readDefinition(tx, account, ref); err != nil || d.Status != Active {
 			return err
 		}
 		d.Status, d.Deregistered = Inactive, tx.Now

@@ -29,20 +29,20 @@ func deactivateDefinition(tx *store.Tx, account string, ref Ref) error {
 
 func readDefinition(tx *store.Tx, account string, ref Ref) (Definition, error) {
 	d := Definition{Account: account}
-	var registered, deregistered int64
+	var registered, deregistered, deleteAsked int64
 	var spec string
 	err := tx.Row(`
-		select family, revision, status, registered, registered_by, deregistered, spec from definitions
+		select family, revision, status, registered, registered_by, deregistered, delete_asked, spec from definitions
 		where account = $1 and family = $2 and (revision = $3 or $3 = 0 and status = 'ACTIVE')
 		order by revision desc limit 1`, account, ref.Family, ref.Revision).
-		Scan(&d.Family, &d.Revision, &d.Status, &registered, &d.RegisteredBy, &deregistered, &spec)
+		Scan(&d.Family, &d.Revision, &d.Status, &registered, &d.RegisteredBy, &deregistered, &deleteAsked, &spec)
 	if errors.Is(err, store.ErrNoRows) {
 		return d, fmt.Errorf("%w: %s", ErrNoDefinition, ref.Family)
 	}
 	if err != nil {
 		return d, err
 	}
-	d.Registered, d.Deregistered = store.Time(registered), store.Time(deregistered)
+	d.Registered, d.Deregistered, d.DeleteAsked = store.Time(registered), store.Time(deregistered), store.Time(deleteAsked)
 	if err := json.Unmarshal([]byte(spec), &d.Spec); err != nil {
 		return d, fmt.Errorf("task definition %s: %w", d.Ref, err)
 	}
@@ -77,6 +77,7 @@ func definitionRefs(tx *store.Tx, account string, f DefinitionFilter, after stri
 func familyNames(tx *store.Tx, account, prefix, status, after string, limit int) (names []string, err error) {
 	err = tx.Each(`
 		select name from families f where account = $1 and name > $2 and substr(name, 1, length($3)) = $3
+			and exists (select 1 from definitions d where d.account = f.account and d.family = f.name)
 			and ($4 = '' or ($4 = 'ACTIVE') = exists (select 1 from definitions d where d.account = f.account and d.family = f.name and d.status = 'ACTIVE'))
 		order by name limit $5`,
 		[]any{account, after, prefix, status, limit}, intoStrings(&names))

@@ -16,6 +16,7 @@ var (
 	ErrNoDefinition     = errs.New(errs.NotFound, "task definition not found")
 	ErrNoRevision       = errs.New(errs.Invalid, "task definition revision missing")
 	ErrInactiveRevision = errs.New(errs.Conflict, "the task definition is inactive")
+	ErrActiveRevision   = errs.New(errs.Conflict, "the task definition is active")
 	ErrNoTask           = errs.New(errs.NotFound, "task not found")
 	ErrNoResource       = errs.New(errs.NotFound, "resource not found")
 	ErrDefinition       = errs.New(errs.Invalid, "invalid task definition")
@@ -24,9 +25,15 @@ var (
 	ErrNode             = errs.New(errs.Invalid, "invalid node")
 	ErrReport           = errs.New(errs.Invalid, "invalid report")
 	ErrNoCredentials    = errs.New(errs.NotFound, "no credentials for this task")
+	ErrSecrets          = errs.New(errs.Denied, initialization+": unable to pull secrets or registry auth")
+	ErrEnvFiles         = errs.New(errs.Denied, initialization+": failed to download env files")
 	ErrReplaced         = errs.New(errs.Conflict, "a newer session of the same node took over")
 	errSessionLost      = errs.New(errs.Unavailable, "the session was ended, join again")
 )
+
+// initialization is how ECS calls what goes wrong before a task's containers are made. Source: Amazon ECS
+// Developer Guide, "Troubleshooting Amazon ECS ResourceInitializationError errors".
+const initialization = "ResourceInitializationError"
 
 // explained is a declared cause whose text is all of the explanation, and not a prefix to it.
 type explained struct {

@@ -6,8 +6,13 @@ import "context"
 func (c *Control) DropStale(ctx context.Context) error { return c.dropStale(ctx) }
 func (c *Control) Prune(ctx context.Context) error     { return c.prune(ctx) }
 
+func (c *Control) DeleteUnused(ctx context.Context) error  { return c.deleteUnused(ctx) }
 func (c *Control) RevokeStopped(ctx context.Context) error { return c.revokeStopped(ctx) }
 
 var Merge = merge
 
 func (s Spec) Check(region string) error { return s.check(region) }
+
+func (s Spec) Filled() Spec { return s.filled() }
+
+var ParseEnvFile = parseEnvFile

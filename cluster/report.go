@@ -118,10 +118,17 @@ func merge(a, b nodeapi.TaskReport) nodeapi.TaskReport {
 	return a
 }
 
+// mergeContainer takes how well a container is from b, which came later, unless it is known to be of an
+// earlier time.
 func mergeContainer(a, b nodeapi.ContainerReport) nodeapi.ContainerReport {
+	if b.Status == a.Status && b.Restarts >= a.Restarts && b.Health != "" {
+		a.Health = b.Health
+	}
 	if b.Status > a.Status {
 		a, b = b, a
 	}
+	fill(&a.Health, b.Health)
+	a.Restarts = max(a.Restarts, b.Restarts)
 	fill(&a.RuntimeID, b.RuntimeID)
 	fill(&a.Digest, b.Digest)
 	fill(&a.ExitCode, b.ExitCode)

@@ -24,6 +24,7 @@ type Run struct {
 	Count         int      // RunTask: how many
 	Nodes         []string // StartTask: one on each of these instances
 	Overrides     Overrides
+	VPC           *VPC   // for a task with an address of its own
 	Group         string // "": "family:" and the family
 	StartedBy     string
 	Launch        string // EC2, EXTERNAL; "": EC2
@@ -140,7 +141,7 @@ func printable(s string) bool {
 
 // model is the task that a Run makes copies of: all that can be known before there is a node.
 func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err error) {
-	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Overrides: r.Overrides, Tags: r.Tags}
+	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Overrides: r.Overrides, VPC: r.VPC, Tags: r.Tags}
 	replaceEmpty(&t.Group, "family:"+d.Family)
 	replaceEmpty(&t.Launch, "EC2")
 	if r.PropagateTags {
@@ -149,8 +150,11 @@ func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err e
 	if t.Spec, err = d.Spec.with(r.Overrides); err != nil {
 		return Task{}, err
 	}
-	if err := t.Spec.check(c.config.Region); err != nil {
+	if err := c.checkSpec(d.Account, t.Spec); err != nil {
 		return Task{}, explain(ErrInvalid, "With the overrides, %s", err)
+	}
+	if err := t.Spec.checkVPC(r.VPC); err != nil {
+		return Task{}, err
 	}
 	need := t.Spec.Need()
 	t.CPU, t.Memory = need.CPU, need.Memory
@@ -206,6 +210,7 @@ func choose(instances []Instance, r Run, need placement.Need) ([]string, []place
 	nodes := make([]placement.Node, len(instances))
 	for i, instance := range instances {
 		nodes[i] = instance.Remaining()
+		nodes[i].Attributes = instance.Attributes
 	}
 	if r.Nodes != nil {
 		return placement.Start(nodes, need, r.Nodes)

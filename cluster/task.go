@@ -28,6 +28,7 @@ type Task struct {
 	Launch    string // EC2, EXTERNAL
 	Overrides Overrides
 	Spec      Spec    // as overridden
+	VPC       *VPC    // where it was wanted; nil unless it has an address of its own
 	Images    []Image // where the containers of Spec are pulled from, pinned when the task was placed
 	CPU       int     // what it holds of its node
 	Memory    int

@@ -17,28 +17,37 @@ func insertTask(tx *store.Tx, t Task, ports []placement.Port) error {
 	spec, err2 := json.Marshal(t.Spec)
 	images, err3 := json.Marshal(t.Images)
 	seen, err4 := json.Marshal(t.Seen)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	network, err5 := writeVPC(t.VPC)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return err
 	}
 	_, err := tx.Exec(`
 		insert into tasks (id, account, cluster, family, revision, node, created, task_group, started_by, launch, overrides, spec, images, cpu, memory, ports,
-			desired, stop_code, stop_reason, stop_asked, status, seen, bound, settled)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '', '', 0, $18, $19, '', 0)`,
+			desired, stop_code, stop_reason, stop_asked, status, seen, bound, settled, network)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '', '', 0, $18, $19, '', 0, $20)`,
 		t.ID, t.Account, t.Cluster, t.Family, t.Revision, t.Node, store.Micros(t.Created), t.Group, t.StartedBy, t.Launch,
-		string(overrides), string(spec), string(images), t.CPU, t.Memory, writePorts(ports), nodeapi.Running, t.Seen.Status, string(seen))
+		string(overrides), string(spec), string(images), t.CPU, t.Memory, writePorts(ports), nodeapi.Running, t.Seen.Status, string(seen), network)
 	return err
 }
 
+func writeVPC(v *VPC) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(v)
+	return string(text), err
+}
+
 const taskColumns = `t.id, t.account, t.cluster, t.family, t.revision, t.node, t.created, t.task_group, t.started_by, t.launch, t.overrides, t.spec, t.images, t.cpu, t.memory,
-	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.seen, t.settled, i.session, i.changed
+	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.seen, t.settled, t.network, i.session, i.changed
 	from tasks t join instances i on i.id = t.node`
 
 func scanTask(row interface{ Scan(...any) error }) (t Task, err error) {
 	var created, asked, settled, changed int64
 	var desired nodeapi.Status
-	var overrides, spec, images, seen, session string
+	var overrides, spec, images, seen, network, session string
 	err = row.Scan(&t.ID, &t.Account, &t.Cluster, &t.Family, &t.Revision, &t.Node, &created, &t.Group, &t.StartedBy, &t.Launch, &overrides, &spec, &images, &t.CPU, &t.Memory,
-		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &seen, &settled, &session, &changed)
+		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &seen, &settled, &network, &session, &changed)
 	if err != nil {
 		return t, err
 	}
@@ -46,6 +55,9 @@ func scanTask(row interface{ Scan(...any) error }) (t Task, err error) {
 	t.Wanted.Stop, t.Wanted.Asked, t.Settled = desired == nodeapi.Stopped, store.Time(asked), store.Time(settled)
 	err = errors.Join(json.Unmarshal([]byte(overrides), &t.Overrides), json.Unmarshal([]byte(spec), &t.Spec),
 		json.Unmarshal([]byte(images), &t.Images), json.Unmarshal([]byte(seen), &t.Seen))
+	if network != "" {
+		err = errors.Join(err, json.Unmarshal([]byte(network), &t.VPC))
+	}
 	if err != nil {
 		return t, fmt.Errorf("task %s: %w", t.ID, err)
 	}

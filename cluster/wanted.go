@@ -12,6 +12,8 @@ func (c *Control) wanted(ctx context.Context, t Task) (nodeapi.Task, error) {
 		ID: t.ID, ARN: c.taskARN(t), Cluster: t.Cluster, Family: t.Family, Revision: t.Revision, Role: t.Role(),
 		Stop: t.Wanted.Stop, StopCode: t.Wanted.StopCode, StopReason: t.Wanted.StopReason,
 		Recorded: t.Seen.Status, CPU: t.Spec.CPU, Memory: t.Spec.Memory,
+		Network: t.Spec.NetworkMode, PIDMode: t.Spec.PIDMode, IPCMode: t.Spec.IPCMode, Volumes: wantedVolumes(t), Disk: t.Spec.Disk,
+		Secret: t.Spec.readsByReference(), LaunchType: t.Launch,
 	}
 	for i := range t.Spec.Containers {
 		container := wantedContainer(t, i)
@@ -27,22 +29,11 @@ func (c *Control) wanted(ctx context.Context, t Task) (nodeapi.Task, error) {
 	return w, nil
 }
 
-func wantedContainer(t Task, i int) nodeapi.Container {
-	s, image, log := t.Spec.Containers[i], t.Images[i], logOf(t, t.Spec.Containers[i])
-	w := nodeapi.Container{
-		Name: s.Name, Image: s.Image, Ref: image.Ref, Digest: image.Digest,
-		Essential: s.Essential, Entrypoint: s.Entrypoint, Command: s.Command,
-		User: s.User, WorkingDir: s.WorkingDir, Hostname: s.Hostname,
-		CPU: s.CPU, Memory: deref(s.Memory), MemoryReservation: deref(s.MemoryReservation),
-		StopTimeout: s.stopTime(), Log: &log,
+func wantedVolumes(t Task) (list []nodeapi.Volume) {
+	for _, v := range t.Spec.Volumes {
+		list = append(list, nodeapi.Volume{Name: v.Name, HostPath: v.HostPath, Shared: v.shared(t.Account)})
 	}
-	for _, v := range s.Env {
-		w.Env = append(w.Env, v.Name+"="+v.Value)
-	}
-	for _, p := range s.Ports {
-		w.Ports = append(w.Ports, nodeapi.Port{Container: p.Container, Host: p.Host, Protocol: p.Protocol})
-	}
-	return w
+	return list
 }
 
 // logOf says where a container's output goes. Without a log configuration it is kept all the

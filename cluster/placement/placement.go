@@ -19,6 +19,8 @@ type Node struct {
 	CPU    int  // units of 1/1024 of a core
 	Memory int  // MiB
 	Taken  []Port
+
+	Attributes map[string]string // what the machine is, "ecs.cpu-architecture": "x86_64"
 }
 
 // Need is what one task holds of its node from placement until it has stopped.
@@ -26,6 +28,8 @@ type Need struct {
 	CPU    int
 	Memory int
 	Ports  []Port // host ports it must have
+
+	Attributes map[string]string // that the machine must have
 }
 
 // Reason says why a node cannot take a task; "" says that it can.
@@ -37,6 +41,7 @@ const (
 	NoCPU    Reason = "RESOURCE:CPU"
 	NoMemory Reason = "RESOURCE:MEMORY"
 	NoPorts  Reason = "RESOURCE:PORTS"
+	Lacking  Reason = "ATTRIBUTE" // it is another kind of machine
 	Missing  Reason = "MISSING" // there is no such node
 )
 
@@ -57,8 +62,19 @@ func (n Node) Refuses(need Need) Reason {
 		return NoMemory
 	case slices.ContainsFunc(need.Ports, func(p Port) bool { return slices.Contains(n.Taken, p) }):
 		return NoPorts
+	case n.lacks(need.Attributes):
+		return Lacking
 	}
 	return ""
+}
+
+func (n Node) lacks(attributes map[string]string) bool {
+	for name, value := range attributes {
+		if n.Attributes[name] != value {
+			return true
+		}
+	}
+	return false
 }
 
 // Take returns n with the task on it.

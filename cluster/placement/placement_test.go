@@ -48,7 +48,7 @@ func play(t *testing.T, steps []string) string {
 		switch verb, words := words[0], words[1:]; verb {
 		case "node":
 			need := readNeed(t, words[1:])
-			nodes = append(nodes, Node{words[0], !slices.Contains(words, "gone"), need.CPU, need.Memory, need.Ports})
+			nodes = append(nodes, Node{words[0], !slices.Contains(words, "gone"), need.CPU, need.Memory, need.Ports, need.Attributes})
 		case "plan":
 			return answer(Plan(nodes, readNeed(t, words[1:]), number(t, words[0])))
 		case "start":
@@ -65,6 +65,9 @@ func readNeed(t *testing.T, words []string) Need {
 	for _, w := range words[2:] {
 		if port, protocol, ok := strings.Cut(w, "/"); ok {
 			need.Ports = append(need.Ports, Port{number(t, port), protocol})
+		}
+		if name, value, ok := strings.Cut(w, "="); ok {
+			need.Attributes = map[string]string{name: value}
 		}
 	}
 	return need
@@ -90,7 +93,11 @@ func answer(chosen []string, refused []Refusal) string {
 }
 
 func anyNode(t *rapid.T, id string) Node {
-	return Node{id, rapid.Float64Range(0, 1).Draw(t, "up") < 0.8, rapid.IntRange(0, 40).Draw(t, "cpu"), rapid.IntRange(0, 40).Draw(t, "memory"), anyPorts(t)}
+	return Node{id, rapid.Float64Range(0, 1).Draw(t, "up") < 0.8, rapid.IntRange(0, 40).Draw(t, "cpu"), rapid.IntRange(0, 40).Draw(t, "memory"), anyPorts(t), anyAttributes(t)}
+}
+
+func anyAttributes(t *rapid.T) map[string]string {
+	return rapid.SampledFrom([]map[string]string{nil, {"kind": "a"}, {"kind": "b"}}).Draw(t, "attributes")
 }
 
 func anyPorts(t *rapid.T) []Port {
@@ -108,7 +115,7 @@ func TestPlanTakesOnlyWhatIsThereAndAllThatFits(t *testing.T) {
 			nodes = append(nodes, anyNode(t, fmt.Sprint("n", i)))
 		}
 		before := fmt.Sprint(nodes)
-		need := Need{rapid.IntRange(0, 20).Draw(t, "cpu"), rapid.IntRange(0, 20).Draw(t, "memory"), anyPorts(t)}
+		need := Need{rapid.IntRange(0, 20).Draw(t, "cpu"), rapid.IntRange(0, 20).Draw(t, "memory"), anyPorts(t), anyAttributes(t)}
 		count := rapid.IntRange(0, 10).Draw(t, "count")
 
 		chosen, refused := Plan(nodes, need, count)
@@ -144,7 +151,7 @@ func TestPlanTakesOnlyWhatIsThereAndAllThatFits(t *testing.T) {
 func TestStartIsAsIfOneByOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := []Node{anyNode(t, "a"), anyNode(t, "b")}
-		need := Need{rapid.IntRange(0, 20).Draw(t, "cpu"), rapid.IntRange(0, 20).Draw(t, "memory"), anyPorts(t)}
+		need := Need{rapid.IntRange(0, 20).Draw(t, "cpu"), rapid.IntRange(0, 20).Draw(t, "memory"), anyPorts(t), anyAttributes(t)}
 		names := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 6).Draw(t, "names")
 
 		chosen, refused := Start(nodes, need, names)
