@@ -124,7 +124,7 @@ func (a *Agent) heavily(do job) job {
 func (a *Agent) pull(w *worker, c *container) job {
 	ref, login := reference(c.want), engine.Login{}
 	if l := c.want.Login; l != nil {
-		login = engine.Login(*l)
+		login = engine.Login{Username: l.Username, Password: l.Password, PlainHTTP: l.PlainHTTP, Transport: a.toRegistry(ref)}
 	}
 	return func(ctx context.Context) (func(time.Time), error) {
 		image, err := a.config.Engine.Pull(ctx, ref, login)

@@ -13,6 +13,7 @@ package agent
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"runtime"
 	"sync"
@@ -35,6 +36,7 @@ type Config struct {
 	Memory       int                  // MiB to offer; 0: what the machine has, less MemoryReserve
 	Ports        []int                // host ports that tasks must not be given
 	API          *url.URL             // where containers with a role are led to for the API: "http://127.0.0.1:4600"; nil: nowhere
+	Line         http.RoundTripper    // goes to API as this node; the control plane's registry is reached by it as well. Nil: as anybody reaches them
 	Attributes   map[string]string
 }
 
@@ -86,7 +88,7 @@ func New(c Config) (*Agent, error) {
 		output:  newShipper(c.ControlPlane, hello.Node),
 		heavy:   make(chan struct{}, max(8, 4*runtime.NumCPU())),
 	}
-	a.door = endpoint.New(endpoint.Config{Listen: c.Engine.Listen, Issue: a.issue, API: c.API, Secret: secret})
+	a.door = endpoint.New(endpoint.Config{Listen: c.Engine.Listen, Issue: a.issue, API: c.API, Line: c.Line, Secret: secret})
 	return a, nil
 }
 

@@ -38,7 +38,7 @@ func introduce(c Config) (nodeapi.Hello, error) {
 			return h, err
 		}
 	}
-	h.Node, err = identity(c.Dir)
+	h.Node, err = NodeID(c.Dir)
 	return h, err
 }
 
@@ -51,8 +51,8 @@ func spareMemory() (mib int, err error) {
 	return total - min(MemoryReserve, total/8), nil
 }
 
-// identity reads the node's id, which is made once and stays with the folder.
-func identity(dir string) (string, error) {
+// NodeID reads the id of the node whose agent has this folder. It is made once and stays with it.
+func NodeID(dir string) (string, error) {
 	return kept(filepath.Join(dir, "node-id"), 16, "restore it, or remove it to join as a new node")
 }
 

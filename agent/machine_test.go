@@ -15,11 +15,11 @@ var nodeID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func TestIdentityIsMadeOnceForTheOwnerAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "node")
-	first, err := identity(dir)
+	first, err := NodeID(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := identity(dir)
+	second, err := NodeID(dir)
 	if err != nil || second != first || !nodeID.MatchString(first) {
 		t.Errorf("identity is %q, then %q (%v)", first, second, err)
 	}

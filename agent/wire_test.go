@@ -2,22 +2,26 @@ package agent
 
 import (
 	"context"
-	"net/http/httptest"
 	"slices"
 	"testing"
 
 	"slipway/engine/fake"
 	"slipway/nodeapi"
+	"slipway/nodeapi/nodeapitest"
 )
 
 // The same over HTTP, with a line that is cut under a running task.
 func TestATaskRunsOverTheWire(t *testing.T) {
 	p := newPlane(t)
-	server := httptest.NewServer(nodeapi.NewHandler(p, "token"))
-	defer server.Close()
+	dir := t.TempDir()
+	node, err := NodeID(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := nodeapitest.Serve(t, p, node)
 	e := fake.New(fake.Options{Dir: t.TempDir()})
 	defer e.Close()
-	a, err := New(Config{Engine: e, ControlPlane: nodeapi.NewClient(server.URL, "token", nil), Dir: t.TempDir(), Cluster: "default"})
+	a, err := New(Config{Engine: e, ControlPlane: nodeapi.NewClient(server.URL, server.Client().Transport), Dir: dir, Cluster: "default"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (c *Control) Session(ctx context.Context, hello nodeapi.Hello, send func(no
 	}
 	wake, stop := c.db.Watch(nodeTopic(hello.Node)) // before the first look, so that no wake is missed
 	defer stop()
-	s := &session{c: c, node: hello.Node, id: ids.Hex(16), send: send, sent: map[string]bool{}}
+	s := &session{c: c, node: hello.Node, account: hello.Account, id: ids.Hex(16), send: send, sent: map[string]bool{}}
 	if err := c.join(ctx, hello, s.id); err != nil {
 		return err
 	}
@@ -40,6 +40,8 @@ func checkHello(h nodeapi.Hello) error {
 	switch {
 	case !idPattern.MatchString(h.Node):
 		return fmt.Errorf("%w: id %q is not of 32 hexadecimal digits", ErrNode, h.Node)
+	case h.Account == "":
+		return fmt.Errorf("%w: %s is of no account", ErrNode, h.Node)
 	case h.CPU <= 0 || h.Memory <= 0:
 		return fmt.Errorf("%w: it offers cpu %d and memory %d, and both must be above 0", ErrNode, h.CPU, h.Memory)
 	case !printable(h.Version + h.Engine):
@@ -52,29 +54,30 @@ func checkHello(h nodeapi.Hello) error {
 func (c *Control) join(ctx context.Context, hello nodeapi.Hello, id string) error {
 	return c.db.Update(ctx, func(tx *store.Tx) error {
 		if hello.Cluster != "" {
-			if err := needCluster(tx, c.config.Account, hello.Cluster); err != nil {
+			if err := needCluster(tx, hello.Account, hello.Cluster); err != nil {
 				return fmt.Errorf("%w: %s", err, hello.Cluster)
 			}
 		}
-		if err := upsertInstance(tx, c.config.Account, hello, id); err != nil {
+		if err := upsertInstance(tx, hello, id); err != nil {
 			return err
 		}
 		tx.Touch(nodeTopic(hello.Node)) // an older session finds out
-		return c.tellInstance(tx, "instance.connected", hello.Node, hello.Cluster)
+		return c.tellInstance(tx, "instance.connected", hello.Node, hello.Account, hello.Cluster)
 	})
 }
 
-func (c *Control) tellInstance(tx *store.Tx, kind, node, cluster string) error {
-	return events.Append(tx, c.config.Account, kind, node, map[string]string{"cluster": cluster})
+func (c *Control) tellInstance(tx *store.Tx, kind, node, account, cluster string) error {
+	return events.Append(tx, account, kind, node, map[string]string{"cluster": cluster})
 }
 
 // session is one long-lived line to a node.
 type session struct {
-	c    *Control
-	node string
-	id   string
-	send func(nodeapi.Frame) error
-	sent map[string]bool // by task: whether it was told to stop
+	c       *Control
+	node    string
+	account string
+	id      string
+	send    func(nodeapi.Frame) error
+	sent    map[string]bool // by task: whether it was told to stop
 }
 
 func (s *session) run(ctx context.Context, wake <-chan struct{}) error {
@@ -115,7 +118,7 @@ func (s *session) tell(ctx context.Context, complete bool) error {
 	}
 	frame := nodeapi.Frame{Complete: complete}
 	if complete {
-		frame.Welcome = &nodeapi.Welcome{Account: s.c.config.Account, Region: s.c.config.Region, Registry: s.c.config.Registry, Session: s.id}
+		frame.Welcome = &nodeapi.Welcome{Account: s.account, Region: s.c.config.Region, Registry: s.c.config.Registry, Session: s.id}
 	}
 	for _, t := range tasks {
 		wanted, err := s.c.wanted(ctx, t)
@@ -138,7 +141,7 @@ func (s *session) changes(ctx context.Context) (tasks []Task, err error) {
 		if err := s.check(tx); err != nil {
 			return err
 		}
-		wanted, err := wantedOn(tx, s.c.config.Account, s.node)
+		wanted, err := wantedOn(tx, s.account, s.node)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,20 +12,24 @@ import (
 	"slipway/store"
 )
 
-func upsertInstance(tx *store.Tx, account string, h nodeapi.Hello, session string) error {
+func upsertInstance(tx *store.Tx, h nodeapi.Hello, session string) error {
 	ports := slices.Compact(slices.Sorted(slices.Values(h.Ports)))
 	portsText, err1 := json.Marshal(ports)
 	attributes, err2 := json.Marshal(h.Attributes)
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	_, err := tx.Exec(`
+	n, err := tx.Exec(`
 		insert into instances (id, account, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, seen, changed)
 		values ($1, $2, $3, 'ACTIVE', $4, $5, $6, $7, $8, $9, $10, 1, $11, $4, $4)
 		on conflict (id) do update set cluster = excluded.cluster, version = excluded.version, engine = excluded.engine,
 			cpu = excluded.cpu, memory = excluded.memory, ports = excluded.ports, attributes = excluded.attributes,
-			joins = instances.joins + 1, session = excluded.session, seen = excluded.seen, changed = excluded.changed`,
-		h.Node, account, h.Cluster, store.Micros(tx.Now), h.Version, h.Engine, h.CPU, h.Memory, string(portsText), string(attributes), session)
+			joins = instances.joins + 1, session = excluded.session, seen = excluded.seen, changed = excluded.changed
+		where instances.account = excluded.account`,
+		h.Node, h.Account, h.Cluster, store.Micros(tx.Now), h.Version, h.Engine, h.CPU, h.Memory, string(portsText), string(attributes), session)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: id %s is of another account's node", ErrNode, h.Node)
+	}
 	return err
 }
 
@@ -34,13 +39,13 @@ func stillSeen(tx *store.Tx, node, session string) error {
 }
 
 // disconnect ends a session in the record, if it is still the node's.
-func disconnect(tx *store.Tx, node, session string) (cluster string, left bool, err error) {
-	err = tx.Row(`update instances set session = '', changed = $3 where id = $1 and session = $2 returning cluster`,
-		node, session, store.Micros(tx.Now)).Scan(&cluster)
+func disconnect(tx *store.Tx, node, session string) (account, cluster string, left bool, err error) {
+	err = tx.Row(`update instances set session = '', changed = $3 where id = $1 and session = $2 returning account, cluster`,
+		node, session, store.Micros(tx.Now)).Scan(&account, &cluster)
 	if errors.Is(err, store.ErrNoRows) {
-		return "", false, nil
+		return "", "", false, nil
 	}
-	return cluster, err == nil, err
+	return account, cluster, err == nil, err
 }
 
 // staleSessions returns the sessions that were not seen since then, by node.

@@ -23,19 +23,20 @@ func (c *Control) dropStale(ctx context.Context) error {
 // drop ends sessions, named by their nodes, in the record, and tells whoever holds them. A node
 // that has another session by now is left alone.
 func (c *Control) drop(tx *store.Tx, sessions map[string]string) error {
-	left := map[string]string{} // clusters by node
+	type whose struct{ node, account, cluster string }
+	var left []whose
 	for node, session := range sessions {
-		cluster, ended, err := disconnect(tx, node, session)
+		account, cluster, ended, err := disconnect(tx, node, session)
 		if err != nil {
 			return err
 		}
 		if ended {
-			left[node] = cluster
+			left = append(left, whose{node, account, cluster})
 			tx.Touch(nodeTopic(node))
 		}
 	}
-	for node, cluster := range left { // events last: from there on no other transaction can write any
-		if err := c.tellInstance(tx, "instance.disconnected", node, cluster); err != nil {
+	for _, l := range left { // events last: from there on no other transaction can write any
+		if err := c.tellInstance(tx, "instance.disconnected", l.node, l.account, l.cluster); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"time"
 
 	"slipway/internal/errs"
@@ -110,6 +111,8 @@ type Info struct {
 type Login struct {
 	Username, Password string
 	PlainHTTP          bool // speak http to it, not https
+	// Transport carries what is said to the registry, and to where it leads; nil: as anybody reaches it.
+	Transport http.RoundTripper
 }
 
 // Image is an image that is ready to run.

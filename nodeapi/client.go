@@ -26,23 +26,16 @@ const (
 // A line that fails is an error of kind errs.Unavailable; what the other side
 // answers keeps its kind.
 type Client struct {
-	url   string
-	token string
-	http  *http.Client
+	url  string
+	http *http.Client
 }
 
 var _ ControlPlane = (*Client)(nil)
 
-// NewClient reaches the control plane at url ("http://10.0.0.1:4600") with the
-// token that its handler was given. A nil httpClient stands for one of its own;
-// a given one must not have a Timeout, which would cut the session.
-func NewClient(url, token string, httpClient *http.Client) *Client {
-	if httpClient == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.MaxIdleConnsPerHost = 16
-		httpClient = &http.Client{Transport: transport}
-	}
-	return &Client{url: strings.TrimSuffix(url, "/") + "/node/v1/", token: token, http: httpClient}
+// NewClient reaches the control plane at url ("https://10.0.0.1:4602") by way of transport, which
+// shows who the node is: an Identity's.
+func NewClient(url string, transport http.RoundTripper) *Client {
+	return &Client{url: strings.TrimSuffix(url, "/") + "/node/v1/", http: &http.Client{Transport: transport}}
 }
 
 // Session is ControlPlane.Session. It also ends when nothing has come for three keep-alive periods.
@@ -136,7 +129,6 @@ func (c *Client) post(ctx context.Context, path string, in any) (io.ReadCloser, 
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {

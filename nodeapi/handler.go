@@ -1,16 +1,14 @@
 package nodeapi
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,55 +25,101 @@ const (
 	maxHello   = 64 << 10
 	maxReport  = 4 << 20
 	maxOutput  = 16 << 20 // a piece holds 1 MiB of text, of which JSON may make six times as much
-	maxRequest = 4 << 10  // for credentials
+	maxRequest = 16 << 10 // for credentials and certificates
 	sendLimit  = 4 * KeepAlive
 )
 
 var (
-	errNoToken   = errs.New(errs.Denied, "the bearer token is missing or wrong")
-	errMalformed = errs.New(errs.Invalid, "malformed request")
-	errTooLarge  = errs.New(errs.Invalid, "request too large")
+	errNoCertificate = errs.New(errs.Denied, "no certificate of a node was shown")
+	errAnother       = errs.New(errs.Denied, "the certificate is another node's")
+	errMalformed     = errs.New(errs.Invalid, "malformed request")
+	errTooLarge      = errs.New(errs.Invalid, "request too large")
 )
 
-// NewHandler serves cp to nodes under /node/v1/. A request must carry token as its
-// bearer token; an empty token lets nobody in.
-func NewHandler(cp ControlPlane, token string) http.Handler {
-	h := &handler{cp: cp, token: sha256.Sum256([]byte(token)), closed: token == ""}
+// NewHandler serves cp to nodes under /node/v1/, on a listener that asks for their certificates. Who
+// shows none can only join. What a node says it says of itself: it is refused where it names another.
+func NewHandler(cp ControlPlane, a Admission) http.Handler {
+	h := &handler{cp: cp, admission: a}
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /node/v1/join", h.join)
+	mux.HandleFunc("POST /node/v1/renew", h.renew)
 	mux.HandleFunc("POST /node/v1/session", h.session)
-	mux.HandleFunc("POST /node/v1/report", h.report)
-	mux.HandleFunc("POST /node/v1/output", h.output)
-	mux.HandleFunc("POST /node/v1/credentials", serve(h.cp.Credentials))
-	mux.HandleFunc("POST /node/v1/secrets", serve(h.cp.Secrets))
-	return h.admit(mux)
+	mux.HandleFunc("POST /node/v1/report", call(h, maxReport, func(r Report) string { return r.Node }, cp.Report))
+	mux.HandleFunc("POST /node/v1/output", call(h, maxOutput, func(o outputRequest) string { return o.Node },
+		func(ctx context.Context, o outputRequest) (OutputAck, error) { return cp.Output(ctx, o.Node, o.Output) }))
+	mux.HandleFunc("POST /node/v1/credentials", call(h, maxRequest, CredentialsRequest.node, cp.Credentials))
+	mux.HandleFunc("POST /node/v1/secrets", call(h, maxRequest, CredentialsRequest.node, cp.Secrets))
+	return mux
 }
 
 type handler struct {
-	cp     ControlPlane
-	token  [sha256.Size]byte // hashed, so that comparing tells nothing of its length
-	closed bool
+	cp        ControlPlane
+	admission Admission
 }
 
-func (h *handler) admit(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		sum := sha256.Sum256([]byte(token))
-		if h.closed || !bearer || subtle.ConstantTimeCompare(sum[:], h.token[:]) != 1 {
-			fail(w, r, errNoToken)
+// call reads what a node says, does it, and answers. The node must speak for itself.
+func call[In, Out any](h *handler, limit int64, node func(In) string, do func(context.Context, In) (Out, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		p, err := h.peer(r)
+		if err == nil {
+			err = read(w, r, limit, &in)
+		}
+		if err == nil {
+			err = p.itself(node(in))
+		}
+		if err != nil {
+			fail(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r)
-	})
+		w.Header().Set("Cache-Control", "no-store")
+		out, err := do(r.Context(), in)
+		answer(w, r, out, err)
+	}
 }
 
-func (h *handler) report(w http.ResponseWriter, r *http.Request) {
-	var in Report
-	if err := read(w, r, maxReport, &in); err != nil {
+func (h *handler) peer(r *http.Request) (Peer, error) {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return Peer{}, errNoCertificate
+	}
+	return h.admission.Identify(r.Context(), r.TLS.VerifiedChains[0][0])
+}
+
+// itself fails where a node speaks for another.
+func (p Peer) itself(node string) error {
+	if node != p.Node {
+		return fmt.Errorf("%w: it is of node %s", errAnother, p.Node)
+	}
+	return nil
+}
+
+func (h *handler) join(w http.ResponseWriter, r *http.Request) {
+	var in JoinRequest
+	if err := read(w, r, maxRequest, &in); err != nil {
 		fail(w, r, err)
 		return
 	}
-	ack, err := h.cp.Report(r.Context(), in)
-	answer(w, r, ack, err)
+	given, err := h.admission.Join(r.Context(), in)
+	answer(w, r, given, err)
+}
+
+// renewRequest asks for the next certificate.
+type renewRequest struct {
+	CSR []byte `json:"csr"`
+}
+
+func (h *handler) renew(w http.ResponseWriter, r *http.Request) {
+	var in renewRequest
+	p, err := h.peer(r)
+	if err == nil {
+		err = read(w, r, maxRequest, &in)
+	}
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	given, err := h.admission.Renew(r.Context(), p, in.CSR)
+	answer(w, r, given, err)
 }
 
 // outputRequest is Output on the wire: it says whose it is as well.
@@ -84,33 +128,9 @@ type outputRequest struct {
 	Output
 }
 
-func (h *handler) output(w http.ResponseWriter, r *http.Request) {
-	var in outputRequest
-	if err := read(w, r, maxOutput, &in); err != nil {
-		fail(w, r, err)
-		return
-	}
-	ack, err := h.cp.Output(r.Context(), in.Node, in.Output)
-	answer(w, r, ack, err)
-}
-
-// serve answers with what is given to nobody but the node.
-func serve[T any](give func(context.Context, CredentialsRequest) (T, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var in CredentialsRequest
-		if err := read(w, r, maxRequest, &in); err != nil {
-			fail(w, r, err)
-			return
-		}
-		w.Header().Set("Cache-Control", "no-store")
-		given, err := give(r.Context(), in)
-		answer(w, r, given, err)
-	}
-}
-
 func (h *handler) session(w http.ResponseWriter, r *http.Request) {
-	var hello Hello
-	if err := read(w, r, maxHello, &hello); err != nil {
+	hello, err := h.hello(w, r)
+	if err != nil {
 		fail(w, r, err)
 		return
 	}
@@ -119,10 +139,10 @@ func (h *handler) session(w http.ResponseWriter, r *http.Request) {
 	line.out.SetReadDeadline(time.Time{}) // the server's limit for reading a request is not one for the session
 	var alive sync.WaitGroup
 	alive.Go(func() {
-		line.keepAlive(ctx)
-		stop() // a line that takes no frame any more ends the session
+		line.keepAlive(ctx, func() error { _, err := h.peer(r); return err })
+		stop() // a line that takes no frame any more, or whose node may not join any more, ends the session
 	})
-	err := h.cp.Session(ctx, hello, func(f Frame) error { return line.send(frameLine{Frame: f}) })
+	err = h.cp.Session(ctx, hello, func(f Frame) error { return line.send(frameLine{Frame: f}) })
 	cut := ctx.Err() != nil
 	stop()
 	alive.Wait()
@@ -135,6 +155,19 @@ func (h *handler) session(w http.ResponseWriter, r *http.Request) {
 	default:
 		fail(w, r, err)
 	}
+}
+
+// hello is what a node says of itself, with what its certificate says of it.
+func (h *handler) hello(w http.ResponseWriter, r *http.Request) (hello Hello, err error) {
+	p, err := h.peer(r)
+	if err == nil {
+		err = read(w, r, maxHello, &hello)
+	}
+	if err == nil {
+		err = p.itself(hello.Node)
+	}
+	hello.Account, hello.Cluster = p.Account, cmp.Or(p.Cluster, hello.Cluster)
+	return hello, err
 }
 
 // frameLine is one line of a session: a frame, or the error that ends it.
@@ -177,7 +210,8 @@ func (l *line) begun() bool {
 	return l.sent > 0
 }
 
-func (l *line) keepAlive(ctx context.Context) {
+// keepAlive shows that the line is alive for as long as its node may be there.
+func (l *line) keepAlive(ctx context.Context, check func() error) {
 	tick := time.NewTicker(KeepAlive)
 	defer tick.Stop()
 	for {
@@ -185,7 +219,7 @@ func (l *line) keepAlive(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if l.showAlive() != nil {
+			if err := check(); errs.KindOf(err) == errs.Denied || l.showAlive() != nil {
 				return
 			}
 		}

@@ -37,6 +37,7 @@ type ControlPlane interface {
 // Hello opens a session: who the node is and what it offers.
 type Hello struct {
 	Node       string            `json:"node"`    // stable id of the machine, 32 hexadecimal digits, kept in its data folder
+	Account    string            `json:"-"`       // whose it is: the control plane's side fills it in
 	Cluster    string            `json:"cluster"` // the cluster it serves; "" serves every cluster of its account
 	Version    string            `json:"version"` // of the agent
 	Engine     string            `json:"engine"`  // "containerd 1.6.20"
@@ -333,6 +334,8 @@ type CredentialsRequest struct {
 	Session string `json:"session"` // of the node's Welcome
 	Task    string `json:"task"`    // id
 }
+
+func (r CredentialsRequest) node() string { return r.Node }
 
 // Credentials are short-lived credentials of a task's role. They are kept in memory, and nowhere
 // else; in texts only the id of the access key is shown.

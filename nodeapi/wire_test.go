@@ -17,9 +17,8 @@ import (
 
 	"slipway/internal/errs"
 	"slipway/nodeapi"
+	"slipway/nodeapi/nodeapitest"
 )
-
-const token = "open sesame"
 
 // plane is a control plane made of functions; one that is nil must not be called.
 type plane struct {
@@ -73,14 +72,12 @@ func (p *plane) Secrets(_ context.Context, r nodeapi.CredentialsRequest) (nodeap
 
 func serve(t *testing.T, p *plane) *httptest.Server {
 	p.t = t
-	s := httptest.NewServer(nodeapi.NewHandler(p, token))
-	t.Cleanup(s.Close)
-	return s
+	return nodeapitest.Serve(t, p, "0123")
 }
 
 func connect(t *testing.T, p *plane) *nodeapi.Client {
 	s := serve(t, p)
-	return nodeapi.NewClient(s.URL, token, s.Client())
+	return nodeapi.NewClient(s.URL, s.Client().Transport)
 }
 
 func TestSessionCarriesFramesInOrder(t *testing.T) {
@@ -192,26 +189,25 @@ func TestCredentialsComeWholeAndShowNothing(t *testing.T) {
 	}
 }
 
-func TestOnlyTheTokenOpens(t *testing.T) {
+func TestANodeSpeaksForItselfAlone(t *testing.T) {
 	s := serve(t, &plane{}) // a call that gets through fails the test
-	for _, wrong := range []string{"", "open", "open sesame!", "Open Sesame"} {
-		client := nodeapi.NewClient(s.URL, wrong, s.Client())
-		_, reported := client.Report(t.Context(), nodeapi.Report{})
-		_, shipped := client.Output(t.Context(), "0123", nodeapi.Output{})
-		_, given := client.Credentials(t.Context(), nodeapi.CredentialsRequest{})
-		joined := client.Session(t.Context(), nodeapi.Hello{}, nil)
-		for _, err := range []error{reported, shipped, given, joined} {
-			if errs.KindOf(err) != errs.Denied {
-				t.Errorf("token %q: %v, want it denied", wrong, err)
-			}
+	client := nodeapi.NewClient(s.URL, s.Client().Transport)
+	_, reported := client.Report(t.Context(), nodeapi.Report{Node: "4567"})
+	_, shipped := client.Output(t.Context(), "4567", nodeapi.Output{})
+	_, given := client.Credentials(t.Context(), nodeapi.CredentialsRequest{Node: "4567"})
+	_, told := client.Secrets(t.Context(), nodeapi.CredentialsRequest{})
+	joined := client.Session(t.Context(), nodeapi.Hello{Node: "4567"}, nil)
+	for _, err := range []error{reported, shipped, given, told, joined} {
+		if errs.KindOf(err) != errs.Denied {
+			t.Errorf("for another node: %v, want it denied", err)
 		}
 	}
 }
 
-func TestAnEmptyTokenLetsNobodyIn(t *testing.T) {
-	s := httptest.NewServer(nodeapi.NewHandler(&plane{t: t}, ""))
+func TestWhoShowsNoCertificateIsRefused(t *testing.T) {
+	s := httptest.NewServer(nodeapi.NewHandler(&plane{t: t}, nil))
 	defer s.Close()
-	_, err := nodeapi.NewClient(s.URL, "", s.Client()).Report(t.Context(), nodeapi.Report{})
+	_, err := nodeapi.NewClient(s.URL, s.Client().Transport).Report(t.Context(), nodeapi.Report{Node: "0123"})
 	if errs.KindOf(err) != errs.Denied {
 		t.Errorf("Report = %v, want it denied", err)
 	}
@@ -224,8 +220,8 @@ func TestErrorsKeepTheirKind(t *testing.T) {
 			report:  func(nodeapi.Report) (nodeapi.ReportAck, error) { return nodeapi.ReportAck{}, cause },
 			session: func(context.Context, nodeapi.Hello, func(nodeapi.Frame) error) error { return cause },
 		})
-		_, reported := client.Report(t.Context(), nodeapi.Report{})
-		joined := client.Session(t.Context(), nodeapi.Hello{}, nil)
+		_, reported := client.Report(t.Context(), nodeapi.Report{Node: "0123"})
+		joined := client.Session(t.Context(), nodeapi.Hello{Node: "0123"}, nil)
 		for _, err := range []error{reported, joined} {
 			if errs.KindOf(err) != kind || err.Error() != "told: x" {
 				t.Errorf("%v arrives as %q of kind %v", kind, err, errs.KindOf(err))
@@ -238,7 +234,7 @@ func TestInternalErrorsKeepTheirText(t *testing.T) {
 	client := connect(t, &plane{report: func(nodeapi.Report) (nodeapi.ReportAck, error) {
 		return nodeapi.ReportAck{}, errors.New("password is hunter2")
 	}})
-	_, err := client.Report(t.Context(), nodeapi.Report{})
+	_, err := client.Report(t.Context(), nodeapi.Report{Node: "0123"})
 	if errs.KindOf(err) != errs.Internal || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Report = %v, want an internal error that tells nothing", err)
 	}
@@ -252,7 +248,7 @@ func TestAnErrorEndsASessionThatHasBegun(t *testing.T) {
 		}
 		return gone
 	}})
-	err := client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error { return nil })
+	err := client.Session(t.Context(), nodeapi.Hello{Node: "0123"}, func(nodeapi.Frame) error { return nil })
 	if errs.KindOf(err) != errs.NotFound || err.Error() != gone.Error() {
 		t.Errorf("session ends with %v, want %v", err, gone)
 	}
@@ -271,7 +267,6 @@ func TestBadBodiesAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("Authorization", "Bearer "+token)
 		resp, err := s.Client().Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -294,9 +289,9 @@ func TestACutLineIsWorthAnotherTry(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}})
-	client := nodeapi.NewClient(s.URL, token, s.Client())
+	client := nodeapi.NewClient(s.URL, s.Client().Transport)
 
-	err := client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error {
+	err := client.Session(t.Context(), nodeapi.Hello{Node: "0123"}, func(nodeapi.Frame) error {
 		s.CloseClientConnections()
 		return nil
 	})
@@ -305,7 +300,7 @@ func TestACutLineIsWorthAnotherTry(t *testing.T) {
 	}
 	<-ended // the control plane's side ends as well
 	s.Close()
-	if _, err := client.Report(t.Context(), nodeapi.Report{}); errs.KindOf(err) != errs.Unavailable {
+	if _, err := client.Report(t.Context(), nodeapi.Report{Node: "0123"}); errs.KindOf(err) != errs.Unavailable {
 		t.Errorf("Report to nobody = %v, want it unavailable", err)
 	}
 }
@@ -315,7 +310,7 @@ func TestAnAnswerThatIsNotOursIsWorthAnotherTry(t *testing.T) {
 		http.Error(w, "<html>bad gateway</html>", http.StatusBadGateway)
 	}))
 	defer proxy.Close()
-	_, err := nodeapi.NewClient(proxy.URL, token, nil).Report(t.Context(), nodeapi.Report{})
+	_, err := nodeapi.NewClient(proxy.URL, http.DefaultTransport).Report(t.Context(), nodeapi.Report{Node: "0123"})
 	if errs.KindOf(err) != errs.Unavailable || !strings.Contains(err.Error(), "502") {
 		t.Errorf("Report = %v, want it unavailable and the status named", err)
 	}
@@ -323,13 +318,13 @@ func TestAnAnswerThatIsNotOursIsWorthAnotherTry(t *testing.T) {
 
 func TestAQuietSessionStaysOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := dial(t, nodeapi.NewHandler(&plane{t: t, session: func(ctx context.Context, _ nodeapi.Hello, _ func(nodeapi.Frame) error) error {
+		client := dial(t, nodeapitest.Handler(&plane{t: t, session: func(ctx context.Context, _ nodeapi.Hello, _ func(nodeapi.Frame) error) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}}, token))
+		}}, "0123"))
 		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
 		defer stop()
-		err := client.Session(ctx, nodeapi.Hello{}, func(f nodeapi.Frame) error {
+		err := client.Session(ctx, nodeapi.Hello{Node: "0123"}, func(f nodeapi.Frame) error {
 			t.Errorf("frame %+v arrives, want keep-alives kept to the wire", f)
 			return nil
 		})
@@ -347,7 +342,7 @@ func TestASilentLineIsGivenUp(t *testing.T) {
 			<-r.Context().Done()
 		}))
 		begin := time.Now()
-		err := client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error { return nil })
+		err := client.Session(t.Context(), nodeapi.Hello{Node: "0123"}, func(nodeapi.Frame) error { return nil })
 		if errs.KindOf(err) != errs.Unavailable || !strings.Contains(err.Error(), "silent") {
 			t.Errorf("session ends with %v, want it unavailable for silence", err)
 		}
@@ -359,13 +354,13 @@ func TestASilentLineIsGivenUp(t *testing.T) {
 
 func TestASlowReceiverIsNotASilentLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := dial(t, nodeapi.NewHandler(&plane{t: t, session: func(_ context.Context, _ nodeapi.Hello, send func(nodeapi.Frame) error) error {
+		client := dial(t, nodeapitest.Handler(&plane{t: t, session: func(_ context.Context, _ nodeapi.Hello, send func(nodeapi.Frame) error) error {
 			if err := send(nodeapi.Frame{Complete: true}); err != nil {
 				return err
 			}
 			return errs.New(errs.Conflict, "enough")
-		}}, token))
-		err := client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error {
+		}}, "0123"))
+		err := client.Session(t.Context(), nodeapi.Hello{Node: "0123"}, func(nodeapi.Frame) error {
 			time.Sleep(3*nodeapi.KeepAlive + time.Second)
 			return nil
 		})
@@ -379,15 +374,15 @@ func TestANodeThatTakesNothingLosesItsSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended error
 		done := make(chan struct{})
-		client := dial(t, nodeapi.NewHandler(&plane{t: t, session: func(ctx context.Context, _ nodeapi.Hello, send func(nodeapi.Frame) error) error {
+		client := dial(t, nodeapitest.Handler(&plane{t: t, session: func(ctx context.Context, _ nodeapi.Hello, send func(nodeapi.Frame) error) error {
 			defer close(done)
 			for ended == nil {
 				ended = send(nodeapi.Frame{Tasks: []nodeapi.Task{{ID: strings.Repeat("x", 8<<10)}}})
 			}
 			return ended
-		}}, token))
+		}}, "0123"))
 		hang := make(chan struct{})
-		go client.Session(t.Context(), nodeapi.Hello{}, func(nodeapi.Frame) error { <-hang; return nil })
+		go client.Session(t.Context(), nodeapi.Hello{Node: "0123"}, func(nodeapi.Frame) error { <-hang; return nil })
 		<-done
 		close(hang)
 		if ended == nil {
@@ -406,7 +401,7 @@ func dial(t *testing.T, h http.Handler) *nodeapi.Client {
 		transport.CloseIdleConnections()
 		server.Close()
 	})
-	return nodeapi.NewClient("http://plane", token, &http.Client{Transport: transport})
+	return nodeapi.NewClient("http://plane", transport)
 }
 
 // pipes is a listener whose connections are pipes.

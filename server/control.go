@@ -110,6 +110,7 @@ func (s *Server) controlHandler(ctx context.Context) http.Handler {
 		sendJSON(w, chains, err)
 	})
 	s.handleHooks(mux)
+	s.handleNodes(mux)
 	s.handleRegistry(mux)
 	s.handleLogins(mux)
 	mux.HandleFunc("POST /keys/rotate", func(w http.ResponseWriter, r *http.Request) {

@@ -79,14 +79,3 @@ func writeCredentials(dir string, c Credentials) error {
 	}
 	return durable.WriteFile(filepath.Join(dir, credentialsFile), append(text, '\n'))
 }
-
-// secretFile reads a secret that the data folder keeps, and makes it at the first start.
-func secretFile(dir, name string, make func() []byte) ([]byte, error) {
-	path := filepath.Join(dir, name)
-	secret, err := os.ReadFile(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return secret, err
-	}
-	secret = make()
-	return secret, durable.WriteFile(path, secret)
-}

@@ -41,50 +41,6 @@ func TestDataFolderIsForOneProcess(t *testing.T) {
 	again.Close()
 }
 
-func TestSecretIsMadeOnce(t *testing.T) {
-	dir := t.TempDir()
-	made := 0
-	secret := func() []byte { made++; return []byte{byte(made)} }
-	for range 3 {
-		got, err := secretFile(dir, "key", secret)
-		if err != nil || len(got) != 1 || got[0] != 1 {
-			t.Errorf("got %v, %v, want the first", got, err)
-		}
-	}
-	info, err := os.Stat(filepath.Join(dir, "key"))
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-}
-
-// A secret that cannot be read is not replaced: what it opens would be lost.
-func TestUnreadableSecretIsNotReplaced(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "key"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	_, err := secretFile(dir, "key", func() []byte { t.Error("a new one was made"); return nil })
-	if err == nil {
-		t.Error("a folder was read as a secret")
-	}
-}
-
-func TestPrivateFileIsReplacedAsAWhole(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "file")
-	for _, text := range []string{"a long first text", "short"} {
-		if err := writePrivate(path, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := os.ReadFile(path); err != nil || string(got) != text {
-			t.Errorf("read %q, %v, want %q", got, err, text)
-		}
-	}
-	if all, err := os.ReadDir(dir); err != nil || len(all) != 1 {
-		t.Errorf("left behind: %v, %v", all, err)
-	}
-}
-
 func TestReadCredentials(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := ReadCredentials(dir); err == nil || err.Error() != "the data folder "+dir+" holds no credentials" {

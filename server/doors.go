@@ -18,9 +18,8 @@ import (
 	"slipway/oci"
 )
 
-// handler is everything on the API listener: what no other path claims is an AWS call. Sessions
-// of nodes end with ctx, while calls in flight are let finish.
-func (s *Server) handler(ctx context.Context) http.Handler {
+// handler is everything on the API listener: what no other path claims is an AWS call.
+func (s *Server) handler() http.Handler {
 	who := access{s.accounts}
 	config := awswire.Config{
 		Region: s.config.Region,
@@ -43,9 +42,17 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("/node/v1/", endWith(ctx, nodeapi.NewHandler(s.Node(), s.token)))
 	mux.Handle("/v2/", oci.New(s.registry, images))
 	mux.Handle("/", awswire.NewMux(config, s.services()...))
+	return mux
+}
+
+// nodeHandler is everything on the listener of nodes: their own wire, and all doors beside it, for their
+// containers and images come by the same line. Sessions end with ctx, while calls in flight are let finish.
+func (s *Server) nodeHandler(ctx context.Context, doors http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/node/v1/", endWith(ctx, nodeapi.NewHandler(s.cluster, s.nodes)))
+	mux.Handle("/", doors)
 	return mux
 }
 

@@ -7,8 +7,7 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,6 +27,7 @@ import (
 	"slipway/hooks"
 	"slipway/logs"
 	"slipway/nodeapi"
+	"slipway/nodes"
 	"slipway/registry"
 	"slipway/seal"
 	"slipway/store"
@@ -38,6 +38,7 @@ type Config struct {
 	Data      string   // data folder
 	Listen    string   // host:port of the public APIs
 	Advertise string   // host:port by which clients and nodes reach it; "": Listen
+	Nodes     string   // host:port where nodes join; "": none
 	Admin     string   // host:port of the admin listener; "": the port after Listen's, on loopback; "off": none
 	Region    string   // the region that signatures must name
 	AccountID string   // twelve digits of the root account; "": as the data folder has it, or chosen at random
@@ -69,11 +70,12 @@ type Server struct {
 	cluster  *cluster.Control
 	logs     *logs.Control
 	hooks    *hooks.Control
+	nodes    *nodes.Control
 
 	root  accounts.Key
-	token string // admits nodes
 	api   net.Listener
 	admin net.Listener
+	wire  net.Listener // of nodes; nil: none
 
 	control net.Listener // nil: the data folder can hold none
 }
@@ -138,6 +140,11 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.config.Advertise == "" {
 		s.config.Advertise = reachable(s.api.Addr().(*net.TCPAddr))
 	}
+	if s.config.Nodes != "" {
+		if s.wire, err = lc.Listen(ctx, "tcp", s.config.Nodes); err != nil {
+			return fmt.Errorf("listener of nodes: %w", err)
+		}
+	}
 	s.admin, err = listenAdmin(ctx, s.config.Admin, s.api.Addr())
 	return err
 }
@@ -151,11 +158,6 @@ func reachable(a *net.TCPAddr) string {
 }
 
 func (s *Server) openRooms(ctx context.Context) (err error) {
-	token, err := secretFile(s.config.Data, "node.token", func() []byte { return []byte(hex.EncodeToString(random(32))) })
-	if err != nil {
-		return fmt.Errorf("node token: %w", err)
-	}
-	s.token = strings.TrimSpace(string(token))
 	blobs, err := s.openBlobs(ctx)
 	if err != nil {
 		return err
@@ -174,6 +176,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		return err
 	}
 	if s.hooks, err = hooks.New(ctx, s.db, s.keys); err != nil {
+		return err
+	}
+	if s.nodes, err = nodes.New(ctx, s.db, s.keys); err != nil {
 		return err
 	}
 	spool, err := s.openSpool()
@@ -195,12 +200,6 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	return err
 }
 
-func random(n int) []byte {
-	b := make([]byte, n)
-	rand.Read(b)
-	return b
-}
-
 // tellClients writes the file that "slipway env" reads. It comes last: what it says is true.
 func (s *Server) tellClients(context.Context) error {
 	return writeCredentials(s.config.Data, Credentials{
@@ -215,7 +214,7 @@ func (s *Server) tellClients(context.Context) error {
 // Run answers until ctx ends, and returns when all is still: first the doors drain, then the
 // loops end. Call Close after it.
 func (s *Server) Run(ctx context.Context) error {
-	slog.Info("ready", "endpoint", "http://"+s.config.Advertise, "account", s.root.Owner.Account, "region", s.config.Region, "store", s.db.Dialect())
+	slog.Info("ready", "endpoint", "http://"+s.config.Advertise, "nodes", s.nodesAt(), "account", s.root.Owner.Account, "region", s.config.Region, "store", s.db.Dialect())
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { s.accounts.Run(loops) })
@@ -224,6 +223,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.cluster.Run(loops) })
 	running.Go(func() { s.logs.Run(loops) })
 	running.Go(func() { s.hooks.Run(loops) })
+	running.Go(func() { s.nodes.Run(loops) })
 	running.Go(func() { s.registry.Run(loops) })
 	running.Go(func() { s.keys.Run(loops) })
 	if s.control != nil {
@@ -232,16 +232,30 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.admin != nil {
 		running.Go(func() { serve(loops, newHTTPServer(s.adminHandler()), s.admin, 0) })
 	}
-	err := serve(ctx, newHTTPServer(s.handler(ctx)), s.api, drain)
+	doors := s.handler()
+	if s.wire != nil {
+		running.Go(func() {
+			serve(ctx, newHTTPServer(s.nodeHandler(ctx, doors)), tls.NewListener(s.wire, s.nodes.TLS()), drain)
+		})
+	}
+	err := serve(ctx, newHTTPServer(doors), s.api, drain)
 	stopLoops()
 	running.Wait()
 	return err
 }
 
+// nodesAt is where machines on this one join as nodes; "": nowhere.
+func (s *Server) nodesAt() string {
+	if s.wire == nil {
+		return ""
+	}
+	return "https://" + reachable(s.wire.Addr().(*net.TCPAddr))
+}
+
 // Close gives everything back. It may be called on a server that is half open.
 func (s *Server) Close() error {
 	var all []error
-	for _, l := range []net.Listener{s.api, s.admin, s.control} {
+	for _, l := range []net.Listener{s.api, s.admin, s.wire, s.control} {
 		if l != nil {
 			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 				all = append(all, err)
@@ -260,8 +274,20 @@ func (s *Server) Close() error {
 	return errors.Join(all...)
 }
 
-// Node is the control plane as the node in the same process reaches it, without a wire between them.
-func (s *Server) Node() nodeapi.ControlPlane { return s.cluster }
+// Node is the control plane as the node in the same process reaches it, without a wire between them. That
+// node is the managing account's.
+func (s *Server) Node() nodeapi.ControlPlane { return local{s.cluster, s.root.Owner.Account} }
+
+type local struct {
+	nodeapi.ControlPlane
+	account string
+}
+
+// Session satisfies nodeapi.ControlPlane.
+func (l local) Session(ctx context.Context, hello nodeapi.Hello, send func(nodeapi.Frame) error) error {
+	hello.Account = l.account
+	return l.ControlPlane.Session(ctx, hello, send)
+}
 
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
 

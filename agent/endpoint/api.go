@@ -10,13 +10,17 @@ import (
 // apiHandler leads to the control plane's API what comes from tasks with a role. All that is signed
 // goes through as it came: method, path, query, host, headers and body.
 func (s *Server) apiHandler() http.Handler {
+	line := s.config.Line
+	if line == nil {
+		line = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: idleTime}
+	}
 	to := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = s.config.API.Scheme, s.config.API.Host
 			r.Out.URL.RawQuery = r.In.URL.RawQuery // the proxy drops what it cannot parse, but it is signed
 			r.Out.Host = r.In.Host
 		},
-		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: idleTime},
+		Transport:     line,
 		FlushInterval: -1, // logs are followed line by line
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			slog.Debug("a container's call does not reach the control plane", "error", err)

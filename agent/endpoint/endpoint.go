@@ -50,6 +50,8 @@ type Config struct {
 	Issue func(ctx context.Context, task string) (nodeapi.Credentials, error)
 	// API is where the control plane's API is: "http://127.0.0.1:4600". Nil: containers are not led to it.
 	API *url.URL
+	// Line goes there; nil: by plain http.
+	Line http.RoundTripper
 	// Secret is the node's own; from it the ids follow that containers are given.
 	Secret []byte
 }

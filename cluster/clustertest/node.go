@@ -30,7 +30,7 @@ type Node struct {
 // Hello is a node of the given name and size that serves every cluster.
 func Hello(name byte, cpu, memory int) nodeapi.Hello {
 	id := slices.Repeat([]byte{name}, 32)
-	return nodeapi.Hello{Node: string(id), Version: "1.0", Engine: "fake 1", CPU: cpu, Memory: memory, Ports: []int{22}, Attributes: map[string]string{"ecs.cpu-architecture": "x86_64"}}
+	return nodeapi.Hello{Account: Account, Node: string(id), Version: "1.0", Engine: "fake 1", CPU: cpu, Memory: memory, Ports: []int{22}, Attributes: map[string]string{"ecs.cpu-architecture": "x86_64"}}
 }
 
 // Join opens a session that ends with the test, and returns once the first frame is there.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -36,6 +37,7 @@ type cloud struct {
 	ended    chan struct{}
 	log      *syncBuffer
 	endpoint string
+	nodes    string // where machines join; "": nowhere
 }
 
 // startCloud starts "slipway up" on a data folder of its own, and takes everything away at the end.
@@ -48,7 +50,21 @@ func startCloud(t testing.TB, args ...string) *cloud {
 // startServer starts "slipway server": the control plane alone, which is ready at once.
 func startServer(t testing.TB, args ...string) *cloud {
 	t.Helper()
-	return launch(t, "server", filepath.Join(t.TempDir(), "data"), args...)
+	nodes := freeAddress(t)
+	c := launch(t, "server", filepath.Join(t.TempDir(), "data"), append(args, "--nodes", nodes)...)
+	c.nodes = "https://" + nodes
+	return c
+}
+
+// freeAddress is one that nobody listens at: it stays the same over restarts.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func launch(t testing.TB, command, data string, args ...string) *cloud {

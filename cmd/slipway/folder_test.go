@@ -292,7 +292,7 @@ func (c *cloud) secrets() map[string]string {
 		c.t.Fatal(err)
 	}
 	all := map[string]string{"the root's secret": creds.SecretAccessKey}
-	for _, name := range []string{"master.key", "node.token"} {
+	for _, name := range []string{"master.key"} {
 		text, err := os.ReadFile(filepath.Join(c.data, name))
 		if err != nil || len(text) < 16 {
 			c.t.Fatalf("%s: %v", name, err)
@@ -303,7 +303,7 @@ func (c *cloud) secrets() map[string]string {
 }
 
 // runToEnd runs a command that is to end by itself, and tells its exit code and all that it said.
-func runToEnd(t *testing.T, args ...string) (code int, said string) {
+func runToEnd(t testing.TB, args ...string) (code int, said string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "slipway", args...)
 	out, err := cmd.CombinedOutput()

@@ -132,11 +132,20 @@ type agentProcess struct {
 func joinAgent(t *testing.T, c *cloud) *agentProcess {
 	t.Helper()
 	data := t.TempDir()
-	a := &agentProcess{t: t, data: data, log: &syncBuffer{}, args: []string{
-		"agent", "--data", data, "--join", c.endpoint, "--token-file", filepath.Join(c.data, "node.token")}}
+	a := &agentProcess{t: t, data: data, log: &syncBuffer{}, args: []string{"agent", "--data", data, "--join", c.nodes, "--token", c.invite()}}
 	a.start()
 	t.Cleanup(func() { c.endNode(data, a.end) })
 	return a
+}
+
+// invite gets a token by which a machine may join.
+func (c *cloud) invite(args ...string) string {
+	c.t.Helper()
+	code, said := runToEnd(c.t, append([]string{"node", "invite", "--data", c.data}, args...)...)
+	if code != 0 {
+		c.t.Fatalf("slipway node invite: %s", said)
+	}
+	return strings.TrimSpace(said)
 }
 
 func (a *agentProcess) start() {

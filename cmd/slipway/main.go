@@ -66,7 +66,7 @@ protocol, so aws, the AWS SDKs, docker, skopeo and containerd work against it un
 		&cobra.Group{ID: "start", Title: "Start Slipway:"},
 		&cobra.Group{ID: "use", Title: "Use it:"},
 	)
-	for _, c := range []*cobra.Command{upCommand(), serverCommand(), agentCommand(), doctorCommand(), keysCommand(), registryCommand()} {
+	for _, c := range []*cobra.Command{upCommand(), serverCommand(), agentCommand(), nodeCommand(), doctorCommand(), keysCommand(), registryCommand()} {
 		c.GroupID = "start"
 		root.AddCommand(c)
 	}

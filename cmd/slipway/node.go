@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -29,6 +30,7 @@ type node struct {
 	socket  string
 	cpu     int
 	memory  int
+	line    http.RoundTripper // to the control plane elsewhere; nil: it is in this process
 }
 
 func nodeFlags(cmd *cobra.Command) *node {
@@ -62,7 +64,7 @@ func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane, api *url.URL) e
 	}
 	a, err := agent.New(agent.Config{
 		Dir: n.data, Engine: machine, ControlPlane: cp, Cluster: n.cluster,
-		API: api, Version: versionText(), CPU: n.cpu, Memory: n.memory,
+		API: api, Line: n.line, Version: versionText(), CPU: n.cpu, Memory: n.memory,
 	})
 	if err != nil {
 		return err

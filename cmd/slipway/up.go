@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"slipway/nodeapi"
 	"slipway/server"
 )
 
@@ -30,7 +27,7 @@ kill it, and the next "slipway up" on the same data folder finds them again.`,
   sudo slipway up --data ./data --listen 127.0.0.1:4700 --region eu-west-1`,
 		Args: cobra.NoArgs,
 	}
-	config := serverFlags(cmd)
+	config := serverFlags(cmd, "")
 	node := nodeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		setLog(cmd)
@@ -47,13 +44,14 @@ kill it, and the next "slipway up" on the same data folder finds them again.`,
 
 func serverCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "server",
-		Short:   "Start the control plane alone",
-		Long:    `Start the control plane without a node. Nodes join it with "slipway agent".`,
-		Example: `  slipway server --listen 0.0.0.0:4600 --advertise 192.0.2.7:4600 --store postgres://slipway@db/slipway`,
-		Args:    cobra.NoArgs,
+		Use:   "server",
+		Short: "Start the control plane alone",
+		Long:  `Start the control plane without a node. Nodes join it with "slipway agent".`,
+		Example: `  slipway server --nodes 0.0.0.0:4602
+  slipway server --listen 0.0.0.0:4600 --advertise 192.0.2.7:4600 --nodes 0.0.0.0:4602 --store postgres://slipway@db/slipway`,
+		Args: cobra.NoArgs,
 	}
-	config := serverFlags(cmd)
+	config := serverFlags(cmd, "127.0.0.1:4602")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		setLog(cmd)
 		srv, err := openServer(cmd, *config)
@@ -65,63 +63,20 @@ func serverCommand() *cobra.Command {
 	return cmd
 }
 
-func agentCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "agent --join URL --token-file FILE",
-		Short: "Start a node that joins a control plane",
-		Long: `Start a node that runs tasks for a control plane elsewhere. The token is in the control
-plane's data folder, in node.token.`,
-		Example: `  sudo slipway agent --join http://192.0.2.7:4600 --token-file node.token --cluster web`,
-		Args:    cobra.NoArgs,
-	}
-	node := nodeFlags(cmd)
-	f := cmd.Flags()
-	f.StringVar(&node.data, "data", filepath.Join(server.DefaultDataDir(), "agent"), "data folder of the node")
-	f.StringVar(&node.cluster, "cluster", "default", "cluster that the node serves")
-	address := f.String("join", "", "address of the control plane")
-	tokenFile := f.String("token-file", "", "file that holds the token by which nodes are admitted")
-	cmd.MarkFlagRequired("join")
-	cmd.MarkFlagRequired("token-file")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		setLog(cmd)
-		plane, api, err := controlPlane(*address, *tokenFile)
-		if err != nil {
-			return err
-		}
-		return node.run(cmd.Context(), plane, api)
-	}
-	return cmd
-}
-
-// controlPlane is the one at an address, to which the token in a file admits us, and its API.
-func controlPlane(address, tokenFile string) (nodeapi.ControlPlane, *url.URL, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, nil, fmt.Errorf("--join %q: want the address of a control plane, as http://192.0.2.7:4600", address)
-	}
-	text, err := os.ReadFile(tokenFile)
-	if err != nil {
-		return nil, nil, fmt.Errorf("token: %w", err)
-	}
-	token := strings.TrimSpace(string(text))
-	if token == "" {
-		return nil, nil, fmt.Errorf("token: the file %s is empty", tokenFile)
-	}
-	return nodeapi.NewClient(address, token, nil), u, nil
-}
-
-func serverFlags(cmd *cobra.Command) *server.Config {
+// serverFlags are those of what has a control plane in it. Nodes join at the given address unless told otherwise.
+func serverFlags(cmd *cobra.Command, nodes string) *server.Config {
 	c := server.Config{Throttle: server.DefaultThrottle, Sweeping: server.DefaultSweeping()}
 	f := cmd.Flags()
 	f.StringVar(&c.Data, "data", server.DefaultDataDir(), "data folder; made when it is not there")
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:4600", "address of the APIs")
 	f.StringVar(&c.Advertise, "advertise", "", "address by which clients and nodes reach the APIs (default: --listen)")
+	f.StringVar(&c.Nodes, "nodes", nodes, `address where other machines join as nodes, over mutual TLS; "": none do`)
 	f.StringVar(&c.Admin, "admin", "", `address of metrics and profiles, or "off" (default: loopback, the port after the APIs')`)
 	f.StringVar(&c.Region, "region", "us-east-1", "region that signatures must name")
 	f.StringVar(&c.AccountID, "account-id", "", "twelve digits of the root account (default: chosen at the first start)")
 	f.StringVar(&c.Store, "store", "", "postgres://USER@HOST/DATABASE, its password in PGPASSWORD (default: SQLite in the data folder)")
 	f.StringVar(&c.Blobs, "blobs", "", "s3://BUCKET/PREFIX?endpoint=URL&region=R where layers are kept, its credentials where AWS's tools look for them (default: the data folder)")
-	f.DurationVar(&c.KeepClosed, "keep-closed", 90*24*time.Hour, "how long the users, roles and policies of a closed account are kept")
+	f.DurationVar(&c.KeepClosed, "keep-closed", 90*24*time.Hour, "how long what a closed account has is kept")
 	f.StringVar(&c.Sweeping.At, "sweep-at", c.Sweeping.At, `time of day, in UTC, at which what nobody needs is taken out of the registry, or "off"`)
 	f.DurationVar(&c.Sweeping.Untagged, "keep-untagged", c.Sweeping.Untagged, "how long an image that has no tag, and that nobody pulls, is kept; less than 0: for ever")
 	f.Var(&c.Throttle, "throttle", `how many times the calls that AWS allows an account each account may make, or "off"`)

@@ -175,6 +175,9 @@ var registryTransport = func() *http.Transport {
 // where the registry says who gives tokens. They are for the named registry alone.
 func newResolver(registry string, login engine.Login) remotes.Resolver {
 	httpClient := &http.Client{Transport: registryTransport}
+	if login.Transport != nil {
+		httpClient.Transport = login.Transport
+	}
 	credentials := func(host string) (string, string, error) {
 		if host == registry || registry == "docker.io" && host == "registry-1.docker.io" {
 			return login.Username, login.Password, nil

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"slipway/agent"
+	"slipway/internal/errs"
+	"slipway/nodeapi"
+	"slipway/server"
+)
+
+func agentCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "agent [--join URL --token TOKEN]",
+		Short: "Start a node, which joins a control plane",
+		Long: `Start a node that runs tasks for a control plane elsewhere. It joins once, by a token that
+"slipway node invite" prints there; from then on it knows who it is, and the data folder is all
+that it takes. It opens one line to the control plane, over mutual TLS, and no port of its own.`,
+		Example: `  sudo slipway agent --join https://192.0.2.7:4602 --token 4f3c9a...
+  sudo slipway agent --join https://192.0.2.7:4602 --token-file -    the token on standard input
+  sudo slipway agent                                                  once it has joined`,
+		Args: cobra.NoArgs,
+	}
+	node := nodeFlags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&node.data, "data", filepath.Join(server.DefaultDataDir(), "agent"), "data folder of the node")
+	var j joining
+	f.StringVar(&j.url, "join", "", "where the control plane takes nodes in, as https://192.0.2.7:4602")
+	f.StringVar(&j.token, "token", "", "token that admits this machine")
+	f.StringVar(&j.file, "token-file", "", `file that holds it, "-" for standard input`)
+	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		setLog(cmd)
+		i, err := j.identity(cmd.Context(), node.data, cmd.InOrStdin())
+		if err != nil {
+			return joinHint(err)
+		}
+		address, _ := i.Membership()
+		plane, err := url.Parse(address)
+		if err != nil {
+			return err
+		}
+		node.line = i
+		return together(cmd.Context(), func(ctx context.Context) error { return node.run(ctx, i.Client(), plane) }, i.Run)
+	}
+	return cmd
+}
+
+// joining is how a machine becomes a node.
+type joining struct{ url, token, file string }
+
+// identity is who the node is: as the folder has it, or as it becomes by joining.
+func (j joining) identity(ctx context.Context, data string, stdin io.Reader) (*nodeapi.Identity, error) {
+	i, err := nodeapi.OpenIdentity(data)
+	invited := j.token != "" || j.file != ""
+	switch {
+	case err == nil && j.url != "":
+		return i, i.Move(j.url)
+	case err == nil, !errors.Is(err, nodeapi.ErrNotJoined) && !(errors.Is(err, nodeapi.ErrExpired) && invited):
+		return i, err
+	case j.url == "" || !invited:
+		return nil, err
+	}
+	token, err := j.read(stdin)
+	if err != nil {
+		return nil, err
+	}
+	node, err := agent.NodeID(data)
+	if err != nil {
+		return nil, err
+	}
+	return j.join(ctx, token, node, data)
+}
+
+func (j joining) read(stdin io.Reader) (nodeapi.Token, error) {
+	if u, err := url.Parse(j.url); err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		return nodeapi.Token{}, fmt.Errorf("--join %q: want where the control plane takes nodes in, as https://192.0.2.7:4602", j.url)
+	}
+	text := j.token
+	if j.file != "" {
+		all, err := readFile(j.file, stdin)
+		if err != nil {
+			return nodeapi.Token{}, fmt.Errorf("token: %w", err)
+		}
+		text = string(all)
+	}
+	return nodeapi.ParseToken(text)
+}
+
+// readFile reads a small file, or standard input.
+func readFile(name string, stdin io.Reader) ([]byte, error) {
+	const most = 64 << 10
+	if name == "-" {
+		return io.ReadAll(io.LimitReader(stdin, most))
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
+// join asks until it is answered: the control plane may not be up yet.
+func (j joining) join(ctx context.Context, token nodeapi.Token, node, data string) (*nodeapi.Identity, error) {
+	for {
+		i, err := nodeapi.Join(ctx, j.url, token, node, data)
+		if err == nil || errs.KindOf(err) != errs.Unavailable {
+			return i, err
+		}
+		slog.Warn("joining is tried again in 2 s", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
+
+// joinHint says what to do next.
+func joinHint(err error) error {
+	switch {
+	case errors.Is(err, nodeapi.ErrNotJoined):
+		return withHint(err, `"slipway node invite" at the control plane prints a token: slipway agent --join URL --token TOKEN`)
+	case errs.KindOf(err) == errs.Denied:
+		return withHint(err, `"slipway node invite" at the control plane prints a new token`)
+	}
+	return err
+}

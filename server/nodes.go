@@ -1,0 +1,95 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"slipway/nodes"
+)
+
+// Node is a machine that may join.
+type Node = nodes.Node
+
+// Invitation lets nodes come.
+type Invitation = nodes.Invitation
+
+// nodesAnswer is what the control socket says about nodes.
+type nodesAnswer struct {
+	Nodes       []Node       `json:"nodes,omitempty"`
+	Invitations []Invitation `json:"invitations,omitempty"`
+	Token       string       `json:"token,omitempty"` // of an invitation that was made
+	failure
+}
+
+// invite asks for an invitation.
+type invite struct {
+	Invitation
+	Life time.Duration `json:"life"`
+}
+
+// handleNodes invites, lists and removes nodes for the owner of the data folder.
+func (s *Server) handleNodes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /nodes", answer(func(r *http.Request) (a nodesAnswer, err error) {
+		a.Nodes, err = s.nodes.Nodes(r.Context())
+		return a, err
+	}))
+	mux.HandleFunc("DELETE /nodes/{id}", answer(func(r *http.Request) (a nodesAnswer, err error) {
+		return a, s.nodes.Remove(r.Context(), r.PathValue("id"))
+	}))
+	mux.HandleFunc("GET /invitations", answer(func(r *http.Request) (a nodesAnswer, err error) {
+		a.Invitations, err = s.nodes.Invitations(r.Context())
+		return a, err
+	}))
+	mux.HandleFunc("POST /invitations", answer(func(r *http.Request) (a nodesAnswer, err error) {
+		var in invite
+		if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4<<10)).Decode(&in); err != nil {
+			return a, err
+		}
+		if in.Account == "" {
+			in.Account = s.root.Owner.Account
+		}
+		made, token, err := s.nodes.Invite(r.Context(), in.Invitation, in.Life)
+		a.Invitations, a.Token = []Invitation{made}, token
+		return a, err
+	}))
+	mux.HandleFunc("DELETE /invitations/{id}", answer(func(r *http.Request) (a nodesAnswer, err error) {
+		return a, s.nodes.Withdraw(r.Context(), r.PathValue("id"))
+	}))
+}
+
+// Nodes lists the machines that may join. It returns ErrNotRunning.
+func (c *Control) Nodes(ctx context.Context) ([]Node, error) {
+	a, err := ask[nodesAnswer](ctx, c, http.MethodGet, "/nodes", nil)
+	return a.Nodes, err
+}
+
+// RemoveNode takes a node's right to join away. It returns ErrNotRunning, or that there is no such node.
+func (c *Control) RemoveNode(ctx context.Context, id string) error {
+	_, err := ask[nodesAnswer](ctx, c, http.MethodDelete, "/nodes/"+url.PathEscape(id), nil)
+	return err
+}
+
+// Invitations lists those by which nodes may still come. It returns ErrNotRunning.
+func (c *Control) Invitations(ctx context.Context) ([]Invitation, error) {
+	a, err := ask[nodesAnswer](ctx, c, http.MethodGet, "/invitations", nil)
+	return a.Invitations, err
+}
+
+// Invite makes an invitation and returns its token, which nobody can learn later. Account "" is the managing
+// one. It returns ErrNotRunning, or what is wrong with it.
+func (c *Control) Invite(ctx context.Context, i Invitation, life time.Duration) (made Invitation, token string, err error) {
+	a, err := ask[nodesAnswer](ctx, c, http.MethodPost, "/invitations", invite{i, life})
+	if err != nil || len(a.Invitations) == 0 {
+		return Invitation{}, "", err
+	}
+	return a.Invitations[0], a.Token, nil
+}
+
+// Withdraw ends an invitation. It returns ErrNotRunning, or that there is no such invitation.
+func (c *Control) Withdraw(ctx context.Context, id string) error {
+	_, err := ask[nodesAnswer](ctx, c, http.MethodDelete, "/invitations/"+url.PathEscape(id), nil)
+	return err
+}
