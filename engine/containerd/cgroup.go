@@ -142,6 +142,39 @@ func (c cgroups) delegate(dir string) {
 	}
 }
 
+// containers tells the keys of all that have a cgroup in any tree, and their tasks. No key begins with a dot.
+func (c cgroups) containers() map[string]string {
+	found := map[string]string{}
+	for _, tree := range c.trees {
+		for _, task := range foldersIn(filepath.Join(tree, c.prefix)) {
+			for _, key := range foldersIn(filepath.Join(tree, c.prefix, task)) {
+				if !strings.HasPrefix(key, ".") {
+					found[key] = task
+				}
+			}
+		}
+	}
+	return found
+}
+
+// foldersIn gives their names; none where there is no such place any more.
+func foldersIn(dir string) (names []string) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+// removeEmpty takes away a task's cgroups where no container has one in them.
+func (c cgroups) removeEmpty(task string) {
+	for _, tree := range c.trees {
+		_ = unix.Rmdir(filepath.Join(tree, c.prefix, task)) // the kernel says which are empty
+	}
+}
+
 // oomKills counts the processes of a container that the kernel killed for want of memory.
 func (c cgroups) oomKills(task, key string) int {
 	file := "memory.oom_control"

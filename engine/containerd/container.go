@@ -43,36 +43,16 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 	}
 	defer e.containers.lock(keyOf(s.ID))()
 	ctx = e.context(ctx)
-	err := e.create(ctx, s)
-	if errdefs.IsAlreadyExists(err) {
-		c, seeErr := e.see(ctx, s.ID)
-		if seeErr == nil && c.State <= engine.Created {
-			e.settle(ctx, s.ID)
-			c, seeErr = e.see(ctx, s.ID)
-		}
-		if seeErr != nil || c.State != engine.Creating {
-			return seeErr
-		}
-		if err = e.remove(ctx, s.ID); err == nil {
-			err = e.create(ctx, s)
-		}
+	if there, err := e.stands(ctx, s.ID); there || err != nil {
+		return told("create "+s.ID, err)
 	}
-	if err != nil {
+	key := newKey(s.ID)
+	e.made.Store(s.ID, attempt{key: key})
+	if err := e.create(ctx, s, key); err != nil {
 		return createError(ctx, s, errors.Join(err, e.uncreate(context.WithoutCancel(ctx), s.ID)))
 	}
-	e.made.Store(keyOf(s.ID), true)
+	e.made.Store(s.ID, attempt{key: key, made: true})
 	return nil
-}
-
-// settleTime is how long containerd may go on with what an engine that was killed had asked of it.
-const settleTime = 3 * time.Second
-
-// settle waits until containerd has undone what a killed engine had begun, unless this engine made the
-// container: containerd would undo what is created anew under the same name, be it running already.
-func (e *Engine) settle(ctx context.Context, id string) {
-	if _, ours := e.made.Load(keyOf(id)); !ours {
-		sleep(ctx, time.Until(e.born.Add(settleTime)))
-	}
 }
 
 // uncreate takes away a container that never ran, with the output that nobody wrote.
@@ -86,12 +66,12 @@ func (e *Engine) uncreate(ctx context.Context, id string) error {
 	return e.remove(ctx, id)
 }
 
-func (e *Engine) create(ctx context.Context, s engine.Spec) error {
+func (e *Engine) create(ctx context.Context, s engine.Spec, key string) error {
 	img, err := e.imageOf(ctx, s.Image)
 	if err != nil {
 		return err
 	}
-	record, err := e.record(ctx, s, img)
+	record, err := e.record(ctx, s, img, key)
 	if err != nil {
 		return err
 	}
@@ -122,8 +102,7 @@ func (e *Engine) create(ctx context.Context, s engine.Spec) error {
 // runcFailed stands before runc's own words: what comes without them is not about the container.
 const runcFailed = "runc create failed: "
 
-// machineError is trouble of the machine, not of the container, and so worth another try: containerd may
-// still be clearing away what an engine that was killed began to create under the same name.
+// machineError is trouble of the machine, not of the container, and so worth another try.
 type machineError struct{ error }
 
 func (e machineError) Unwrap() error { return e.error }
@@ -142,8 +121,8 @@ func (e *Engine) imageOf(ctx context.Context, i engine.Image) (*image, error) {
 	return img, err
 }
 
-// record is the container as containerd keeps it.
-func (e *Engine) record(ctx context.Context, s engine.Spec, img *image) (containers.Container, error) {
+// record is an attempt at the container as containerd keeps it.
+func (e *Engine) record(ctx context.Context, s engine.Spec, img *image, key string) (containers.Container, error) {
 	spec, err := e.ociSpec(ctx, s, img)
 	if err != nil {
 		return containers.Container{}, err
@@ -153,6 +132,7 @@ func (e *Engine) record(ctx context.Context, s engine.Spec, img *image) (contain
 		return containers.Container{}, err
 	}
 	spec.Mounts = append(spec.Mounts, mounts...)
+	spec.Linux.CgroupsPath = e.cgroups.path(s.Task, key)
 	specAny, err := typeurl.MarshalAny(spec)
 	if err != nil {
 		return containers.Container{}, err
@@ -161,7 +141,6 @@ func (e *Engine) record(ctx context.Context, s engine.Spec, img *image) (contain
 	if err != nil {
 		return containers.Container{}, err
 	}
-	key := keyOf(s.ID)
 	return containers.Container{
 		ID:          key,
 		Image:       s.Image.Ref,
@@ -207,16 +186,15 @@ func runcText(text string) string {
 // a process is known to have run. That it never runs twice is runc's doing.
 func (e *Engine) Start(ctx context.Context, id string) error {
 	defer e.containers.lock(keyOf(id))()
-	e.settle(ctx, id)
 	return told("start "+id, e.start(e.context(ctx), id))
 }
 
 func (e *Engine) start(ctx context.Context, id string) error {
-	ran, err := e.readyToStart(id)
-	if err != nil {
+	a := e.attempt(id)
+	if err := e.readyToStart(id, a); err != nil {
 		return err
 	}
-	_, err = e.client.TaskService().Start(ctx, &tasks.StartRequest{ContainerID: keyOf(id)})
+	_, err := e.client.TaskService().Start(ctx, &tasks.StartRequest{ContainerID: a.key})
 	if err = errgrpc.ToNative(err); err == nil {
 		e.network.wantSpare()
 		return nil
@@ -225,10 +203,10 @@ func (e *Engine) start(ctx context.Context, id string) error {
 	switch {
 	case seeErr != nil:
 		return seeErr
-	case ran && c.State >= engine.Running:
+	case a.started && c.State >= engine.Running:
 		return nil
 	case c.State == engine.Creating:
-		return fmt.Errorf("%w: %s is not created to its end", engine.ErrNotFound, id)
+		return notMade(id)
 	case ctx.Err() != nil, errdefs.IsUnavailable(err):
 		return err
 	}
@@ -246,32 +224,39 @@ func told(at string, err error) error {
 	return fmt.Errorf("%s: %w", at, err)
 }
 
-// readyToStart says whether the container has been started before.
-func (e *Engine) readyToStart(id string) (ran bool, err error) {
-	d := e.folder(id)
-	if _, ran = d.started(); ran {
-		return true, nil
+func notMade(id string) error {
+	return fmt.Errorf("%w: %s is not created to its end", engine.ErrNotFound, id)
+}
+
+// readyToStart writes down that the attempt is started, where it has not been before.
+func (e *Engine) readyToStart(id string, a attempt) error {
+	if a.started {
+		return nil
+	} else if !a.made {
+		return notMade(id)
 	}
+	d := e.folder(id)
 	self, err := d.about()
 	if err != nil {
-		return false, err
+		return err
 	}
-	if _, err := os.Stat(d.path("files")); err != nil {
-		return false, fmt.Errorf("%w: %s", engine.ErrNotFound, id)
-	}
-	a, err := e.network.read(self.Task)
+	at, err := e.network.read(self.Task)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if err := d.nameAddress(self, a.Address); err != nil {
-		return false, err
+	if err := d.nameAddress(self, at.Address); err != nil {
+		return err
 	}
-	return false, d.markStarted(time.Now())
+	return d.markStarted(a.key, time.Now())
 }
 
 // Signal sends a signal to the container's first process.
 func (e *Engine) Signal(ctx context.Context, id, name string) error {
-	return told("signal "+id, e.signal(e.context(ctx), keyOf(id), name))
+	a := e.attempt(id)
+	if a.key == "" {
+		return nil // nothing runs
+	}
+	return told("signal "+id, e.signal(e.context(ctx), a.key, name))
 }
 
 func (e *Engine) signal(ctx context.Context, key, name string) error {
@@ -307,36 +292,15 @@ func isGone(err error) bool {
 // Delete takes the container away, however far it had come.
 func (e *Engine) Delete(ctx context.Context, id string) error {
 	defer e.containers.lock(keyOf(id))()
-	defer e.made.Delete(keyOf(id))
 	return told("delete "+id, e.remove(e.context(ctx), id))
 }
 
 func (e *Engine) remove(ctx context.Context, id string) error {
-	key := keyOf(id)
-	if err := e.endTask(ctx, key); err != nil {
+	if err := e.removeAttempts(ctx, id); err != nil {
 		return err
 	}
-	if err := e.client.SnapshotService(snapshotter).Remove(ctx, key); err != nil && !errdefs.IsNotFound(err) {
-		return err
-	}
-	d := e.folder(id)
-	self, err := d.about()
-	if err != nil {
-		return err
-	}
-	if self.Task != "" {
-		if err := e.cgroups.remove(self.Task, key); err != nil {
-			return err
-		}
-	}
-	if err := os.RemoveAll(filepath.Join(e.run, "runc", e.options.Namespace, key)); err != nil {
-		return err
-	}
-	// The record goes last: until then List finds what is left.
-	if err := e.client.ContainerService().Delete(ctx, key); err != nil && !errdefs.IsNotFound(err) {
-		return err
-	}
-	return d.forget()
+	e.made.Delete(id)
+	return e.folder(id).forget()
 }
 
 // endTask kills the process, waits for its end and has its shim end, which completes the output.

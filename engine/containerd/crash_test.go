@@ -29,6 +29,7 @@ const crashEnv = "SLIPWAY_ENGINE_VICTIM"
 type victim struct {
 	Options Options
 	Image   string
+	Spec    *engine.Spec // nil: tasks, as fast as it can
 }
 
 func TestMain(m *testing.M) {
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// suffer makes and removes tasks as fast as it can until it is killed.
+// suffer makes one container, or makes and removes tasks as fast as it can, until it is killed.
 func suffer(order string) {
 	var v victim
 	must := func(err error) {
@@ -56,6 +57,11 @@ func suffer(order string) {
 	image, err := e.Pull(ctx, v.Image, engine.Login{})
 	must(err)
 	fmt.Println("working")
+	if v.Spec != nil {
+		v.Spec.Image = image
+		must(e.Create(ctx, *v.Spec))
+		select {} // it was too quick for its killer
+	}
 	var workers errgroup.Group
 	for range 3 {
 		workers.Go(func() error {
@@ -110,7 +116,7 @@ func TestCrash(t *testing.T) {
 	}
 	m.stop()
 	for range *crashRounds {
-		work := startVictim(t, m, b.Image)
+		work := startVictim(t, m, victim{Image: b.Image})
 		time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond) // a random instant is the point
 		if random.IntN(3) == 0 {
 			killContainerd(t, m)
@@ -131,11 +137,11 @@ type process struct {
 	out *bufio.Scanner
 }
 
-func startVictim(t *testing.T, m *machine, image string) process {
+func startVictim(t *testing.T, m *machine, v victim) process {
 	t.Helper()
-	options := m.options
-	options.Log = nil
-	order, err := json.Marshal(victim{options, image})
+	v.Options = m.options
+	v.Options.Log = nil
+	order, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,6 @@ type Engine struct {
 	socket  string // containerd's
 	release func() // gives up the locks
 	born    time.Time
-	made    sync.Map // keys of the containers that this engine created
 
 	client     *client.Client
 	daemon     *daemon // nil where containerd is not ours
@@ -101,7 +100,9 @@ type Engine struct {
 	network    *network
 	cgroups    cgroups
 	listeners  listeners
-	containers keyedLock
+	containers keyedLock // by key
+	attempts   keyedLock // by that of the attempt
+	made       sync.Map  // container id to the latest attempt of this engine
 }
 
 var (
@@ -162,6 +163,7 @@ func (e *Engine) open() (err error) {
 
 func (e *Engine) tasksDir() string      { return filepath.Join(e.run, "tasks") }
 func (e *Engine) containersDir() string { return filepath.Join(e.options.Data, "containers") }
+func (e *Engine) runcDir() string       { return filepath.Join(e.run, "runc", e.options.Namespace) }
 
 // connect makes a client that connects when it is first used, waits while containerd starts, and
 // connects again whenever it has gone.
@@ -192,7 +194,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	background, live := errgroup.WithContext(live)
 	background.Go(func() error { e.followEvents(live); return nil })
 	background.Go(func() error { e.keepSpare(live); return nil })
-	background.Go(func() error { e.sweepOnce(live); return nil })
+	background.Go(func() error { e.keepSwept(live); return nil })
 	background.Go(func() error { e.sweepExecs(live); return nil })
 	if e.daemon != nil {
 		background.Go(func() error { return e.daemon.run(live) })
@@ -221,22 +223,16 @@ func (e *Engine) unused(ctx context.Context) bool {
 	return false
 }
 
-// tidy takes away what tasks had in common.
+// tidy takes away what tasks had in common, and what was cut off in the making.
 func (e *Engine) tidy(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	return errors.Join(
+		e.endShims(),
 		e.network.rules.remove(ctx),
 		removeBridge(e.options.Bridge),
 		e.cgroups.remove(),
 		os.RemoveAll(e.run),
 	)
-}
-
-// sweepOnce waits until containerd serves.
-func (e *Engine) sweepOnce(ctx context.Context) {
-	if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
-		e.log.Warn("processes without a container may be left", "error", err)
-	}
 }
 
 // Info asks containerd for its version. It waits for one of our own that starts for the first time,
@@ -268,12 +264,17 @@ var quiet = func() *logrus.Entry {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$`)
 
+const mostKey = 76 // characters: containerd's own limit
+
 // keyOf turns an id into a name that containerd, the kernel and file systems take.
 func keyOf(id string) string {
-	const most = 76 // containerd's own limit
-	if len(id) <= most && plainName.MatchString(id) {
+	if len(id) <= mostKey && plainName.MatchString(id) {
 		return id
 	}
+	return hashOf(id)
+}
+
+func hashOf(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return "h" + hex.EncodeToString(sum[:16])
 }

@@ -55,7 +55,7 @@ func (e *Engine) Exec(ctx context.Context, id string, x engine.Exec) (int, error
 	if err != nil {
 		return 0, told("exec in "+id, err)
 	}
-	run := execution{e: e, key: keyOf(id), id: e.execPrefix() + ids.Hex(6), task: c.Task}
+	run := execution{e: e, key: e.attempt(id).key, id: e.execPrefix() + ids.Hex(6), task: c.Task}
 	code, err := run.run(ctx, x, process)
 	return code, told("exec in "+id, err)
 }
@@ -65,7 +65,7 @@ func (e *Engine) execSpec(ctx context.Context, id string, x engine.Exec) (*specs
 	if len(x.Args) == 0 {
 		return nil, fmt.Errorf("%w: nothing says what to run", engine.ErrStart)
 	}
-	record, err := e.client.ContainerService().Get(ctx, keyOf(id))
+	record, err := e.client.ContainerService().Get(ctx, e.attempt(id).key)
 	if err != nil {
 		return nil, err
 	}

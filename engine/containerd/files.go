@@ -21,7 +21,7 @@ import (
 //
 //	about.json   whose folder it is; stays with the output
 //	output       what it prints
-//	started      when it was started, so that a container without a process is known to have run
+//	started      when it was started, and as which attempt, so that one without a process is known to have run
 //	files/       what is mounted into it: hosts, hostname, resolv.conf and those of its Spec
 type folder string
 
@@ -38,6 +38,9 @@ func (d folder) hosts() string           { return d.path("files/hosts") }
 // make fills the folder and tells the mounts of its files.
 func (d folder) make(s engine.Spec) ([]specs.Mount, error) {
 	if err := os.MkdirAll(d.path("files"), 0o711); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(d.path("started")); err != nil { // of one whose Delete was cut off at its very end
 		return nil, err
 	}
 	self := about{ID: s.ID, Task: s.Task, Hostname: hostnameOf(s)}
@@ -163,18 +166,32 @@ func (d folder) about() (about, error) {
 	return a, nil
 }
 
-// markStarted remembers when the container was started.
-func (d folder) markStarted(now time.Time) error {
-	return replaceFile(d.path("started"), []byte(now.UTC().Format(time.RFC3339Nano)), 0o600)
+// markStarted remembers when the container was started, and which attempt at it.
+func (d folder) markStarted(key string, now time.Time) error {
+	return replaceFile(d.path("started"), []byte(now.UTC().Format(time.RFC3339Nano)+" "+key), 0o600)
 }
 
-func (d folder) started() (at time.Time, started bool) {
+func (d folder) started() (a attempt, started bool) {
 	data, err := os.ReadFile(d.path("started"))
 	if err != nil {
-		return time.Time{}, false
+		return attempt{}, false
 	}
-	at, _ = time.Parse(time.RFC3339Nano, string(data))
-	return at, true
+	a = attempt{made: true, started: true}
+	at, key, _ := strings.Cut(string(data), " ")
+	if a.startedAt, err = time.Parse(time.RFC3339Nano, at); err == nil {
+		a.key = firstOf(key, filepath.Base(string(d))) // former releases gave all attempts the container's key
+	}
+	return a, true
+}
+
+// forgotten says that nothing is left but output.
+func (d folder) forgotten() bool {
+	for _, name := range []string{"files", "started"} {
+		if _, err := os.Stat(d.path(name)); err == nil {
+			return false
+		}
+	}
+	return d.hasOutput()
 }
 
 // forget removes all but the output, and the folder where there is none.

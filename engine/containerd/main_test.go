@@ -67,10 +67,21 @@ func (l testLog) Write(line []byte) (int, error) {
 func (m *machine) start() *Engine {
 	m.t.Helper()
 	m.stop()
+	e := m.open()
+	m.run(e)
+	return e
+}
+
+func (m *machine) open() *Engine {
+	m.t.Helper()
 	e, err := New(m.options)
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	return e
+}
+
+func (m *machine) run(e *Engine) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -84,7 +95,6 @@ func (m *machine) start() *Engine {
 		m.stop, m.present = func() {}, nil
 	}
 	m.present = e
-	return e
 }
 
 // remove deletes all that is on the machine, and wants nothing left.

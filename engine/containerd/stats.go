@@ -23,7 +23,7 @@ func (e *Engine) Stats(ctx context.Context, id string) (engine.Stats, error) {
 	if c.State != engine.Running {
 		return engine.Stats{}, fmt.Errorf("%w: %s does not run", engine.ErrNotFound, id)
 	}
-	s := e.cgroups.stats(c.Task, keyOf(id))
+	s := e.cgroups.stats(c.Task, e.attempt(id).key)
 	s.Read = time.Now()
 	if s.MemoryLimit == 0 {
 		s.MemoryLimit = e.cgroups.memoryLimit(c.Task)

@@ -5,20 +5,23 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/containerd/containerd/api/services/tasks/v1"
-	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"golang.org/x/sys/unix"
 )
 
-// When we die, or containerd does, in the middle of making a process, containerd may forget a shim
-// that it has just started, or keep a process whose container is deleted; and a container's folder
-// is there before the container and after it.
+// When we die, or containerd does, in the middle of making a process, containerd undoes what we had
+// begun, after a while and not always to its end: it may forget a shim that it has just started, or keep
+// a process whose record is deleted; and a container's folder is there before the container and after
+// it. All of it has the key of an attempt that does not count (attempt.go), and none ever has that key
+// again: so it may be taken away at any time, whatever is made beside it.
 
 // shim is a process of containerd-shim-runc-v2.
 type shim struct {
@@ -57,43 +60,114 @@ func argument(words []string, name string) string {
 	return ""
 }
 
-// sweep takes away what no container is known to: processes, and folders without output.
+// keepSwept sweeps until ctx ends: often while containerd may still be undoing what a former life of
+// ours had begun, and then now and then.
+func (e *Engine) keepSwept(ctx context.Context) {
+	for pause := time.Second; ctx.Err() == nil; pause = min(2*pause, time.Minute) {
+		if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
+			e.log.Warn("what was begun and not ended may be left", "error", err)
+		}
+		sleep(ctx, pause)
+	}
+}
+
+// sweep takes away attempts in whose place others count, whatever belongs to an attempt without a record,
+// and the folders of containers without any. It waits until containerd serves.
 func (e *Engine) sweep(ctx context.Context) error {
 	ctx = e.context(ctx)
-	shims, err := e.shims()
+	remains, err := e.remains(ctx)
 	if err != nil {
 		return err
+	}
+	// After what is there was looked for: it has a record by now, or never will again.
+	records, err := e.client.ContainerService().List(ctx)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{} // folders of containers
+	var failed error
+	for _, r := range records {
+		delete(remains, r.ID)
+		id, ours := r.Labels[idLabel]
+		known[keyOf(id)] = ours
+		if a := e.attempt(id); ours && a.key != "" && !a.counts(r.ID) {
+			failed = errors.Join(failed, e.removeAttempt(ctx, r.ID, r.Labels[taskLabel]))
+		}
+	}
+	for key, task := range remains {
+		failed = errors.Join(failed, e.removeAttempt(ctx, key, task))
+		e.dropTask(task)
+	}
+	return errors.Join(failed, e.sweepFolders(ctx, known))
+}
+
+// remains finds what containerd runs or has lost, what has a cgroup and what runc knows: keys of attempts,
+// with their tasks where those are known.
+func (e *Engine) remains(ctx context.Context) (map[string]string, error) {
+	remains := e.cgroups.containers()
+	add := func(key string) { remains[key] = remains[key] }
+	shims, err := e.shims()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range shims {
+		add(s.key)
+	}
+	for _, key := range foldersIn(e.runcDir()) {
+		add(key)
 	}
 	running, err := e.client.TaskService().List(ctx, &tasks.ListTasksRequest{})
 	if err != nil {
-		return errgrpc.ToNative(err)
-	}
-	folders, err := os.ReadDir(e.containersDir())
-	if err != nil {
-		return err
-	}
-	var failed error
-	sweep := func(key string, remove func() error) {
-		failed = errors.Join(failed, e.ifUnknown(ctx, key, remove))
+		return nil, errgrpc.ToNative(err)
 	}
 	for _, p := range running.Tasks {
-		sweep(p.ID, func() error { return e.endTask(ctx, p.ID) })
+		add(p.ID)
 	}
-	for _, s := range shims {
-		sweep(s.key, func() error { return e.endShim(s) })
+	return remains, nil
+}
+
+// dropTask takes away the cgroup of a task that has ended.
+func (e *Engine) dropTask(task string) {
+	defer e.network.locks.lock(task)()
+	if _, err := os.Stat(filepath.Join(e.tasksDir(), task)); task != "" && errors.Is(err, fs.ErrNotExist) {
+		e.cgroups.removeEmpty(task)
 	}
+}
+
+// sweepFolders empties those of containers that are not there.
+func (e *Engine) sweepFolders(ctx context.Context, known map[string]bool) error {
+	folders, failed := os.ReadDir(e.containersDir())
 	for _, f := range folders {
-		sweep(f.Name(), folder(filepath.Join(e.containersDir(), f.Name())).forget)
+		d := folder(filepath.Join(e.containersDir(), f.Name()))
+		if !known[f.Name()] && !d.forgotten() {
+			failed = errors.Join(failed, e.forgetUnknown(ctx, f.Name(), d))
+		}
 	}
 	return failed
 }
 
-// ifUnknown removes what belongs to a container that is not there, and is not being made.
-func (e *Engine) ifUnknown(ctx context.Context, key string, remove func() error) error {
+// forgetUnknown empties a folder, unless its container has been made in the meantime.
+func (e *Engine) forgetUnknown(ctx context.Context, key string, d folder) error {
 	defer e.containers.lock(key)()
-	_, err := e.client.ContainerService().Get(ctx, key)
-	if errdefs.IsNotFound(err) {
-		return remove()
+	self, err := d.about()
+	if err != nil {
+		return err
+	}
+	records, err := e.records(ctx, firstOf(self.ID, key))
+	if err != nil || len(records) > 0 {
+		return err
+	}
+	return d.forget()
+}
+
+// endShims ends all that are left of a containerd of our own, which has ended.
+func (e *Engine) endShims() error {
+	if e.daemon == nil {
+		return nil // they may be in the making
+	}
+	shims, err := e.shims()
+	for _, s := range shims {
+		err = errors.Join(err, e.endShim(s))
 	}
 	return err
 }
