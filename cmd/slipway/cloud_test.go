@@ -40,11 +40,14 @@ type cloud struct {
 	nodes    string // where machines join; "": nowhere
 }
 
-// startCloud starts "slipway up" on a data folder of its own, and takes everything away at the end.
+// startCloud starts "slipway up" on a data folder of its own, and takes everything away at the end. It
+// waits for the node, which joins a moment after the APIs are there.
 func startCloud(t testing.TB, args ...string) *cloud {
 	t.Helper()
 	needRoot(t)
-	return launch(t, "up", t.TempDir(), args...)
+	c := launch(t, "up", t.TempDir(), args...)
+	c.connected(true)
+	return c
 }
 
 // startServer starts "slipway server": the control plane alone, which is ready at once.
