@@ -45,7 +45,9 @@ func (a *Agent) perform(ctx context.Context, w *worker, actions []action, now ti
 }
 
 // canBeGivenUp tells of an action that it may take long and leaves nothing behind half done.
-func (k kind) canBeGivenUp() bool { return k == pull || k == openLog || k == drain }
+func (k kind) canBeGivenUp() bool {
+	return k == fetch || k == pull || k == openLog || k == probe || k == drain
+}
 
 func (a *Agent) begin(ctx context.Context, w *worker, act action, now time.Time) {
 	do := a.job(w, act)
@@ -89,6 +91,8 @@ func (a *Agent) doubt(w *worker, act action) {
 func (a *Agent) job(w *worker, act action) job {
 	c := w.containerOf(act)
 	switch act.kind {
+	case fetch:
+		return a.fetch(w)
 	case pull:
 		return a.pull(w, c)
 	case openLog, drain, finish:
@@ -99,8 +103,12 @@ func (a *Agent) job(w *worker, act action) job {
 		return a.heavily(a.create(w, c))
 	case start:
 		return a.heavily(a.start(w, c))
-	case remove:
-		return a.heavily(a.remove(w, c))
+	case probe:
+		return a.probe(c)
+	case count:
+		return a.count(w)
+	case unmake, remove:
+		return a.heavily(a.remove(w, c, act.kind))
 	default:
 		return a.signal(c, act.kind)
 	}
@@ -122,8 +130,8 @@ func (a *Agent) heavily(do job) job {
 }
 
 func (a *Agent) pull(w *worker, c *container) job {
-	ref, login := reference(c.want), engine.Login{}
-	if l := c.want.Login; l != nil {
+	ref, login := reference(c), engine.Login{}
+	if l := w.loginOf(c); l != nil {
 		login = engine.Login{Username: l.Username, Password: l.Password, PlainHTTP: l.PlainHTTP, Transport: a.toRegistry(ref)}
 	}
 	return func(ctx context.Context) (func(time.Time), error) {
@@ -132,13 +140,17 @@ func (a *Agent) pull(w *worker, c *container) job {
 	}
 }
 
-// reference names the image to pull: by its content where that is known.
-func reference(c *nodeapi.Container) string {
-	ref := cmp.Or(c.Ref, c.Image)
-	if c.Digest == "" || strings.Contains(ref, "@") {
+// reference names the image to pull: by its content where that is known. A container that is made anew is made
+// of what it was made of.
+func reference(c *container) string {
+	ref, digest := cmp.Or(c.want.Ref, c.want.Image), c.want.Digest
+	if c.rerun != nil {
+		digest = c.rerun.Digest
+	}
+	if digest == "" || strings.Contains(ref, "@") {
 		return ref
 	}
-	return ref + "@" + c.Digest
+	return ref + "@" + digest
 }
 
 func (a *Agent) ship(w *worker, c *container, k kind) job {
@@ -174,15 +186,19 @@ func (a *Agent) share(w *worker, k kind) job {
 			network, err := a.config.Engine.Attach(ctx, id, ports)
 			return func(time.Time) { w.network = &network }, err
 		default:
-			return func(time.Time) { w.detached = true }, a.config.Engine.Detach(ctx, id)
+			err := a.config.Engine.Detach(ctx, id)
+			if err == nil {
+				err = a.ledger.remove(id)
+			}
+			return func(time.Time) { w.detached = true }, err
 		}
 	}
 }
 
 func (a *Agent) create(w *worker, c *container) job {
-	spec := specOf(&w.task, c, a.roleEnv(w))
+	spec := specOf(&w.task, c, a.extraEnv(w, c))
 	return func(ctx context.Context) (func(time.Time), error) {
-		return func(time.Time) { w.made(c, a.deeds.Add(1)) }, a.config.Engine.Create(ctx, spec)
+		return func(now time.Time) { w.made(c, a.deeds.Add(1), now) }, a.config.Engine.Create(ctx, spec)
 	}
 }
 
@@ -193,10 +209,24 @@ func (a *Agent) start(w *worker, c *container) job {
 	}
 }
 
-func (a *Agent) remove(w *worker, c *container) job {
+func (a *Agent) remove(w *worker, c *container, k kind) job {
 	id := c.id
 	return func(ctx context.Context) (func(time.Time), error) {
-		return func(time.Time) { w.removed(c) }, a.config.Engine.Delete(ctx, id)
+		return func(time.Time) {
+			if k == unmake {
+				w.unmade(c, a.deeds.Add(1))
+			} else {
+				w.removed(c)
+			}
+		}, a.config.Engine.Delete(ctx, id)
+	}
+}
+
+// count keeps the decisions to start containers anew.
+func (a *Agent) count(w *worker) job {
+	id, reruns := w.id, w.reruns()
+	return func(context.Context) (func(time.Time), error) {
+		return func(time.Time) { w.decided(reruns) }, a.ledger.write(id, reruns)
 	}
 }
 

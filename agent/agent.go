@@ -5,7 +5,7 @@
 // It decides by looking: what is wanted (the session's frames) beside what is
 // there (the engine), so every instruction may come twice, late or out of order,
 // and an agent that was killed goes on where it finds things. It writes nothing
-// down but its own name and a secret of its own.
+// down but its own name, a secret of its own, and which containers it starts anew.
 //
 // It places no tasks, keeps no logs and knows no container runtime: those are the
 // control plane's and the engine's.
@@ -15,6 +15,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -54,6 +55,7 @@ type Agent struct {
 
 	reports reporter
 	output  *shipper
+	ledger  ledger
 	door    *endpoint.Server                // what containers reach
 	welcome atomic.Pointer[nodeapi.Welcome] // of the present session, or of the last
 	wake    chan struct{}                   // has the engine looked at
@@ -86,6 +88,7 @@ func New(c Config) (*Agent, error) {
 		reports: reporter{limit: reportBatch},
 		wake:    make(chan struct{}, 1),
 		output:  newShipper(c.ControlPlane, hello.Node),
+		ledger:  ledger{filepath.Join(c.Dir, "restarts")},
 		heavy:   make(chan struct{}, max(8, 4*runtime.NumCPU())),
 	}
 	a.door = endpoint.New(endpoint.Config{Listen: c.Engine.Listen, Issue: a.issue, API: c.API, Line: c.Line, Secret: secret})
@@ -196,7 +199,7 @@ func (a *Agent) task(id string) *worker {
 		return nil
 	}
 	w := &worker{task: *newTask(id), cancel: map[action]context.CancelFunc{}}
-	w.orphan = a.whole
+	w.orphan, w.since = a.whole, time.Now()
 	a.tasks[id] = w
 	return w
 }

@@ -147,7 +147,7 @@ func TestTheDefinitionReachesTheEngine(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("spec is\n%+v, want\n%+v", got, want)
 	}
-	if got, want := reference(c), "127.0.0.1:4600/app@"+c.Digest; got != want {
+	if got, want := reference(w.container("a")), "127.0.0.1:4600/app@"+c.Digest; got != want {
 		t.Errorf("pulls %s, want %s", got, want)
 	}
 	if got, want := limitsOf(&task), (engine.Limits{CPUShares: 512, CPUQuota: 50_000, MemoryLimit: 300 << 20}); got != want {

@@ -53,21 +53,31 @@ func hopeless(err error, failed int) bool {
 // group can not; later it is tried on and on, for what runs must be ended and cleared away.
 func (t *task) giveUp(a action, err error) {
 	c := t.containerOf(a)
-	if a.kind == openLog && (t.status >= nodeapi.Stopping || c.started()) {
+	if a.kind == openLog && (t.status >= nodeapi.Stopping || c.hasRun()) {
 		c.logOpen = true // its output will be refused as well, and is then dropped
 		return
 	}
-	if t.status >= nodeapi.Running || a.kind == attach && t.any((*container).started) {
+	reason := reasonOf(a, c, err)
+	if coming := t.whichComeBack(c); reason != "" && len(coming) > 0 {
+		for _, c := range coming {
+			c.cannotRestart(a, reason)
+		}
 		return
 	}
-	reason := reasonOf(a, c, err)
-	if reason == "" {
+	if reason == "" || t.status >= nodeapi.Running || a.kind == attach && t.any((*container).started) {
 		return
 	}
 	t.failure = cmp.Or(t.failure, reason)
 	for _, c := range t.blamed(a, c) {
 		c.reason = cmp.Or(c.reason, reason)
 	}
+}
+
+// whichComeBack are the containers that a failure keeps from being started anew: the one it is about, or all.
+func (t *task) whichComeBack(about *container) []*container {
+	return t.which(func(c *container) bool {
+		return (about == nil || about == c) && t.comesBack(c)
+	})
 }
 
 // blamed are the containers that a failure is told of: the one it is about, or those for which the network is made.
@@ -93,6 +103,8 @@ func (t *task) containerOf(a action) *container {
 func reasonOf(a action, c *container, err error) string {
 	text := err.Error()
 	switch {
+	case a.kind == fetch:
+		return clip(text)
 	case a.kind == pull:
 		if !strings.Contains(text, c.want.Image) {
 			text = c.want.Image + ": " + text
@@ -108,6 +120,8 @@ func reasonOf(a action, c *container, err error) string {
 		return clip("ResourceInitializationError: failed to connect the task to the network: " + text)
 	case a.kind == start, a.kind == create && errors.Is(err, engine.ErrStart):
 		return clip("CannotStartContainerError: " + text)
+	case a.kind == count:
+		return clip("CannotStartContainerError: failed to note a restart: " + text)
 	case a.kind == create:
 		return clip("CannotCreateContainerError: " + text)
 	}

@@ -18,6 +18,7 @@ type view struct {
 	containers []engine.Container
 	tasks      []string // that hold anything; only in the first view
 	outputs    []string // of which there is output; only in the first view
+	reruns     reruns   // of containers that earlier agents have started anew; only in the first view
 	deeds      uint64   // that the agent had done when it began to look
 }
 
@@ -59,7 +60,10 @@ func (a *Agent) look(ctx context.Context, first bool) (v view, err error) {
 	if v.tasks, err = a.config.Engine.Tasks(ctx); err != nil {
 		return v, err
 	}
-	v.outputs, err = a.config.Engine.Outputs()
+	if v.outputs, err = a.config.Engine.Outputs(); err != nil {
+		return v, err
+	}
+	v.reruns, err = a.ledger.read()
 	return v, err
 }
 
@@ -72,7 +76,9 @@ func (a *Agent) sees(v view) {
 		if w := a.task(e.Task); w != nil {
 			c := w.container(e.Name)
 			c.id = e.ID
-			c.sees(e)
+			if c.changed <= v.deeds {
+				c.sees(e)
+			}
 		}
 	}
 	for _, id := range v.tasks {
@@ -80,6 +86,11 @@ func (a *Agent) sees(v view) {
 	}
 	for _, id := range v.outputs {
 		a.seesOutput(id)
+	}
+	for id, decided := range v.reruns {
+		if w := a.task(id); w != nil {
+			w.decided(decided)
+		}
 	}
 	for _, w := range a.tasks {
 		for _, c := range w.containers {

@@ -32,18 +32,22 @@ func (t *task) report() nodeapi.TaskReport {
 }
 
 func (t *task) reportOf(c *container) nodeapi.ContainerReport {
-	r := nodeapi.ContainerReport{Name: c.name, Status: t.stateOf(c), Reason: c.reason, Ports: t.portsOf(c)}
+	r := nodeapi.ContainerReport{
+		Name: c.name, Status: t.stateOf(c), Reason: c.reason, Ports: t.portsOf(c), Health: c.healthOf(), Restarts: c.restarts(),
+	}
 	if c.image != nil {
 		r.Digest = c.image.Digest
 	}
 	if c.seen != nil {
 		r.RuntimeID, r.Digest = c.id, cmp.Or(c.seen.Digest, r.Digest)
 	}
-	switch {
-	case c.exited():
-		code := c.seen.ExitCode
-		r.ExitCode = &code
-		if c.seen.OOMKilled {
+	if c.rerun != nil {
+		r.RuntimeID, r.Digest = c.id, cmp.Or(r.Digest, c.rerun.Digest)
+	}
+	switch end := t.endingOf(c); {
+	case end != nil:
+		r.ExitCode = &end.code
+		if end.oom {
 			r.Reason = cmp.Or(r.Reason, outOfMemory)
 		}
 	case t.over(c):
@@ -69,8 +73,16 @@ func (t *task) portsOf(c *container) []nodeapi.Port {
 	return ports
 }
 
-// startedAt is when the last container of the group was started, once all are.
-func (t *task) startedAt() (last time.Time) {
+// startedAt is when the task ran: what comes later, such as a container that is started anew, does not change it.
+func (t *task) startedAt() time.Time {
+	if !t.began.IsZero() {
+		return t.began
+	}
+	return t.lastStart()
+}
+
+// lastStart is when the last container of the group was started, once all are.
+func (t *task) lastStart() (last time.Time) {
 	for _, c := range t.containers {
 		if !c.started() {
 			return time.Time{}
@@ -83,10 +95,11 @@ func (t *task) startedAt() (last time.Time) {
 // execStoppedAt is when the last essential container exited, once all have.
 func (t *task) execStoppedAt() (last time.Time) {
 	for _, c := range t.which((*container).essential) {
-		if !c.exited() {
+		end := t.endingOf(c)
+		if end == nil {
 			return time.Time{}
 		}
-		last = later(last, c.seen.ExitedAt)
+		last = later(last, end.at)
 	}
 	return last
 }

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"slipway/internal/errs"
 	"slipway/nodeapi"
@@ -29,6 +28,11 @@ func (a *Agent) admit(w *worker) {
 	a.door.Drop(w.id)
 }
 
+// extraEnv is what a container is given beside what its definition says.
+func (a *Agent) extraEnv(w *worker, c *container) []string {
+	return slices.Concat(w.secretEnv(c), a.roleEnv(w))
+}
+
 // roleEnv is what the containers of a task with a role are given beside their own environment.
 func (a *Agent) roleEnv(w *worker) []string {
 	welcome := a.welcome.Load()
@@ -36,16 +40,4 @@ func (a *Agent) roleEnv(w *worker) []string {
 		return nil
 	}
 	return a.door.Env(w.id, welcome.Region)
-}
-
-// withDefaults adds variables to an environment that does not have them.
-func withDefaults(env, defaults []string) []string {
-	env = slices.Clone(env)
-	for _, variable := range defaults {
-		name, _, _ := strings.Cut(variable, "=")
-		if !slices.ContainsFunc(env, func(has string) bool { return strings.HasPrefix(has, name+"=") }) {
-			env = append(env, variable)
-		}
-	}
-	return env
 }

@@ -107,7 +107,7 @@ func TestAnAgentThatStartsAnewGivesCredentialsAgain(t *testing.T) {
 		m.kill()
 		m.plane.change(func() { m.plane.fault = func(string) (error, error) { return errAway, nil } })
 		m.start()
-		time.Sleep(10 * time.Minute)
+		time.Sleep(11 * time.Minute) // in which it asks
 		m.plane.change(func() { m.plane.fault = nil })
 		m.wantLine(taskID+"/a", 4, "Try again")
 		if got := m.plane.untilStatus(taskID, nodeapi.Running); got.Status != nodeapi.Running {

@@ -11,12 +11,16 @@ import (
 type kind int
 
 const (
-	pull    kind = iota // an image
+	fetch   kind = iota // what the definition names by reference
+	pull                // an image
 	openLog             // of a container, so that a log group that is not there is found out before it starts
 	prepare             // what the task's containers share
 	attach              // the task to the network
 	create              // a container
 	start               // its process
+	probe               // it: whether it is well
+	count               // the containers that are to be started anew, on disk
+	unmake              // a container that has ended, so that it can be made anew
 	stop                // it, by the signal it wants to be stopped by
 	kill                // it
 	drain               // ship what it has printed
@@ -26,7 +30,7 @@ const (
 )
 
 func (k kind) String() string {
-	return [...]string{"pull", "open log", "prepare", "attach", "create", "start", "stop", "kill", "drain", "remove", "detach", "finish"}[k]
+	return [...]string{"fetch secrets", "pull", "open log", "prepare", "attach", "create", "start", "probe", "count restarts", "unmake", "stop", "kill", "drain", "remove", "detach", "finish"}[k]
 }
 
 // action is one thing to do for a task. Each may be done again and again to the same end.
@@ -46,6 +50,7 @@ func (a action) String() string {
 type change struct {
 	status       nodeapi.Status
 	code, reason string
+	about        *container // of which the reason is told as well; nil: none
 }
 
 // decision is what is to be done for a task now.
@@ -76,7 +81,7 @@ func step(t *task, now time.Time) decision {
 	if t.want == nil && !t.orphan {
 		return decision{} // found here; the control plane is yet to say what of it
 	}
-	if c := t.next(); c != nil {
+	if c := t.next(now); c != nil {
 		return decision{become: c}
 	}
 	switch {
@@ -92,19 +97,21 @@ func step(t *task, now time.Time) decision {
 }
 
 // next is the step forward that the containers or the control plane have brought about.
-func (t *task) next() *change {
+func (t *task) next(now time.Time) *change {
 	started := len(t.containers) > 0 && t.all((*container).started)
 	if t.status < nodeapi.Running && started && t.failure == "" {
 		return &change{status: nodeapi.Running}
 	}
 	if t.status < nodeapi.Stopping {
-		return t.causeToStop()
+		return t.causeToStop(now)
 	}
 	return nil
 }
 
-func (t *task) causeToStop() *change {
-	because := func(code, reason string) *change { return &change{nodeapi.Stopping, code, reason} }
+func (t *task) causeToStop(now time.Time) *change {
+	because := func(code, reason string) *change {
+		return &change{status: nodeapi.Stopping, code: code, reason: reason}
+	}
 	switch {
 	case t.failure != "":
 		return because("TaskFailedToStart", t.failure)
@@ -118,19 +125,24 @@ func (t *task) causeToStop() *change {
 		return nil
 	case t.any(func(c *container) bool { return c.essential() && t.over(c) }), t.all(t.over):
 		return because("EssentialContainerExited", essentialExited)
+	case t.want.Recorded >= nodeapi.Stopping:
+		return because("", "") // an earlier agent had a cause, and told it
+	}
+	for _, c := range t.containers {
+		if why := clip(t.broken(c, now)); why != "" {
+			return &change{nodeapi.Stopping, "TaskFailedToStart", why, c}
+		}
 	}
 	return nil
 }
 
-// bringUp makes the containers, and starts them once all are there.
+// bringUp makes the containers, starts them in their order once all are there, and keeps them running and
+// checked.
 func (t *task) bringUp(now time.Time) decision {
 	d := plan{t: t, now: now}
-	unmade := t.which(func(c *container) bool { return !c.exists() && !t.over(c) })
-	for _, c := range unmade {
-		if c.image == nil {
-			d.try(pull, c)
-		}
-	}
+	d.restart()
+	unmade := t.which(func(c *container) bool { return !c.exists() && !c.exited() && !t.over(c) && !c.failing() })
+	d.gather(unmade)
 	for _, c := range t.containers {
 		if !c.logOpen {
 			d.try(openLog, c)
@@ -148,20 +160,43 @@ func (t *task) bringUp(now time.Time) decision {
 		}
 	}
 	if len(unmade) == 0 && t.network != nil && t.all(func(c *container) bool { return c.logOpen }) {
-		for _, c := range t.which(func(c *container) bool { return c.exists() && !c.started() }) {
-			d.try(start, c)
+		d.startWaiting()
+	}
+	d.check()
+	return d.decision
+}
+
+// gather gets what containers are made of: first what only the control plane knows, which may be how to pull the rest.
+func (d *plan) gather(unmade []*container) {
+	if len(unmade) > 0 && d.t.want.Secret && d.t.secrets == nil {
+		d.try(fetch, nil)
+		return
+	}
+	for _, c := range unmade {
+		if c.image == nil {
+			d.try(pull, c)
 		}
 	}
-	return d.decision
+}
+
+// startWaiting starts the containers that wait for nothing any more.
+func (d *plan) startWaiting() {
+	for _, c := range d.t.which(func(c *container) bool { return c.waiting() && !d.t.over(c) && !c.failing() }) {
+		if ok, ends := d.t.mayStart(c); ok {
+			d.try(start, c)
+		} else if !ends.IsZero() {
+			d.at(ends)
+		}
+	}
 }
 
 // bringDown ends what runs, and then sees that its output is shipped.
 func (t *task) bringDown(now time.Time) decision {
 	d := plan{t: t, now: now}
-	for _, c := range t.which((*container).running) {
+	for _, c := range t.endable() {
 		d.end(c)
 	}
-	if t.any((*container).running) || t.working(prepare, attach, create, start) || t.doubt > 0 {
+	if t.any((*container).running) || t.working(prepare, attach, create, start, count, unmake) || t.doubt > 0 {
 		return d.decision // and what is being made is awaited, so as not to be left behind
 	}
 	if t.status < nodeapi.Deprovisioning {
@@ -271,7 +306,7 @@ func (t *task) stateOf(c *container) nodeapi.Status {
 	switch {
 	case t.status == nodeapi.Stopped || t.over(c):
 		return nodeapi.Stopped
-	case c.seen != nil && c.seen.State == engine.Running:
+	case t.comesBack(c), c.seen != nil && c.seen.State == engine.Running:
 		return nodeapi.Running
 	default:
 		return nodeapi.Pending

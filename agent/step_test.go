@@ -22,6 +22,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // decided then. -update writes the decisions anew.
 //
 //	want a* b             the control plane wants containers a (essential) and b
+//	want a b<a:HEALTHY    b waits for a
+//	want a@60s            a is started anew if it has run for a minute, but not after exit code 7
+//	want a?               a has a health check: each 30 s, from the second failure in a row it counts, not in the first minute
+//	want secrets          the definition names something by reference
 //	want stop             and now wants the task stopped
 //	want a* recorded      and has it recorded as RUNNING
 //	unnamed, denied       does not name the task; does not know it
@@ -29,6 +33,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 //	printed a             there is output of it
 //	done pull a           an action has succeeded
 //	fail pull a KIND      or failed: invalid, internal, unavailable, port, start
+//	noted a 5             an earlier agent has noted that a, which had exited with 5, is to be started anew
+//	checks a 1            a health check has ended with an exit code
 //	ack                   the control plane has written down what was reported
 //	wait 30s              time passes
 func TestStepStories(t *testing.T) {
@@ -56,7 +62,8 @@ func TestStepStories(t *testing.T) {
 }
 
 func retell(t *testing.T, story string) string {
-	s := &stepStory{t: t, task: newTask("t"), now: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)}
+	begin := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := &stepStory{t: t, task: newTask("t"), now: begin, began: begin}
 	for line := range strings.Lines(story) {
 		if strings.HasPrefix(line, "  ") {
 			continue
@@ -71,10 +78,12 @@ func retell(t *testing.T, story string) string {
 }
 
 type stepStory struct {
-	t    *testing.T
-	task *task
-	now  time.Time
-	told strings.Builder
+	t        *testing.T
+	task     *task
+	now      time.Time
+	began    time.Time // the story
+	told     strings.Builder
+	reported string
 }
 
 func (s *stepStory) happens(words []string) {
@@ -99,6 +108,14 @@ func (s *stepStory) happens(words []string) {
 		if a.kind == create || a.kind == start {
 			t.doubt = 1
 		}
+	case "noted":
+		code, _ := strconv.Atoi(words[2])
+		t.container(words[1]).rerun = &rerun{Count: 1, Started: s.began, Code: code, Digest: "sha256:a"}
+	case "checks":
+		c := t.container(words[1])
+		delete(t.busy, action{probe, c.name})
+		code, _ := strconv.Atoi(words[2])
+		c.checked(verdict{code: code}, s.now)
 	case "ack":
 		t.acked = t.status
 	case "wait":
@@ -122,21 +139,43 @@ var failures = map[string]error{
 
 func (s *stepStory) wanted(words []string) (w nodeapi.Task) {
 	for _, word := range words {
-		name, essential := strings.CutSuffix(word, "*")
+		name, essential := strings.Replace(word, "*", "", 1), strings.Contains(word, "*")
 		switch name {
+		case "secrets":
+			w.Secret = true
 		case "stop":
 			w.Stop, w.StopCode, w.StopReason = true, "UserInitiated", "enough"
 		case "recorded":
 			w.Recorded = nodeapi.Running
 		default:
-			w.Containers = append(w.Containers, nodeapi.Container{Name: name, Image: "image-" + name, Essential: essential, Log: &nodeapi.Log{}})
+			w.Containers = append(w.Containers, containerOf(name, essential))
 		}
 	}
 	return w
 }
 
+// containerOf is the container that a word wants.
+func containerOf(word string, essential bool) nodeapi.Container {
+	word, dependencies, _ := strings.Cut(word, "<")
+	word, checked := strings.CutSuffix(word, "?")
+	name, period, restarts := strings.Cut(word, "@")
+	c := nodeapi.Container{Name: name, Image: "image-" + name, Essential: essential, Log: &nodeapi.Log{}}
+	if checked {
+		c.Health = &nodeapi.HealthCheck{Command: []string{"CMD", "true"}, Interval: 30 * time.Second, Retries: 2, StartPeriod: time.Minute}
+	}
+	if restarts {
+		d, _ := time.ParseDuration(period)
+		c.Restart = &nodeapi.Restart{AttemptPeriod: d, IgnoredExitCodes: []int{7}}
+	}
+	for _, d := range strings.FieldsFunc(dependencies, func(r rune) bool { return r == ',' }) {
+		on, condition, _ := strings.Cut(d, ":")
+		c.DependsOn = append(c.DependsOn, nodeapi.Dependency{Container: on, Condition: condition})
+	}
+	return c
+}
+
 func (s *stepStory) sees(c *container, words []string) {
-	e := engine.Container{ID: c.id, Task: s.task.id, Name: c.name, StartedAt: s.now}
+	e := engine.Container{ID: c.id, Task: s.task.id, Name: c.name, StartedAt: later(c.run, s.began)}
 	s.task.doubt = 0
 	switch words[0] {
 	case "gone":
@@ -161,7 +200,7 @@ func (s *stepStory) sees(c *container, words []string) {
 
 func (s *stepStory) actionOf(words []string) action {
 	s.t.Helper()
-	for k := pull; k <= finish; k++ {
+	for k := fetch; k <= finish; k++ {
 		if rest, ok := strings.CutPrefix(strings.Join(words, " "), k.String()); ok {
 			a := action{kind: k, container: strings.TrimSpace(rest)}
 			if !s.task.busy[a] {
@@ -185,6 +224,12 @@ func (s *stepStory) done(a action) {
 // noteDone is what the agent notes when an action has succeeded.
 func noteDone(t *task, c *container, k kind, now time.Time) {
 	switch k {
+	case fetch:
+		t.secrets = &nodeapi.Secrets{}
+	case count:
+		t.decided(t.reruns())
+	case unmake:
+		t.unmade(c, 1)
 	case pull:
 		t.pulled(c, engine.Image{Digest: "sha256:" + c.name}, now)
 	case openLog:
@@ -194,7 +239,7 @@ func noteDone(t *task, c *container, k kind, now time.Time) {
 	case attach:
 		t.network = &engine.Network{Address: "10.0.0.2"}
 	case create:
-		t.made(c, 1)
+		t.made(c, 1, now)
 	case start:
 		t.ran(c, now)
 	case stop:
@@ -227,13 +272,17 @@ func (s *stepStory) decide() {
 			s.say("do %s", a)
 		}
 	}
-	for k := pull; k <= finish; k++ {
-		for _, c := range s.task.containers {
-			if a := (action{k, c.name}); s.task.busy[a] && !asked[a] && k.canBeGivenUp() {
+	for k := fetch; k <= finish; k++ {
+		for _, name := range append(names(s.task), "") {
+			if a := (action{k, name}); s.task.busy[a] && !asked[a] && k.canBeGivenUp() {
 				delete(s.task.busy, a)
 				s.say("give up %s", a)
 			}
 		}
+	}
+	if r := s.report(); strings.Contains(r, "HEALTHY") && r != s.reported {
+		s.say("tells %s", r)
+		s.reported = r
 	}
 	if !d.again.IsZero() {
 		s.say("look again in %s", d.again.Sub(s.now))
@@ -247,12 +296,25 @@ func (s *stepStory) say(format string, args ...any) {
 	fmt.Fprintf(&s.told, "  "+format+"\n", args...)
 }
 
+func names(t *task) (all []string) {
+	for _, c := range t.containers {
+		all = append(all, c.name)
+	}
+	return all
+}
+
 // report is the task's report in a line.
 func (s *stepStory) report() string {
 	r := s.task.report()
 	text := []string{r.Status.String()}
 	for _, c := range r.Containers {
 		part := c.Name + " " + c.Status.String()
+		if c.Restarts > 0 {
+			part += fmt.Sprintf(" (started anew %d times)", c.Restarts)
+		}
+		if c.Health != "" {
+			part += " " + c.Health
+		}
 		if c.ExitCode != nil {
 			part += fmt.Sprint(" ", *c.ExitCode)
 		}

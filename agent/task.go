@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -17,19 +18,22 @@ type task struct {
 	orphan bool          // the control plane's last word on all tasks did not name it
 	denied bool          // and asked about it, it said that it does not know it
 
+	since                time.Time      // when this agent took it up
 	status               nodeapi.Status // only grows
 	acked                nodeapi.Status // how far the control plane has it written down
 	stopCode, stopReason string
 
 	pullStarted, pullStopped     time.Time
+	began                        time.Time // when the last of its containers was first started
 	stopping, ended, stoppedTime time.Time
 
 	containers []*container
 	namespace  string          // "": not prepared
 	network    *engine.Network // nil: not attached
 	detached   bool
-	failure    string // why it can not start, as people read it
-	doubt      uint64 // the deed of the agent that failed and may have had an effect all the same, until the engine is looked at; 0: none
+	secrets    *nodeapi.Secrets // nil: not asked for, or not needed any more
+	failure    string           // why it can not start, as people read it
+	doubt      uint64           // the deed of the agent that failed and may have had an effect all the same, until the engine is looked at; 0: none
 
 	busy  map[action]bool
 	tries map[action]try
@@ -41,13 +45,15 @@ type try struct {
 	again  time.Time
 }
 
-// container is one container of a task. It is never run twice, so what the engine shows of it only moves forward.
+// container is one container of a task. It is not run twice but by a decision to start it anew, so
+// what the engine shows of one run only moves forward.
 type container struct {
 	id, name string
 	want     *nodeapi.Container // nil: found on this machine
 	image    *engine.Image      // nil: not pulled
 	seen     *engine.Container  // nil: never seen
-	changed  uint64             // after which of the agent's own deeds it was last known to be there
+	run      time.Time          // when it was started, as the engine has it: tells one run from the next
+	changed  uint64             // the agent's own deed that last made it or took it away: an older view tells nothing
 	vanished bool               // it was there, and somebody else took it away
 	reason   string             // why it has failed, as people read it
 
@@ -56,6 +62,12 @@ type container struct {
 	drained  bool // all that it printed is shipped, but for what comes after its end
 	deleted  bool
 	finished bool // its output is shipped and removed
+
+	rerun  *rerun // the last decision to start it anew; nil: none
+	failed string // why that cannot be done, which is yet to be noted on disk
+	gaveUp bool   // and cannot be noted either
+	health health
+	madeAt time.Time // zero: by an earlier agent
 
 	stopSent, killSent time.Time
 }
@@ -82,10 +94,8 @@ func (t *task) wanted(w nodeapi.Task) {
 
 // container finds a container by its name in the definition, or makes room for it.
 func (t *task) container(name string) *container {
-	for _, c := range t.containers {
-		if c.name == name {
-			return c
-		}
+	if c := t.find(name); c != nil {
+		return c
 	}
 	c := &container{id: t.id + "-" + name, name: name}
 	t.containers = append(t.containers, c)
@@ -97,6 +107,7 @@ func (c *container) sees(e engine.Container) {
 	if c.deleted || c.seen != nil && e.State < c.seen.State {
 		return
 	}
+	c.run = e.StartedAt
 	if c.seen != nil && !c.seen.StartedAt.IsZero() {
 		e.StartedAt = c.seen.StartedAt // the first that was told stands
 	}
@@ -129,17 +140,22 @@ func (t *task) all(are func(*container) bool) bool {
 	return !t.any(func(c *container) bool { return !are(c) })
 }
 
-// over tells of a container that it will not run any more, or never will: none is
-// made in a group of which another has run, for all are made before the first starts.
+// over tells of a container that it will not run any more, or never will: none is made for the
+// first time in a group of which another has run, for all are made before the first starts.
 func (t *task) over(c *container) bool {
 	switch {
-	case c.exited() || c.vanished:
+	case t.comesBack(c):
+		return false
+	case c.exited() || c.vanished || c.pending():
 		return true
 	case c.exists():
 		return false
 	}
-	return t.any((*container).started) || t.lost()
+	return t.any((*container).hasRun) || t.lost()
 }
+
+// hasRun tells of a container that its process was once started.
+func (c *container) hasRun() bool { return c.started() || c.rerun != nil }
 
 // lost is a task that has run, says the control plane, and of which nothing is left here.
 func (t *task) lost() bool {
@@ -161,8 +177,13 @@ func (t *task) working(kinds ...kind) bool {
 func (t *task) become(c change, now time.Time) {
 	t.status = c.status
 	switch c.status {
+	case nodeapi.Running:
+		t.began = t.lastStart()
 	case nodeapi.Stopping:
 		t.stopping, t.stopCode, t.stopReason = now, c.code, c.reason
+		if c.about != nil {
+			c.about.reason = cmp.Or(c.about.reason, c.reason)
+		}
 	case nodeapi.Deprovisioning:
 		t.ended = now
 	case nodeapi.Stopped:
@@ -189,8 +210,9 @@ func (t *task) pulled(c *container, image engine.Image, now time.Time) {
 }
 
 // made and ran are what the agent knows of its own deed before the engine is looked at again.
-func (t *task) made(c *container, number uint64) {
-	c.changed = number
+func (t *task) made(c *container, number uint64, now time.Time) {
+	c.changed, c.madeAt = number, now
+	defer t.forgetSecrets()
 	c.sees(engine.Container{ID: c.id, Task: t.id, Name: c.name, Digest: c.image.Digest, State: engine.Created})
 }
 
@@ -201,6 +223,13 @@ func (t *task) ran(c *container, now time.Time) {
 	e := *c.seen
 	e.State, e.StartedAt = engine.Running, now
 	c.sees(e)
+}
+
+// forgetSecrets forgets what the containers were given, once none is to be made any more.
+func (t *task) forgetSecrets() {
+	if t.all((*container).exists) && !t.any(func(c *container) bool { return c.want != nil && c.want.Restart != nil }) {
+		t.secrets = nil
+	}
 }
 
 func (t *task) removed(c *container) { c.deleted, c.drained = true, false }

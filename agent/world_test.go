@@ -22,6 +22,8 @@ type world struct {
 	// What is on the machine, and outlives the agent.
 	there    map[string]engine.Container
 	ran      map[string]int // how often each container was started
+	last     map[string]int // how its last run ended
+	ledger   map[string]*rerun
 	prepared bool
 	outputs  map[string]bool
 
@@ -34,13 +36,24 @@ type world struct {
 }
 
 func newWorld(rt *rapid.T) *world {
-	w := &world{rt: rt, now: time.Unix(0, 0), there: map[string]engine.Container{}, ran: map[string]int{}, outputs: map[string]bool{}, codes: map[string]int{}}
-	w.want = nodeapi.Task{ID: "t"}
+	w := &world{rt: rt, now: time.Unix(0, 0), there: map[string]engine.Container{}, ran: map[string]int{}, outputs: map[string]bool{}, codes: map[string]int{}, last: map[string]int{}}
+	w.want = nodeapi.Task{ID: "t", Secret: rapid.Bool().Draw(rt, "secret")}
 	for i := range rapid.IntRange(1, 3).Draw(rt, "containers") {
 		name := string(rune('a' + i))
-		w.want.Containers = append(w.want.Containers, nodeapi.Container{
+		c := nodeapi.Container{
 			Name: name, Image: "i", Essential: i == 0 || rapid.Bool().Draw(rt, "essential"), StopTimeout: time.Second, Log: &nodeapi.Log{},
-		})
+		}
+		if rapid.Bool().Draw(rt, "restarts") {
+			c.Restart = &nodeapi.Restart{AttemptPeriod: time.Second, IgnoredExitCodes: []int{1}}
+		}
+		if rapid.Bool().Draw(rt, "checked") {
+			c.Health = &nodeapi.HealthCheck{Command: []string{"CMD", "x"}, Interval: time.Second, Retries: 2}
+		}
+		if i > 0 && rapid.Bool().Draw(rt, "depends") {
+			on := w.want.Containers[rapid.IntRange(0, i-1).Draw(rt, "on")].Name
+			c.DependsOn = []nodeapi.Dependency{{Container: on, Condition: rapid.SampledFrom([]string{"START", "COMPLETE", "SUCCESS", "HEALTHY"}).Draw(rt, "condition")}}
+		}
+		w.want.Containers = append(w.want.Containers, c)
 	}
 	w.restart()
 	return w
@@ -53,7 +66,9 @@ func (w *world) restart() {
 		return
 	}
 	w.task = newTask("t")
+	w.task.since = w.now
 	w.look()
+	w.task.decided(w.ledger)
 	for name := range w.outputs {
 		w.task.container(name).printed = true
 	}
@@ -126,7 +141,7 @@ func (w *world) effect(a action) error {
 		w.prepared = true
 	case create:
 		for name, n := range w.ran {
-			if n > 0 {
+			if r := w.ledger[a.container]; n > 0 && (r == nil || r.Count != w.ran[a.container]) {
 				w.rt.Fatalf("creates %s after %s has run", a.container, name)
 			}
 		}
@@ -139,13 +154,18 @@ func (w *world) effect(a action) error {
 			return engine.ErrNotFound
 		}
 		if e.State == engine.Created {
-			if len(w.there) != len(w.want.Containers) {
-				w.rt.Fatalf("starts %s when only %v are there", a.container, w.there)
-			}
+			w.mayStart(a.container)
 			w.ran[a.container]++
 			e.State, e.StartedAt = engine.Running, w.now
 			w.there[a.container] = e
 		}
+	case count:
+		w.ledger = w.task.reruns()
+	case unmake:
+		if r := w.ledger[a.container]; there && (r == nil || e.State != engine.Exited || !r.Started.Equal(e.StartedAt) || r.Code != e.ExitCode) {
+			w.rt.Fatalf("takes %+v away when %+v is noted", e, r)
+		}
+		delete(w.there, a.container)
 	case kill:
 		w.exit(a.container, 137)
 	case remove:
@@ -157,17 +177,37 @@ func (w *world) effect(a action) error {
 		if len(w.there) > 0 {
 			w.rt.Fatalf("detaches under %v", w.there)
 		}
-		w.prepared = false
+		w.prepared, w.ledger = false, nil
 	case finish:
 		delete(w.outputs, a.container)
 	}
 	return nil
 }
 
+// mayStart wants a container to start for the first time only when all are there, and what it waits for is as it should be.
+func (w *world) mayStart(name string) {
+	if w.ran[name] > 0 {
+		return
+	}
+	for _, c := range w.want.Containers {
+		if _, there := w.there[c.Name]; !there && w.ran[c.Name] == 0 {
+			w.rt.Fatalf("starts %s when only %v are there", name, w.there)
+		}
+		for _, d := range c.DependsOn {
+			on := w.there[d.Container]
+			wrong := d.Condition == "COMPLETE" && on.State != engine.Exited || d.Condition == "SUCCESS" && (on.State != engine.Exited || on.ExitCode != 0)
+			if c.Name == name && (wrong || w.ran[d.Container] == 0) {
+				w.rt.Fatalf("starts %s, which waits for %v, when that is %+v", name, d, on)
+			}
+		}
+	}
+}
+
 func (w *world) exit(name string, code int) {
 	if e := w.there[name]; e.State == engine.Running {
 		e.State, e.ExitCode, e.ExitedAt = engine.Exited, code, w.now
 		w.there[name] = e
+		w.last[name] = code
 	}
 }
 
@@ -185,6 +225,10 @@ func (w *world) end(a action, err error) {
 		return
 	}
 	delete(w.task.tries, a)
+	if a.kind == probe {
+		w.task.containerOf(a).checked(verdict{code: rapid.IntRange(0, 1).Draw(w.rt, "verdict")}, w.now)
+		return
+	}
 	noteDone(w.task, w.task.containerOf(a), a.kind, w.now)
 }
 
@@ -193,9 +237,13 @@ func (w *world) report() {
 	r := w.task.report()
 	w.known = max(w.known, r.Status)
 	for _, c := range r.Containers {
-		if c.ExitCode != nil {
-			w.codes[c.Name] = *c.ExitCode
+		if c.ExitCode == nil {
+			continue
 		}
+		if told, is := w.codes[c.Name]; is && told != *c.ExitCode || w.last[c.Name] != *c.ExitCode || c.Restarts != w.ran[c.Name]-1 {
+			w.rt.Fatalf("%s ran %d times to exit code %d, and is told as %+v, and before with %d", c.Name, w.ran[c.Name], w.last[c.Name], c, told)
+		}
+		w.codes[c.Name] = *c.ExitCode
 	}
 	w.task.acked = r.Status
 }
@@ -209,7 +257,7 @@ var (
 func (w *world) happen() {
 	switch rapid.IntRange(0, 11).Draw(w.rt, "what") {
 	case 0:
-		w.exit(rapid.SampledFrom(w.want.Containers).Draw(w.rt, "exits").Name, rapid.IntRange(0, 255).Draw(w.rt, "code"))
+		w.exit(rapid.SampledFrom(w.want.Containers).Draw(w.rt, "exits").Name, rapid.IntRange(0, 2).Draw(w.rt, "code"))
 	case 1:
 		w.restart()
 		return
@@ -232,7 +280,7 @@ func (w *world) happen() {
 
 func (w *world) endAny() {
 	var busy []action
-	for k := pull; k <= finish; k++ {
+	for k := fetch; k <= finish; k++ {
 		for _, name := range []string{"", "a", "b", "c"} {
 			if a := (action{k, name}); w.task.busy[a] {
 				busy = append(busy, a)
@@ -268,7 +316,7 @@ func (w *world) settle() {
 		if w.over {
 			return
 		}
-		for k := pull; k <= finish; k++ {
+		for k := fetch; k <= finish; k++ {
 			for _, name := range []string{"", "a", "b", "c"} {
 				if a := (action{k, name}); w.task.busy[a] {
 					w.end(a, nil)
@@ -294,8 +342,8 @@ func TestWhateverHappensATaskConverges(t *testing.T) {
 			w.settle()
 		}
 		for name, n := range w.ran {
-			if n > 1 {
-				rt.Errorf("container %s was run %d times", name, n)
+			if told, is := w.codes[name]; !is || told != w.last[name] {
+				rt.Errorf("container %s was run %d times to exit code %d, and is told with %d", name, n, w.last[name], told)
 			}
 		}
 		if w.known != nodeapi.Stopped {
