@@ -16,7 +16,7 @@ bin/versitygw:
 
 export PATH := $(CURDIR)/bin:$(PATH)
 
-.PHONY: build demo test race matrix crash bench bench-calls lint generate clean help
+.PHONY: build demo test race matrix crash bench bench-registry bench-calls lint generate clean help
 
 build: ## Build bin/slipway
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
@@ -68,4 +68,4 @@ clean: ## Remove what was built
 	rm -rf bin
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

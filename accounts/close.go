@@ -10,12 +10,12 @@ import (
 	"slipway/store"
 )
 
-// DefaultKeepClosed is how long the users, roles and policies of a closed account are kept.
+// DefaultKeepClosed is how long what a closed account has is kept.
 // Source: AWS Account Management Reference Guide, "Close an AWS account", post-closure period.
 const DefaultKeepClosed = 90 * 24 * time.Hour
 
-// KeepClosed sets how long the users, roles and policies of a closed account are kept. It is to be
-// called before Run.
+// KeepClosed sets how long the users, roles and policies of a closed account are kept; what it has in
+// other rooms goes when they are gone. It is to be called before Run.
 func (c *Control) KeepClosed(d time.Duration) { c.keepClosed = d }
 
 // ClosedTopic is touched when an account was closed, and when one is gone.

@@ -153,8 +153,11 @@ func accountCloseCommand(data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "close ACCOUNT",
 		Short: "Close an account for good",
-		Long: `Close an account for good: its access keys, sessions and login tokens are refused from now on.
-Its users, roles and policies are deleted 90 days later; a closed account is not opened again.`,
+		Long: `Close an account for good: its access keys, sessions and login tokens are refused from now on,
+its tasks are stopped and its hooks are told of nothing more. What it has is kept for 90 days, or
+what --keep-closed of the server says, and then deleted: users, roles and policies, clusters,
+task definitions, repositories with their images, logs and hooks. A closed account is not opened
+again.`,
 		Example: "  slipway account close 210987654321",
 		Args:    cobra.ExactArgs(1),
 	}

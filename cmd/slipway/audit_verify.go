@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -46,12 +45,5 @@ func chainCells(c server.AuditChain) []string {
 	if c.Broken != "" {
 		state = "BROKEN"
 	}
-	return []string{c.Account, strconv.FormatInt(c.Records, 10), day(c.First), day(c.Last), c.Tip[:min(16, len(c.Tip))], state}
-}
-
-func day(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format(time.RFC3339)
+	return []string{c.Account, strconv.FormatInt(c.Records, 10), instant(c.First), instant(c.Last), c.Tip[:min(16, len(c.Tip))], state}
 }

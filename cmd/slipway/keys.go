@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,9 +51,7 @@ func listKeys(cmd *cobra.Command, data *string) func(*cobra.Command, []string) e
 			return controlHint(err)
 		}
 		if *output == "json" {
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			return enc.Encode(report)
+			return printJSON(cmd.OutOrStdout(), report)
 		}
 		return printKeys(cmd.OutOrStdout(), output, report, time.Now())
 	}

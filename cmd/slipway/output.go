@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -46,6 +47,14 @@ func printRows[T any](w io.Writer, l *listing, rows []T, header string, cells fu
 		fmt.Fprintln(table, strings.Join(cells(row), "\t"))
 	}
 	return table.Flush()
+}
+
+// instant is a time as a cell of a table; what never was is "-".
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // printJSON writes one thing as JSON for people to read as well.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -116,7 +115,7 @@ With -o json each has its body.`,
 			return controlHint(err)
 		}
 		return printRows(cmd.OutOrStdout(), output, dead, "HOOK EVENT KIND TRIES DEAD FAILURE", func(l server.HookLetter) []string {
-			return []string{l.Hook, l.Event, l.Kind, fmt.Sprint(l.Tries), l.Dead.UTC().Format(time.RFC3339), l.Failure}
+			return []string{l.Hook, l.Event, l.Kind, fmt.Sprint(l.Tries), instant(l.Dead), l.Failure}
 		})
 	}
 	return cmd
