@@ -46,6 +46,10 @@ func (d *door) onDeregister(c ctx, in *DeregisterTaskDefinitionInput) []awswire.
 	return d.on(c, d.named(c, "task-definition", in.TaskDefinition))
 }
 
+func (d *door) onDeleteDefinitions(c ctx, in *DeleteTaskDefinitionsInput) []awswire.Ask {
+	return d.on(c, all(in.TaskDefinitions, func(s string) string { return d.named(c, "task-definition", s) })...)
+}
+
 func (d *door) onRunTask(c ctx, in *RunTaskInput) []awswire.Ask {
 	asks := d.asksOfRun(c, in, d.latest(c, in.TaskDefinition))
 	asks[0].Shown = d.named(c, "task-definition", in.TaskDefinition)

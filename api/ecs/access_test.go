@@ -42,7 +42,7 @@ func TestAccess(t *testing.T) {
 		"clusterName": "blue", "cluster": "blue", "clusters": []string{"blue", "red"},
 		"family": "web", "containerDefinitions": containers, "cpu": "0.25 vCPU", "memory": "1 GB", "requiresCompatibilities": []string{"EC2"},
 		"taskRoleArn": "web", "executionRoleArn": "arn:aws:iam::123456789012:role/pull",
-		"taskDefinition": "web", "DeregisterTaskDefinition.taskDefinition": "web:1",
+		"taskDefinition": "web", "DeregisterTaskDefinition.taskDefinition": "web:1", "taskDefinitions": []string{"web:1", "web:2"},
 		"task": taskID, "tasks": []string{taskID}, "containerInstances": []string{nodeID},
 		"tags": []any{map[string]any{"key": "team", "value": "sea"}}, "tagKeys": []string{"team"}, "resourceArn": ours + "cluster/blue",
 	}
@@ -56,8 +56,8 @@ func arns(begin string) wiretest.Sample {
 	return wiretest.Sample{
 		"clusterName": "blue", "family": "web", "containerDefinitions": []any{},
 		"cluster": begin + "cluster/blue", "clusters": []string{begin + "cluster/blue"},
-		"taskDefinition": begin + "task-definition/web:1",
-		"task":           begin + "task/blue/" + taskID, "tasks": []string{begin + "task/blue/" + taskID},
+		"taskDefinition": begin + "task-definition/web:1", "taskDefinitions": []string{begin + "task-definition/web:1"},
+		"task": begin + "task/blue/" + taskID, "tasks": []string{begin + "task/blue/" + taskID},
 		"containerInstances": []string{begin + "container-instance/blue/" + nodeID}, "containerInstance": begin + "container-instance/blue/" + nodeID,
 		"resourceArn": begin + "task/blue/" + taskID, "tagKeys": []string{"team"}, "tags": []any{map[string]any{"key": "team", "value": "sea"}},
 	}

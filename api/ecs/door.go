@@ -27,6 +27,7 @@ func New(c *cluster.Control, region string) *awswire.Service {
 		RegisterTaskDefinition.Handle(d.registerTaskDefinition, d.onRegister),
 		DescribeTaskDefinition.Handle(d.describeTaskDefinition, awswire.Any),
 		DeregisterTaskDefinition.Handle(d.deregisterTaskDefinition, d.onDeregister),
+		DeleteTaskDefinitions.Handle(d.deleteTaskDefinitions, d.onDeleteDefinitions),
 		ListTaskDefinitions.Handle(d.listTaskDefinitions, awswire.Any),
 		ListTaskDefinitionFamilies.Handle(d.listTaskDefinitionFamilies, awswire.Any),
 

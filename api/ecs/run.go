@@ -12,6 +12,7 @@ import (
 
 var honouredInOverrides = []string{
 	"overrides.cpu", "overrides.memory", "overrides.taskRoleArn", "overrides.executionRoleArn",
+	"networkConfiguration.awsvpcConfiguration",
 	"overrides.containerOverrides[].name", "overrides.containerOverrides[].command", "overrides.containerOverrides[].environment",
 	"overrides.containerOverrides[].cpu", "overrides.containerOverrides[].memory", "overrides.containerOverrides[].memoryReservation",
 }
@@ -30,6 +31,7 @@ func (d *door) runTask(c ctx, in *RunTaskInput) (*RunTaskOutput, error) {
 		return nil, unsupported(InvalidParameterException, "launchType", strconv.Quote(string(launch)), "; use EC2 or EXTERNAL, or leave it out")
 	}
 	run, err := d.readRun(c, in.Cluster, in.TaskDefinition, in.Overrides, in.PropagateTags)
+	run.VPC = readVPC(in.NetworkConfiguration)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +50,7 @@ func (d *door) startTask(c ctx, in *StartTaskInput) (*StartTaskOutput, error) {
 		return nil, err
 	}
 	run, err := d.readRun(c, in.Cluster, in.TaskDefinition, in.Overrides, in.PropagateTags)
+	run.VPC = readVPC(in.NetworkConfiguration)
 	if err != nil {
 		return nil, err
 	}
@@ -97,13 +100,24 @@ func (d *door) readOverrides(c ctx, from *TaskOverride) (o cluster.Overrides, er
 	if o.ExecutionRole, err = d.roleARN(c, "overrides.executionRoleArn", from.ExecutionRoleArn); err != nil {
 		return o, err
 	}
-	for _, c := range from.ContainerOverrides {
-		o.Containers = append(o.Containers, cluster.ContainerOverride{
-			Name: awswire.Or(c.Name, ""), Command: c.Command, Env: readVariables(c.Environment),
-			CPU: number(c.Cpu), Memory: number(c.Memory), MemoryReservation: number(c.MemoryReservation),
-		})
+	if o.Disk, err = readDisk("overrides.ephemeralStorage", from.EphemeralStorage, InvalidParameterException); err != nil {
+		return o, err
 	}
+	o.Containers = each(from.ContainerOverrides, func(c ContainerOverride) cluster.ContainerOverride {
+		return cluster.ContainerOverride{
+			Name: or(c.Name), Command: c.Command, Env: readVariables(c.Environment), EnvFiles: each(c.EnvironmentFiles, readEnvFile),
+			CPU: number(c.Cpu), Memory: number(c.Memory), MemoryReservation: number(c.MemoryReservation),
+		}
+	})
 	return o, nil
+}
+
+func readVPC(n *NetworkConfiguration) *cluster.VPC {
+	if n == nil || n.AwsvpcConfiguration == nil {
+		return nil
+	}
+	v := n.AwsvpcConfiguration
+	return &cluster.VPC{Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, PublicAddress: awswire.Or(v.AssignPublicIp, "") == AssignPublicIpEnabled}
 }
 
 // refusals tells for every container instance why it took no task.

@@ -104,6 +104,7 @@ var API = &awswire.API{
 var (
 	CreateCluster              = awswire.NewOp[CreateClusterInput, CreateClusterOutput](API, "CreateCluster", "POST", "/", 200)
 	DeleteCluster              = awswire.NewOp[DeleteClusterInput, DeleteClusterOutput](API, "DeleteCluster", "POST", "/", 200)
+	DeleteTaskDefinitions      = awswire.NewOp[DeleteTaskDefinitionsInput, DeleteTaskDefinitionsOutput](API, "DeleteTaskDefinitions", "POST", "/", 200)
 	DeregisterTaskDefinition   = awswire.NewOp[DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput](API, "DeregisterTaskDefinition", "POST", "/", 200)
 	DescribeClusters           = awswire.NewOp[DescribeClustersInput, DescribeClustersOutput](API, "DescribeClusters", "POST", "/", 200)
 	DescribeContainerInstances = awswire.NewOp[DescribeContainerInstancesInput, DescribeContainerInstancesOutput](API, "DescribeContainerInstances", "POST", "/", 200)
@@ -143,6 +144,15 @@ type DeleteClusterInput struct {
 
 type DeleteClusterOutput struct {
 	Cluster *Cluster `aws:"cluster"`
+}
+
+type DeleteTaskDefinitionsInput struct {
+	TaskDefinitions []string `aws:"taskDefinitions,required"`
+}
+
+type DeleteTaskDefinitionsOutput struct {
+	Failures        []Failure        `aws:"failures"`
+	TaskDefinitions []TaskDefinition `aws:"taskDefinitions"`
 }
 
 type DeregisterTaskDefinitionInput struct {

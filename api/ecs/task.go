@@ -104,8 +104,9 @@ func (d *door) wireTask(from cluster.Task, tags bool) Task {
 		Group: &from.Group, StartedBy: filled(from.StartedBy), LaunchType: new(LaunchType(from.Launch)),
 		CreatedAt: &from.Created, PullStartedAt: moment(seen.PullStartedAt), PullStoppedAt: moment(seen.PullStoppedAt), StartedAt: moment(seen.StartedAt),
 		ExecutionStoppedAt: moment(seen.ExecStoppedAt), StoppedAt: moment(first(seen.StoppedAt, from.Settled)),
-		HealthStatus: new(HealthStatusUnknown), EnableExecuteCommand: new(false), Version: new(int64(version(from))),
-		Attachments: []Attachment{}, Attributes: []Attribute{}, InferenceAccelerators: []InferenceAccelerator{}, Tags: []Tag{},
+		HealthStatus: new(HealthStatus(from.Health())), EnableExecuteCommand: new(false), Version: new(int64(version(from))),
+		EphemeralStorage: wireDisk(from.Spec.Disk),
+		Attachments:      wireAttachments(from), Attributes: []Attribute{}, InferenceAccelerators: []InferenceAccelerator{}, Tags: []Tag{},
 		Overrides: wireOverrides(from), Containers: []Container{},
 	}
 	w.Connectivity, w.ConnectivityAt = connectivity(from)
@@ -128,18 +129,13 @@ func (d *door) wireContainer(t cluster.Task, i int) Container {
 	w := Container{
 		ContainerArn: new(cluster.ContainerARN(d.region, t, spec.Name)),
 		TaskArn:      new(cluster.TaskARN(d.region, t.Account, t.Cluster, t.ID)),
-		Name:         &spec.Name, Image: &spec.Image, LastStatus: new(seen.Status.String()), HealthStatus: new(HealthStatusUnknown),
+		Name:         &spec.Name, Image: &spec.Image, LastStatus: new(seen.Status.String()), HealthStatus: new(HealthStatus(t.ContainerHealth(i))),
 		ImageDigest: filled(seen.Digest), RuntimeId: filled(seen.RuntimeID), Reason: filled(seen.Reason), ExitCode: number32(seen.ExitCode),
 		Cpu: new(strconv.Itoa(spec.CPU)), Memory: text(spec.Memory), MemoryReservation: text(spec.MemoryReservation),
-		NetworkBindings: []NetworkBinding{}, NetworkInterfaces: []NetworkInterface{},
+		NetworkBindings: wireBindings(t, i), NetworkInterfaces: wireInterfaces(t),
 	}
 	if w.ImageDigest == nil {
 		w.ImageDigest = filled(t.Images[i].Digest)
-	}
-	for _, p := range seen.Ports {
-		w.NetworkBindings = append(w.NetworkBindings, NetworkBinding{
-			BindIP: new("0.0.0.0"), ContainerPort: new(int32(p.Container)), HostPort: new(int32(p.Host)), Protocol: new(TransportProtocol(p.Protocol)),
-		})
 	}
 	return w
 }
@@ -147,13 +143,14 @@ func (d *door) wireContainer(t cluster.Task, i int) Container {
 // wireOverrides names every container, as ECS does, overridden or not.
 func wireOverrides(t cluster.Task) *TaskOverride {
 	w := &TaskOverride{
-		Cpu: amount(t.Overrides.CPU), Memory: amount(t.Overrides.Memory), TaskRoleArn: filled(t.Overrides.TaskRole), ExecutionRoleArn: filled(t.Overrides.ExecutionRole),
+		Cpu: amount(t.Overrides.CPU), Memory: amount(t.Overrides.Memory), EphemeralStorage: wireDisk(t.Overrides.Disk), TaskRoleArn: filled(t.Overrides.TaskRole), ExecutionRoleArn: filled(t.Overrides.ExecutionRole),
 		InferenceAcceleratorOverrides: []InferenceAcceleratorOverride{},
 	}
 	for _, c := range t.Spec.Containers {
 		co := ContainerOverride{Name: &c.Name}
 		for _, o := range t.Overrides.Containers {
 			if o.Name == c.Name {
+				co.EnvironmentFiles = each(o.EnvFiles, wireEnvFile)
 				co.Command, co.Cpu, co.Memory, co.MemoryReservation = o.Command, number32(o.CPU), number32(o.Memory), number32(o.MemoryReservation)
 				if len(o.Env) > 0 {
 					co.Environment = writeVariables(o.Env)

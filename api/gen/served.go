@@ -217,6 +217,7 @@ var served = []service{
 		Operations: []string{
 			"CreateCluster",
 			"DeleteCluster",
+			"DeleteTaskDefinitions",
 			"DeregisterTaskDefinition",
 			"DescribeClusters",
 			"DescribeContainerInstances",

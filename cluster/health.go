@@ -1,0 +1,38 @@
+package cluster
+
+// How well containers and tasks are. Source: Amazon ECS Developer Guide, "Determine Amazon ECS task
+// health using container health checks".
+const (
+	healthy   = "HEALTHY"
+	unhealthy = "UNHEALTHY"
+	unknown   = "UNKNOWN" // it has no health check, or none has ended yet
+)
+
+// ContainerHealth tells how well the i-th container of the task is.
+func (t Task) ContainerHealth(i int) string {
+	health := t.Container(i).Health
+	if !t.Spec.Containers[i].Health.has() || health != healthy && health != unhealthy {
+		return unknown
+	}
+	return health
+}
+
+// Health tells how well the task is, by its essential containers with health checks: unwell if one is,
+// well if all are.
+func (t Task) Health() string {
+	checked, well := false, true
+	for i, c := range t.Spec.Containers {
+		if !c.Essential || !c.Health.has() {
+			continue
+		}
+		health := t.ContainerHealth(i)
+		if health == unhealthy {
+			return unhealthy
+		}
+		checked, well = true, well && health == healthy
+	}
+	if checked && well {
+		return healthy
+	}
+	return unknown
+}
