@@ -61,6 +61,9 @@ var problems = []struct {
 	{registry.ErrDamaged, 500, "UNKNOWN", "The registry keeps other bytes than those of {digest}: they were damaged where they are kept."},
 	{registry.ErrMarked, 403, "DENIED", "The layers {digests} were marked as not to be used; no image with them is pulled or pushed. Reason: {reason}"},
 	{registry.ErrArchived, 403, "DENIED", "The image {digest} is in the archive. Restore it first: aws ecr update-image-storage-class --repository-name {repository} --image-id imageDigest={digest} --target-storage-class STANDARD"},
+	{registry.ErrKeyDisabled, 403, "DENIED", "The layers of the repository with name '{repository}' are encrypted with the key {name}, which is disabled. Nothing is pulled or pushed until it is enabled again."},
+	{registry.ErrKeyPending, 403, "DENIED", "The layers of the repository with name '{repository}' are encrypted with the key {name}, which is pending deletion. Nothing is pulled or pushed unless it is enabled again."},
+	{registry.ErrNoKey, 403, "DENIED", "The layers of the repository with name '{repository}' are encrypted with the key {name}, which does not exist any more. They cannot be read again."},
 	{registry.ErrBlobInUse, 405, "UNSUPPORTED", "The blob {digest} is needed by the images {digests}. Delete those first."},
 	{registry.ErrNoUpload, 404, "BLOB_UPLOAD_UNKNOWN", ""},
 	{registry.ErrOffset, 416, "BLOB_UPLOAD_INVALID", ""},
@@ -125,7 +128,7 @@ func word(text string, err error) string {
 		return text
 	}
 	return strings.NewReplacer(
-		"{account}", e.Account, "{repository}", e.Repository, "{tag}", e.Tag,
+		"{account}", e.Account, "{repository}", e.Repository, "{tag}", e.Tag, "{name}", e.Name,
 		"{digest}", string(e.Digest), "{digests}", fmt.Sprint(e.Digests), "{reason}", e.Reason,
 	).Replace(text)
 }

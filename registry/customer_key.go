@@ -172,9 +172,13 @@ func (c *Control) changeKey(ctx context.Context, account, name, kind string, cha
 // findKey finds a key of an account by its id, its ARN, its alias, or the ARN of that. It returns ErrNoKey,
 // also for a key of another account or another region.
 func (c *Control) findKey(tx *store.Tx, account, name string) (CustomerKey, error) {
-	missing := &Error{Cause: ErrNoKey, Account: account, Name: name}
-	id := name
-	if arn.Is(name) {
+	id, missing := name, &Error{Cause: ErrNoKey, Account: account, Name: name}
+	switch {
+	case strings.HasPrefix(name, aliasPrefix):
+		missing.Name = arn.ARN{Service: "kms", Region: c.region, Account: account, Resource: name}.String()
+	case !arn.Is(name):
+		missing.Name = c.KeyARN(account, name)
+	default:
 		a, err := arn.Parse(name)
 		if err != nil || a.Service != "kms" || a.Account != account || a.Region != c.region {
 			return CustomerKey{}, missing
@@ -261,20 +265,27 @@ func (c *Control) deleteKeys(ctx context.Context) error {
 		return err
 	})
 	for _, k := range due {
-		if err != nil {
-			return err
+		if err == nil {
+			err = c.deleteKey(ctx, k)
 		}
-		err = c.db.Update(ctx, func(tx *store.Tx) error {
-			gone, err := deleteCustomerKey(tx, k)
-			if err != nil || !gone {
-				return err
-			}
-			return c.tellKey(tx, "key.deleted", k)
-		})
-		slog.InfoContext(ctx, "the wait of a customer key is over", "key", k.ARN)
 	}
 	if err != nil {
 		return err
 	}
 	return c.closeVaults(ctx)
+}
+
+// deleteKey deletes a key for good, unless it was enabled meanwhile.
+func (c *Control) deleteKey(ctx context.Context, k CustomerKey) error {
+	gone := false
+	err := c.db.Update(ctx, func(tx *store.Tx) (err error) {
+		if gone, err = deleteCustomerKey(tx, k); err != nil || !gone {
+			return err
+		}
+		return c.tellKey(tx, "key.deleted", k)
+	})
+	if gone && err == nil {
+		slog.InfoContext(ctx, "the wait of a customer key is over: what it sealed cannot be read again", "key", k.ARN)
+	}
+	return err
 }

@@ -12,6 +12,7 @@ func (c *Control) OnReach(step func(point string) error) { c.step = step }
 func (c *Control) FoldUsage(ctx context.Context) error          { return c.foldUsage(ctx) }
 func (c *Control) WritePulls(ctx context.Context) error         { return c.writePulls(ctx) }
 func (c *Control) TellRefusals(ctx context.Context) error       { return c.tellRefusals(ctx) }
+func (c *Control) DeleteKeys(ctx context.Context) error         { return c.deleteKeys(ctx) }
 func (c *Control) ClearDoomed(ctx context.Context) error        { return c.clearDoomed(ctx) }
 func (c *Control) SweepWhenDue(ctx context.Context) error       { return c.sweepWhenDue(ctx) }
 func (c *Control) EvaluateLifecycles(ctx context.Context) error { return c.evaluateLifecycles(ctx) }

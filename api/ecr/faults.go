@@ -76,9 +76,21 @@ var faults = []struct {
 	{registry.ErrManifest, InvalidParameterException, parameter("imageManifest", registry.ErrManifest)},
 	{registry.ErrMediaType, InvalidParameterException, parameter("imageManifestMediaType", nil)},
 
+	{registry.ErrNoKey, KmsException, noKey},
+	{registry.ErrKeyDisabled, KmsException, say("{name} is disabled.")},
+	{registry.ErrKeyPending, KmsException, say("{name} is pending deletion.")},
+
 	{registry.ErrBusy, ServerException, say("The layer with digest '{digest}' is being removed. Try again in a moment.")},
 
 	{page.ErrToken, InvalidParameterException, parameter("nextToken", nil)},
+}
+
+// kmsErrors are what AWS KMS calls the causes of a KmsException.
+// Source: AWS Key Management Service API Reference, Decrypt.
+var kmsErrors = map[error]string{
+	registry.ErrNoKey:       "NotFoundException",
+	registry.ErrKeyDisabled: "DisabledException",
+	registry.ErrKeyPending:  "KMSInvalidStateException",
 }
 
 // faultOf is the fault that err is called, or err itself if it has no name.
@@ -87,7 +99,11 @@ func faultOf(err error) error {
 	errors.As(err, &about)
 	for _, row := range faults {
 		if errors.Is(err, row.cause) {
-			return row.fault.New(row.text(about, err))
+			fault := row.fault.New(row.text(about, err))
+			if code := kmsErrors[row.cause]; code != "" {
+				fault = fault.With("kmsError", code)
+			}
+			return fault
 		}
 	}
 	if errs.KindOf(err) == errs.Unavailable {
@@ -95,6 +111,14 @@ func faultOf(err error) error {
 		return ServerException.New("The registry has no room left for this. Try again when there is more.")
 	}
 	return err
+}
+
+// noKey is what AWS KMS says of a key that is not there, or is another account's.
+func noKey(about *registry.Error, _ error) string {
+	if strings.Contains(about.Name, ":alias/") {
+		return "Alias " + about.Name + " is not found."
+	}
+	return "Key '" + about.Name + "' does not exist"
 }
 
 // say is a text with the names of what went wrong in it.

@@ -132,15 +132,9 @@ func (d *door) describeImages(ctx context.Context, t target, in *DescribeImagesI
 
 // describeNamed answers with all that are asked for, or with the first that is not there.
 func (d *door) describeNamed(ctx context.Context, t target, in *DescribeImagesInput) (*DescribeImagesOutput, error) {
-	if err := unpaged(in.MaxResults, in.NextToken, "imageIds"); err != nil {
+	ids, err := namedIDs(in.ImageIds, in.Filter != nil, in.MaxResults, in.NextToken)
+	if err != nil {
 		return nil, err
-	}
-	if in.Filter != nil {
-		return nil, invalid("filter", "must be left out with imageIds")
-	}
-	ids, failures := readIDs(in.ImageIds)
-	if len(failures) > 0 {
-		return nil, invalid("imageIds", "%s", *failures[0].FailureReason)
 	}
 	found, err := d.registry.ImagesByID(ctx, t.account, t.repository, ids)
 	if err != nil {
@@ -230,6 +224,22 @@ func readIDs(wire []ImageIdentifier) (ids []registry.ImageID, failures []ImageFa
 	return ids, failures
 }
 
+// namedIDs are the ids of an operation that lists images, or else answers for all that are named: with
+// names it has neither pages nor a filter.
+func namedIDs(wire []ImageIdentifier, filtered bool, limit *int32, next *string) ([]registry.ImageID, error) {
+	if err := unpaged(limit, next, "imageIds"); err != nil {
+		return nil, err
+	}
+	if filtered {
+		return nil, invalid("filter", "must be left out with imageIds")
+	}
+	ids, failures := readIDs(wire)
+	if len(failures) > 0 {
+		return nil, invalid("imageIds", "%s", *failures[0].FailureReason)
+	}
+	return ids, nil
+}
+
 func checkID(id registry.ImageID) (code ImageFailureCode, reason string) {
 	if id == (registry.ImageID{}) {
 		return ImageFailureCodeMissingDigestAndTag, "Invalid request parameters: both tag and digest cannot be null"
@@ -273,6 +283,8 @@ func failureOf(err error) (ImageFailureCode, string) {
 	switch errors.As(err, &about); {
 	case errors.Is(err, registry.ErrMarked):
 		return ImageFailureCodeImageInaccessible, "Requested image needs layers that were marked as not to be used: " + about.Reason
+	case kmsErrors[about.Cause] != "":
+		return ImageFailureCodeKmsError, faultOf(err).Error()
 	case errors.Is(err, registry.ErrArchived):
 		return ImageFailureCodeImageInaccessible, "Requested image is archived; restore it to the STANDARD storage class first"
 	}

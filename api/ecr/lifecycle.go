@@ -84,7 +84,11 @@ func (d *door) getLifecyclePolicyPreview(ctx context.Context, t target, in *GetL
 // previewed are the images that are asked for by name, or a page of those with a status.
 func (d *door) previewed(ctx context.Context, t target, in *GetLifecyclePolicyPreviewInput) ([]registry.PreviewImage, *string, error) {
 	if len(in.ImageIds) > 0 {
-		found, err := d.previewedByID(ctx, t, in)
+		ids, err := namedIDs(in.ImageIds, in.Filter != nil, in.MaxResults, in.NextToken)
+		if err != nil {
+			return nil, nil, err
+		}
+		found, err := d.registry.PreviewImagesByID(ctx, t.account, t.repository, ids)
 		return found, nil, err
 	}
 	var status *TagStatus
@@ -103,20 +107,6 @@ func (d *door) previewed(ctx context.Context, t target, in *GetLifecyclePolicyPr
 	}
 	found, next := page.Cut(found, limit, func(i registry.PreviewImage) string { return string(i.Digest) })
 	return found, token(listing, next), nil
-}
-
-func (d *door) previewedByID(ctx context.Context, t target, in *GetLifecyclePolicyPreviewInput) ([]registry.PreviewImage, error) {
-	if err := unpaged(in.MaxResults, in.NextToken, "imageIds"); err != nil {
-		return nil, err
-	}
-	if in.Filter != nil {
-		return nil, invalid("filter", "must be left out with imageIds")
-	}
-	ids, failures := readIDs(in.ImageIds)
-	if len(failures) > 0 {
-		return nil, invalid("imageIds", "%s", *failures[0].FailureReason)
-	}
-	return d.registry.PreviewImagesByID(ctx, t.account, t.repository, ids)
 }
 
 func wirePreview(images []registry.PreviewImage) []LifecyclePolicyPreviewResult {

@@ -9,8 +9,8 @@ import (
 )
 
 func (d *door) createRepository(ctx context.Context, t target, in *CreateRepositoryInput) (*CreateRepositoryOutput, error) {
-	if err := checkHonoured(in); err != nil {
-		return nil, err
+	if scan := in.ImageScanningConfiguration; scan != nil && awswire.Or(scan.ScanOnPush, false) {
+		return nil, invalid("imageScanningConfiguration.scanOnPush", "must be false: scans are not supported by Slipway")
 	}
 	mutability, err := mutabilityOf(awswire.Or(in.ImageTagMutability, ImageTagMutabilityMutable), in.ImageTagMutabilityExclusionFilters)
 	if err != nil {
@@ -20,33 +20,45 @@ func (d *door) createRepository(ctx context.Context, t target, in *CreateReposit
 	if err != nil {
 		return nil, err
 	}
-	made, err := d.registry.CreateRepository(ctx, t.account, t.repository, mutability, labels)
+	made, err := d.makeRepository(ctx, t, mutability, labels, in.EncryptionConfiguration)
 	if err != nil {
 		return nil, err
 	}
 	return &CreateRepositoryOutput{Repository: new(d.wireRepository(ctx, made))}, nil
 }
 
-// checkHonoured refuses what Slipway would otherwise silently not do.
-func checkHonoured(in *CreateRepositoryInput) error {
-	if scan := in.ImageScanningConfiguration; scan != nil && awswire.Or(scan.ScanOnPush, false) {
-		return invalid("imageScanningConfiguration.scanOnPush", "must be false: scans are not supported by Slipway")
-	}
-	e := in.EncryptionConfiguration
+func (d *door) makeRepository(ctx context.Context, t target, m registry.Mutability, labels map[string]string, e *EncryptionConfiguration) (registry.Repository, error) {
 	if e == nil {
-		return nil
+		return d.registry.CreateRepository(ctx, t.account, t.repository, m, labels)
 	}
-	return checkEncryption(e.EncryptionType, e.KmsKey)
+	sealed, err := checkEncryption(e.EncryptionType, e.KmsKey)
+	if err != nil {
+		return registry.Repository{}, err
+	}
+	if !sealed {
+		return d.registry.CreateRepository(ctx, t.account, t.repository, m, labels)
+	}
+	return d.registry.CreateSealed(ctx, t.account, t.repository, m, labels, awswire.Or(e.KmsKey, ""))
 }
 
-func checkEncryption(kind EncryptionType, key *string) error {
-	if kind != EncryptionTypeAes256 {
-		return invalid("encryptionConfiguration.encryptionType", "must be AES256: %s is not supported by Slipway", kind)
+// checkEncryption refuses what Slipway would otherwise silently not do, and reports whether layers are to be
+// sealed with a key: that which is named, or else the account's own for this.
+func checkEncryption(kind EncryptionType, key *string) (sealed bool, err error) {
+	switch {
+	case kind != EncryptionTypeAes256 && kind != EncryptionTypeKms:
+		return false, invalid("encryptionConfiguration.encryptionType", "must be AES256 or KMS: %s is not supported by Slipway", kind)
+	case kind == EncryptionTypeAes256 && key != nil:
+		return false, invalid("encryptionConfiguration.kmsKey", "must be left out with AES256: %s would not be used", *key)
 	}
-	if key != nil {
-		return invalid("encryptionConfiguration.kmsKey", "must be left out with AES256: %s would not be used", *key)
+	return kind == EncryptionTypeKms, nil
+}
+
+// wireEncryption names the key of an id by its ARN, however it was named before.
+func (d *door) wireEncryption(account, keyID string) EncryptionConfiguration {
+	if keyID == "" {
+		return EncryptionConfiguration{EncryptionType: EncryptionTypeAes256}
 	}
-	return nil
+	return EncryptionConfiguration{EncryptionType: EncryptionTypeKms, KmsKey: new(d.registry.KeyARN(account, keyID))}
 }
 
 // mutabilityOf reads the mode, and the filters that only two of the four modes have.
@@ -84,7 +96,7 @@ func (d *door) wireRepository(ctx context.Context, r registry.Repository) Reposi
 	mode, filters := wireMutability(r.Mutability)
 	return Repository{
 		CreatedAt:                          &r.Created,
-		EncryptionConfiguration:            &EncryptionConfiguration{EncryptionType: EncryptionTypeAes256},
+		EncryptionConfiguration:            new(d.wireEncryption(r.Account, r.KeyID)),
 		ImageScanningConfiguration:         &ImageScanningConfiguration{ScanOnPush: new(false)},
 		ImageTagMutability:                 &mode,
 		ImageTagMutabilityExclusionFilters: filters,

@@ -20,7 +20,7 @@ func (d *door) createRepositoryCreationTemplate(ctx context.Context, in *CreateR
 	if err != nil {
 		return nil, err
 	}
-	return &CreateRepositoryCreationTemplateOutput{RegistryId: &made.Account, RepositoryCreationTemplate: new(wireTemplate(made))}, nil
+	return &CreateRepositoryCreationTemplateOutput{RegistryId: &made.Account, RepositoryCreationTemplate: new(d.wireTemplate(made))}, nil
 }
 
 func (d *door) updateRepositoryCreationTemplate(ctx context.Context, in *UpdateRepositoryCreationTemplateInput) (*UpdateRepositoryCreationTemplateOutput, error) {
@@ -28,7 +28,7 @@ func (d *door) updateRepositoryCreationTemplate(ctx context.Context, in *UpdateR
 	if err != nil {
 		return nil, err
 	}
-	return &UpdateRepositoryCreationTemplateOutput{RegistryId: &changed.Account, RepositoryCreationTemplate: new(wireTemplate(changed))}, nil
+	return &UpdateRepositoryCreationTemplateOutput{RegistryId: &changed.Account, RepositoryCreationTemplate: new(d.wireTemplate(changed))}, nil
 }
 
 func (d *door) deleteRepositoryCreationTemplate(ctx context.Context, in *DeleteRepositoryCreationTemplateInput) (*DeleteRepositoryCreationTemplateOutput, error) {
@@ -36,7 +36,7 @@ func (d *door) deleteRepositoryCreationTemplate(ctx context.Context, in *DeleteR
 	if err != nil {
 		return nil, err
 	}
-	return &DeleteRepositoryCreationTemplateOutput{RegistryId: &gone.Account, RepositoryCreationTemplate: new(wireTemplate(gone))}, nil
+	return &DeleteRepositoryCreationTemplateOutput{RegistryId: &gone.Account, RepositoryCreationTemplate: new(d.wireTemplate(gone))}, nil
 }
 
 func (d *door) describeRepositoryCreationTemplates(ctx context.Context, in *DescribeRepositoryCreationTemplatesInput) (*DescribeRepositoryCreationTemplatesOutput, error) {
@@ -56,7 +56,7 @@ func (d *door) describeRepositoryCreationTemplates(ctx context.Context, in *Desc
 	}
 	found, next := page.Cut(found, limit, func(t registry.Template) string { return t.Prefix })
 	return &DescribeRepositoryCreationTemplatesOutput{
-		NextToken: token(listing, next), RegistryId: &account, RepositoryCreationTemplates: wireTemplates(found),
+		NextToken: token(listing, next), RegistryId: &account, RepositoryCreationTemplates: d.wireTemplates(found),
 	}, nil
 }
 
@@ -82,7 +82,7 @@ func (d *door) namedTemplates(ctx context.Context, account string, in *DescribeR
 		}
 		found = append(found, t)
 	}
-	return &DescribeRepositoryCreationTemplatesOutput{RegistryId: &account, RepositoryCreationTemplates: wireTemplates(found)}, nil
+	return &DescribeRepositoryCreationTemplatesOutput{RegistryId: &account, RepositoryCreationTemplates: d.wireTemplates(found)}, nil
 }
 
 // templatePatch is what a call says of a template; what it leaves out stays.
@@ -98,8 +98,12 @@ func patchOf(in *CreateRepositoryCreationTemplateInput) templatePatch {
 
 func (p templatePatch) apply(t *registry.Template) error {
 	if e := p.EncryptionConfiguration; e != nil {
-		if err := checkEncryption(e.EncryptionType, optional(awswire.Or(e.KmsKey, ""))); err != nil {
+		sealed, err := checkEncryption(e.EncryptionType, optional(awswire.Or(e.KmsKey, "")))
+		if err != nil {
 			return err
+		}
+		if t.KeyID = ""; sealed {
+			t.SealWith(awswire.Or(e.KmsKey, ""))
 		}
 	}
 	if p.AppliedFor != nil {
@@ -136,16 +140,17 @@ func (p templatePatch) applyMutability(t *registry.Template) (err error) {
 	return err
 }
 
-func wireTemplates(found []registry.Template) []RepositoryCreationTemplate {
+func (d *door) wireTemplates(found []registry.Template) []RepositoryCreationTemplate {
 	wire := make([]RepositoryCreationTemplate, len(found))
 	for i, t := range found {
-		wire[i] = wireTemplate(t)
+		wire[i] = d.wireTemplate(t)
 	}
 	return wire
 }
 
-func wireTemplate(t registry.Template) RepositoryCreationTemplate {
+func (d *door) wireTemplate(t registry.Template) RepositoryCreationTemplate {
 	mode, filters := wireMutability(t.Mutability)
+	encryption := d.wireEncryption(t.Account, t.KeyID)
 	uses := make([]RCTAppliedFor, len(t.Uses))
 	for i, use := range t.Uses {
 		uses[i] = RCTAppliedFor(use)
@@ -155,7 +160,7 @@ func wireTemplate(t registry.Template) RepositoryCreationTemplate {
 		CreatedAt:                          &t.Created,
 		CustomRoleArn:                      optional(t.Role),
 		Description:                        optional(t.Description),
-		EncryptionConfiguration:            &EncryptionConfigurationForRepositoryCreationTemplate{EncryptionType: EncryptionTypeAes256},
+		EncryptionConfiguration:            (*EncryptionConfigurationForRepositoryCreationTemplate)(&encryption),
 		ImageTagMutability:                 &mode,
 		ImageTagMutabilityExclusionFilters: filters,
 		LifecyclePolicy:                    optional(t.Lifecycle),

@@ -111,8 +111,8 @@ func TestTemplatesThatAreNotTaken(t *testing.T) {
 		{func(in *awsecr.CreateRepositoryCreationTemplateInput) { in.AppliedFor = []types.RCTAppliedFor{} }, "InvalidParameterException",
 			fmt.Sprintf(at, "repositoryCreationTemplate", "it is for no use")},
 		{func(in *awsecr.CreateRepositoryCreationTemplateInput) {
-			in.EncryptionConfiguration = &types.EncryptionConfigurationForRepositoryCreationTemplate{EncryptionType: types.EncryptionTypeKms}
-		}, "InvalidParameterException", fmt.Sprintf(at, "encryptionConfiguration.encryptionType", "must be AES256: KMS is not supported by Slipway")},
+			in.EncryptionConfiguration = &types.EncryptionConfigurationForRepositoryCreationTemplate{EncryptionType: types.EncryptionTypeKmsDsse}
+		}, "InvalidParameterException", fmt.Sprintf(at, "encryptionConfiguration.encryptionType", "must be AES256 or KMS: KMS_DSSE is not supported by Slipway")},
 		{func(in *awsecr.CreateRepositoryCreationTemplateInput) {
 			in.ImageTagMutability = types.ImageTagMutabilityImmutableWithExclusion
 		}, "InvalidParameterException", fmt.Sprintf(at, "imageTagMutabilityExclusionFilters", "must be given with IMMUTABLE_WITH_EXCLUSION")},
