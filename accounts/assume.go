@@ -272,20 +272,41 @@ func packedSize(a *Assumption, tags map[string]string) (percent int, err error) 
 func (c *Control) IssueFor(ctx context.Context, account, role, bound, sessionName, service string) (Credentials, error) {
 	r := newRow(account, "", Session{Name: sessionName, Bound: bound})
 	err := c.db.Update(ctx, func(tx *store.Tx) error {
-		e, err := roleByARN(tx, role)
-		if errors.Is(err, ErrNoEntity) || errors.Is(err, ErrRoleARN) || err == nil && e.Account != account {
-			return fmt.Errorf("%w: %s, by %s", ErrNotTrusted, role, service)
-		}
+		e, err := c.trustedRole(ctx, tx, account, role, bound, service)
 		if err != nil {
-			return err
-		}
-		if err := c.trusts(ctx, e, service, bound); err != nil {
 			return err
 		}
 		r.entity = e.ID
 		return c.insertSession(tx, &r, boundLife)
 	})
 	return r.credentials(), err
+}
+
+// ActingFor returns who a service is while it acts in a role of account, named by its ARN, for the task
+// or function that bound names, for the moment: nobody gets credentials of it. Its errors are those of IssueFor.
+func (c *Control) ActingFor(ctx context.Context, account, role, bound, sessionName, service string) (p Principal, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		e, err := c.trustedRole(ctx, tx, account, role, bound, service)
+		if err != nil {
+			return err
+		}
+		p = rolePrincipal(account, e.ID, e.Name, sessionName)
+		p.Session = &Session{Name: sessionName, Issuer: e.ARN(), Bound: bound, Created: tx.Now, Expires: tx.Now.Add(shortestLife)}
+		return nil
+	})
+	return p, err
+}
+
+// trustedRole finds a role of account that lets a service act in it.
+func (c *Control) trustedRole(ctx context.Context, tx *store.Tx, account, role, bound, service string) (Entity, error) {
+	e, err := roleByARN(tx, role)
+	if errors.Is(err, ErrNoEntity) || errors.Is(err, ErrRoleARN) || err == nil && e.Account != account {
+		return e, fmt.Errorf("%w: %s, by %s", ErrNotTrusted, role, service)
+	}
+	if err != nil {
+		return e, err
+	}
+	return e, c.trusts(ctx, e, service, bound)
 }
 
 // trusts fails unless a role lets a service act in it for something of the role's own account.

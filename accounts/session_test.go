@@ -309,10 +309,16 @@ func TestARoleIsIssuedToWhomItTrusts(t *testing.T) {
 		"those-tasks":   {conditional("ArnLike", "aws:SourceArn", "arn:aws:ecs:eu-west-1:"+us+":*"), service, false},
 	} {
 		role := w.role(us, name, try.trust, allow("ecs:*"))
+		acting, refused := w.ActingFor(w.ctx(), us, role, task, "1", try.service)
 		got, err := w.IssueFor(w.ctx(), us, role, task, "1", try.service)
 		if !try.trusted {
 			fails(t, err, ErrNotTrusted, "")
+			fails(t, refused, ErrNotTrusted, "")
 			continue
+		}
+		w.must(refused)
+		if acting.ARN != "arn:aws:sts::"+us+":assumed-role/"+name+"/1" || !w.may(&acting, "ecs:StopTask") || w.may(&acting, "iam:GetUser") {
+			t.Errorf("%s: the service acts as %+v", name, acting)
 		}
 		w.must(err)
 		p := w.who(got.AccessKeyID)
