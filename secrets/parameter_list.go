@@ -50,6 +50,8 @@ var (
 	pathKeys = []string{ByType, ByKey, ByLabel}
 )
 
+const maxFilters = 50
+
 func (f ParameterFilter) kind() string {
 	if strings.HasPrefix(f.Key, tagFilter) {
 		return tagFilter
@@ -59,6 +61,9 @@ func (f ParameterFilter) kind() string {
 
 // checkFilters refuses filters that a listing has not, and fills in what they leave out.
 func checkFilters(filters []ParameterFilter, keys []string) ([]ParameterFilter, error) {
+	if len(filters) > maxFilters {
+		return nil, say(ErrFilterKey, "There are %d filters: at most %d are taken.", len(filters), maxFilters)
+	}
 	filters = slices.Clone(filters)
 	for i := range filters {
 		f := &filters[i]
@@ -114,11 +119,11 @@ func under(name, path string, recursive bool) bool {
 }
 
 // ListParameters reads at most limit newest versions, without their values, whose names come after one, in
-// the order of names. It returns ErrFilterKey, ErrFilterOption or ErrFilterValue.
-func (c *Control) ListParameters(ctx context.Context, account string, filters []ParameterFilter, after string, limit int) ([]Parameter, error) {
-	filters, err := checkFilters(filters, listKeys)
-	if err != nil {
-		return nil, err
+// the order of names, and the name after which the next page goes on, or "". It returns ErrFilterKey,
+// ErrFilterOption or ErrFilterValue.
+func (c *Control) ListParameters(ctx context.Context, account string, filters []ParameterFilter, after string, limit int) (found []Parameter, next string, err error) {
+	if filters, err = checkFilters(filters, listKeys); err != nil {
+		return nil, "", err
 	}
 	return c.scanParameters(ctx, parameterScan{account: account, after: after, limit: limit}, func(p Parameter) bool { return passes(filters, p) })
 }
@@ -128,16 +133,15 @@ const pathRules = `The parameter doesn't meet the parameter name requirements. T
 // ParametersByPath reads the parameters below a path as ListParameters does, with their values as Parameter
 // does. Where a filter asks for labels, it reads the versions that have them. It returns ErrParameter and
 // what ListParameters does.
-func (c *Control) ParametersByPath(ctx context.Context, account, path string, recursive, decrypt bool, filters []ParameterFilter, after string, limit int) ([]Parameter, error) {
+func (c *Control) ParametersByPath(ctx context.Context, account, path string, recursive, decrypt bool, filters []ParameterFilter, after string, limit int) (found []Parameter, next string, err error) {
 	if path != "/" && (!strings.HasPrefix(path, "/") || !parameterForm.MatchString(strings.TrimSuffix(path, "/"))) {
-		return nil, say(ErrParameter, pathRules)
+		return nil, "", say(ErrParameter, pathRules)
 	}
-	filters, err := checkFilters(filters, pathKeys)
-	if err != nil {
-		return nil, err
+	if filters, err = checkFilters(filters, pathKeys); err != nil {
+		return nil, "", err
 	}
 	labelled := slices.ContainsFunc(filters, func(f ParameterFilter) bool { return f.Key == ByLabel })
-	found, err := c.scanParameters(ctx, parameterScan{account, strings.TrimSuffix(path, "/") + "/", after, labelled, true, limit}, func(p Parameter) bool {
+	found, next, err = c.scanParameters(ctx, parameterScan{account, strings.TrimSuffix(path, "/") + "/", after, labelled, true, limit}, func(p Parameter) bool {
 		return under(p.Name, path, recursive) && passes(filters, p)
 	})
 	for i := range found {
@@ -145,7 +149,7 @@ func (c *Control) ParametersByPath(ctx context.Context, account, path string, re
 			err = c.reveal(ctx, &found[i], decrypt)
 		}
 	}
-	return found, err
+	return found, next, err
 }
 
 func passes(filters []ParameterFilter, p Parameter) bool {
@@ -168,28 +172,28 @@ type parameterScan struct {
 
 var errEnough = errors.New("enough")
 
-// scanParameters reads rows in the order of names until it has as many as it may return.
-func (c *Control) scanParameters(ctx context.Context, s parameterScan, want func(Parameter) bool) (found []Parameter, err error) {
+// scanParameters reads rows in the order of names until it has as many as it may return, and the versions of
+// the last of them.
+func (c *Control) scanParameters(ctx context.Context, s parameterScan, want func(Parameter) bool) (found []Parameter, next string, err error) {
 	join := `v.parameter = p.id and v.version = p.version`
 	if s.versions {
 		join = `v.parameter = p.id and v.labels <> '[]'`
 	}
 	end := append([]byte(s.prefix), 0xff) // which no name has
 	err = c.db.View(ctx, func(tx *store.Tx) error {
-		found = nil
+		found, next = nil, ""
 		err := tx.Each(`select `+parameterColumns+` from secrets_parameters p join secrets_parameter_versions v on `+join+`
 			where p.account = $1 and p.name > $2 and p.name >= $3 and p.name < $4 order by p.name, v.version`,
 			[]any{s.account, []byte(s.after), []byte(s.prefix), end}, func(rows *sql.Rows) error {
 				p, err := c.scanParameter(rows)
-				switch {
-				case err != nil:
+				if err != nil || !want(p) {
 					return err
-				case !want(p):
-				case len(found) == s.limit && (len(found) == 0 || found[len(found)-1].Name != p.Name):
-					return errEnough
-				default:
-					found = append(found, p)
 				}
+				if n := len(found); n >= s.limit && found[n-1].Name != p.Name {
+					next = found[n-1].Name
+					return errEnough
+				}
+				found = append(found, p)
 				return nil
 			})
 		if errors.Is(err, errEnough) {
@@ -202,5 +206,5 @@ func (c *Control) scanParameters(ctx context.Context, s parameterScan, want func
 		}
 		return err
 	})
-	return found, err
+	return found, next, err
 }

@@ -324,12 +324,15 @@ func TestListingParameters(t *testing.T) {
 		_, _, err := w.Label(ctx, w.ParameterRef(account, "/app/db"), 1, []string{"prod"})
 		must(t, err)
 		w.mustPut("/app/db", "newer")
-		names := func(found []secrets.Parameter, err error) string {
+		names := func(found []secrets.Parameter, next string, err error) string {
 			t.Helper()
 			must(t, err)
 			var all []string
 			for _, p := range found {
 				all = append(all, p.Name)
+			}
+			if next != "" {
+				all = append(all, "...")
 			}
 			return strings.Join(all, " ")
 		}
@@ -358,7 +361,7 @@ func TestListingParameters(t *testing.T) {
 				t.Errorf("%v: %s, want %s", step.filters, got, step.want)
 			}
 		}
-		if got := names(w.ListParameters(ctx, account, nil, "/app/db", 2)); got != "/app/db/user /app/key" {
+		if got := names(w.ListParameters(ctx, account, nil, "/app/db", 2)); got != "/app/db/user /app/key ..." {
 			t.Errorf("a page: %s", got)
 		}
 		if got := names(w.ListParameters(ctx, other, nil, "", 2)); got != "" {
@@ -369,10 +372,10 @@ func TestListingParameters(t *testing.T) {
 				t.Errorf("by path %s: %s, want %s", path, got, want)
 			}
 		}
-		if got := names(w.ParametersByPath(ctx, account, "/app", true, true, nil, "/app/db", 1)); got != "/app/db/user" {
+		if got := names(w.ParametersByPath(ctx, account, "/app", true, true, nil, "/app/db", 1)); got != "/app/db/user ..." {
 			t.Errorf("a page by path: %s", got)
 		}
-		found, err := w.ParametersByPath(ctx, account, "/", true, true, filter("Label", "", "prod"), "", 10)
+		found, _, err := w.ParametersByPath(ctx, account, "/", true, true, filter("Label", "", "prod"), "", 10)
 		if err != nil || len(found) != 1 || found[0].Value != "/app/db" || found[0].Version != 1 {
 			t.Errorf("by label: %v, %v", found, err)
 		}
@@ -391,9 +394,9 @@ func TestFiltersThatAreNone(t *testing.T) {
 			{secrets.ParameterFilter{Key: "Type", Option: "Recursive", Values: []string{"a"}}, false, secrets.ErrFilterOption},
 			{secrets.ParameterFilter{Key: "Type"}, true, secrets.ErrFilterValue},
 		} {
-			_, err := w.ListParameters(t.Context(), account, []secrets.ParameterFilter{step.filter}, "", 1)
+			_, _, err := w.ListParameters(t.Context(), account, []secrets.ParameterFilter{step.filter}, "", 1)
 			if step.path {
-				_, err = w.ParametersByPath(t.Context(), account, "/", true, false, []secrets.ParameterFilter{step.filter}, "", 1)
+				_, _, err = w.ParametersByPath(t.Context(), account, "/", true, false, []secrets.ParameterFilter{step.filter}, "", 1)
 			}
 			if !errors.Is(err, step.want) {
 				t.Errorf("%v: %v, want %v", step.filter, err, step.want)
