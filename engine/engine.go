@@ -44,6 +44,13 @@ type Engine interface {
 	// Pull makes the image ready to run, fetching only what is missing. When ref names a
 	// digest that is here already it touches no network.
 	Pull(ctx context.Context, ref string, login Login) (Image, error)
+	// Images tells all images that are here, in the order of their digests.
+	Images(ctx context.Context) ([]StoredImage, error)
+	// RemoveImage takes away an image by its digest, with all that no other image needs, and has freed its
+	// room when it returns. It fails with ErrInUse where a container is of the image, however far it has
+	// come, where the image is being pulled, and where it was used after since: so who has looked at
+	// Images and passes what it told takes away nothing that somebody has asked for in between.
+	RemoveImage(ctx context.Context, digest string, since time.Time) error
 
 	// Prepare makes what the containers of a task share: a network namespace, whose path it returns,
 	// a cgroup with the task's limits, and the further namespaces that g asks for. It is quick, and all
@@ -121,6 +128,15 @@ type Image struct {
 	Digest   string // of the manifest (or index) it was pinned to: "sha256:..."
 	Size     int64  // bytes of its compressed layers
 	Platform string // "linux/amd64"
+}
+
+// StoredImage is an image that is here.
+type StoredImage struct {
+	Digest string
+	Refs   []string  // by which it came here, each with the digest
+	Size   int64     // bytes of its compressed layers; 0: not known, for its pull was cut off
+	UsedAt time.Time // when it was last pulled, or a container of it made or deleted
+	InUse  bool      // a container is of it, or it is being pulled
 }
 
 // Port maps a port of the task to one of the host.

@@ -88,6 +88,7 @@ func (e *Engine) removeAttempts(ctx context.Context, id string) error {
 			if err := e.removeAttempt(ctx, r.ID, r.Labels[taskLabel]); err != nil {
 				return err
 			}
+			e.used(r.Labels[digestLabel])
 		}
 	}
 	return nil

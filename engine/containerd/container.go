@@ -42,6 +42,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 		return err
 	}
 	defer e.containers.lock(keyOf(s.ID))()
+	defer e.images.holds.hold(s.Image.Digest)()
 	ctx = e.context(ctx)
 	if there, err := e.stands(ctx, s.ID); there || err != nil {
 		return told("create "+s.ID, err)
@@ -71,6 +72,7 @@ func (e *Engine) create(ctx context.Context, s engine.Spec, key string) error {
 	if err != nil {
 		return err
 	}
+	e.used(s.Image.Digest)
 	record, err := e.record(ctx, s, img, key)
 	if err != nil {
 		return err

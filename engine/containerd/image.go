@@ -30,6 +30,7 @@ type images struct {
 	known map[string]*image     // by digest
 	users map[string]specs.User // by digest and user
 	pulls flights
+	holds imageHolds
 }
 
 // image is what a container needs of an image.
@@ -118,6 +119,7 @@ func (e *Engine) load(ctx context.Context, archive io.Reader) (engine.Image, err
 		if err != nil {
 			return engine.Image{}, err
 		}
+		e.used(record.Target.Digest.String())
 		return img.told(record.Name, record.Target.Digest.String()), nil
 	}
 	return engine.Image{}, fmt.Errorf("there is no image in it")

@@ -58,6 +58,7 @@ func (e *Engine) pull(ctx context.Context, ref string, login engine.Login) (engi
 		digest = desc.Digest
 		pinned = reference.TrimNamed(named).String() + "@" + digest.String()
 	}
+	defer e.images.holds.hold(digest.String())()
 	img, err := e.present(ctx, digest)
 	if img == nil && err == nil {
 		img, err = e.images.pulls.do(ctx, digest.String(), func(ctx context.Context) (*image, error) {
@@ -67,6 +68,7 @@ func (e *Engine) pull(ctx context.Context, ref string, login engine.Login) (engi
 	if err != nil {
 		return engine.Image{}, err
 	}
+	e.used(digest.String())
 	return img.told(ref, digest.String()), nil
 }
 

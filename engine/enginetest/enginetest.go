@@ -51,6 +51,8 @@ func Run(t *testing.T, b Body) {
 		{"waiters are woken", woken, false},
 		{"what cannot run says why", refusals, false},
 		{"an unknown image says why", unknownImage, false},
+		{"images are told", imagesTold, false},
+		{"images that nobody uses are removed", imagesRemoved, false},
 		{"ports are given once", portsGivenOnce, false},
 		{"programs are run in containers", execs, false},
 		{"a program run in a container ends with the caller's patience", execKilled, false},

@@ -33,16 +33,17 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 	if e.containers[s.ID] != nil {
 		return nil
 	}
-	program, ok := e.images[s.Image.Digest]
-	if !ok {
+	image := e.images[s.Image.Digest]
+	if image == nil {
 		return fmt.Errorf("%w %s: image %s is not here; pull it first", engine.ErrCreate, s.ID, s.Image.Ref)
 	}
 	if err := e.makeOutput(s.ID); err != nil {
 		return err
 	}
+	image.told.UsedAt = time.Now()
 	e.containers[s.ID] = &container{
 		spec:    s,
-		program: program,
+		program: image.program,
 		kill:    func() {},
 		ended:   make(chan struct{}),
 		seen:    engine.Container{ID: s.ID, Task: s.Task, Name: s.Name, Digest: s.Image.Digest, State: engine.Created},
@@ -175,6 +176,7 @@ func (e *Engine) Delete(ctx context.Context, id string) error {
 	defer e.mu.Unlock()
 	if e.containers[id] == c {
 		delete(e.containers, id)
+		e.images[c.seen.Digest].told.UsedAt = time.Now()
 	}
 	e.wake()
 	return nil

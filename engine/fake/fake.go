@@ -11,11 +11,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"slipway/engine"
 )
@@ -40,7 +42,7 @@ type Engine struct {
 	programs sync.WaitGroup
 
 	mu         sync.Mutex
-	images     map[string]Program // by digest
+	images     map[string]*image // by digest
 	tasks      map[string]*task
 	containers map[string]*container
 	waiters    map[chan struct{}]bool
@@ -48,6 +50,11 @@ type Engine struct {
 	lastHost   int
 	lastPort   int
 	doors      map[int]*listener // of Listen, by port
+}
+
+type image struct {
+	program Program
+	told    engine.StoredImage
 }
 
 type task struct {
@@ -59,7 +66,7 @@ type task struct {
 func New(o Options) *Engine {
 	return &Engine{
 		options:    o,
-		images:     map[string]Program{},
+		images:     map[string]*image{},
 		tasks:      map[string]*task{},
 		containers: map[string]*container{},
 		waiters:    map[chan struct{}]bool{},
@@ -109,8 +116,59 @@ func (e *Engine) Pull(ctx context.Context, ref string, _ engine.Login) (engine.I
 	digest := digestOf(ref)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.images[digest] = program
-	return engine.Image{Ref: ref, Digest: digest, Size: 1 << 20, Platform: "linux/amd64"}, nil
+	i := e.images[digest]
+	if i == nil {
+		i = &image{program: program, told: engine.StoredImage{Digest: digest, Size: size}}
+		e.images[digest] = i
+	}
+	if !slices.Contains(i.told.Refs, ref) {
+		i.told.Refs = append(i.told.Refs, ref)
+	}
+	i.told.UsedAt = time.Now()
+	return engine.Image{Ref: ref, Digest: digest, Size: size, Platform: "linux/amd64"}, nil
+}
+
+const size = 1 << 20 // of every image
+
+// Images tells what was pulled and not removed.
+func (e *Engine) Images(ctx context.Context) ([]engine.StoredImage, error) {
+	if err := e.before(ctx, "Images", ""); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var list []engine.StoredImage
+	for _, digest := range slices.Sorted(maps.Keys(e.images)) {
+		i := e.images[digest].told
+		i.Refs, i.InUse = slices.Clone(i.Refs), e.uses(digest)
+		list = append(list, i)
+	}
+	return list, nil
+}
+
+// RemoveImage has it pulled again.
+func (e *Engine) RemoveImage(ctx context.Context, digest string, since time.Time) error {
+	if err := e.before(ctx, "RemoveImage", digest); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i := e.images[digest]
+	if i != nil && (e.uses(digest) || i.told.UsedAt.After(since)) {
+		return fmt.Errorf("%w: image %s", engine.ErrInUse, digest)
+	}
+	delete(e.images, digest)
+	return nil
+}
+
+// uses is called with the lock held.
+func (e *Engine) uses(digest string) bool {
+	for _, c := range e.containers {
+		if c.seen.Digest == digest {
+			return true
+		}
+	}
+	return false
 }
 
 func digestOf(ref string) string {
