@@ -124,37 +124,6 @@ func TestContainersAreMadeWhileTheNetworkIs(t *testing.T) {
 	})
 }
 
-func TestTheDefinitionReachesTheEngine(t *testing.T) {
-	specs := make(chan engine.Spec, 1)
-	task := taskOf("x")
-	task.CPU, task.Memory = 512, 300
-	c := &task.Containers[0]
-	c.Ref, c.Digest = "127.0.0.1:4600/app", "sha256:"+strings.Repeat("a", 64)
-	c.Entrypoint, c.Env, c.User, c.WorkingDir, c.Hostname = []string{"e"}, []string{"A=1"}, "app", "/srv", "box"
-	c.CPU, c.Memory, c.MemoryReservation = 256, 128, 64
-
-	w := newTask(task.ID)
-	w.wanted(task)
-	w.namespace = "/ns"
-	w.pulled(w.container("a"), engine.Image{Ref: "r"}, time.Time{})
-	specs <- specOf(w, w.container("a"), []string{"A=2", "B=3"})
-	got := <-specs
-	want := engine.Spec{
-		ID: taskID + "-a", Task: taskID, Name: "a", Hostname: "box", Image: engine.Image{Ref: "r"}, Namespace: "/ns",
-		Entrypoint: []string{"e"}, Command: []string{"x"}, Env: []string{"A=1", "B=3"}, User: "app", WorkingDir: "/srv",
-		CPUShares: 256, MemoryLimit: 128 << 20, MemorySoft: 64 << 20,
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("spec is\n%+v, want\n%+v", got, want)
-	}
-	if got, want := reference(w.container("a")), "127.0.0.1:4600/app@"+c.Digest; got != want {
-		t.Errorf("pulls %s, want %s", got, want)
-	}
-	if got, want := limitsOf(&task), (engine.Limits{CPUShares: 512, CPUQuota: 50_000, MemoryLimit: 300 << 20}); got != want {
-		t.Errorf("limits are %+v, want %+v", got, want)
-	}
-}
-
 func TestStopIsPolite(t *testing.T) {
 	story(t, func(m *machine) {
 		m.plane.run(taskOf("wait 143"))

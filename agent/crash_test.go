@@ -24,7 +24,8 @@ import (
 
 // Engine calls fail before or after they have an effect, the control plane is away or does not
 // answer, and the agent dies at any call and is started anew: in the end every task has stopped
-// and is told with its true exit codes, no container has run twice, every line is there once, and
+// and is told with its true exit codes, no container has run more often than it was told to have
+// been started anew, nor two of it at a time, every line is there once, and
 // nothing is left.
 func TestAgentsDieAndEverythingConverges(t *testing.T) {
 	dir, outputs := t.TempDir(), t.TempDir()
@@ -51,6 +52,8 @@ type chaos struct {
 // run is what a container has really done.
 type run struct {
 	times   int
+	now     bool // it runs
+	twice   bool // and has run twice at a time
 	printed bytes.Buffer
 	code    int
 }
@@ -82,6 +85,9 @@ func (c *chaos) pick(n int) int {
 }
 
 func (c *chaos) program(ctx context.Context, p *fake.Process) int {
+	if p.Args[0] == "check" {
+		return len(p.Args) - 1
+	}
 	c.mu.Lock()
 	r := c.ran[p.Spec.ID]
 	if r == nil {
@@ -89,13 +95,17 @@ func (c *chaos) program(ctx context.Context, p *fake.Process) int {
 		c.ran[p.Spec.ID] = r
 	}
 	r.times++
+	r.twice, r.now = r.twice || r.now, true
 	c.mu.Unlock()
 	p.Stdout = io.MultiWriter(p.Stdout, &r.printed)
-	r.code = fake.Script(ctx, p)
+	code := fake.Script(ctx, p)
 	if ctx.Err() != nil {
-		r.code = 137
+		code = 137
 	}
-	return r.code
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.code, r.now = code, false
+	return code
 }
 
 func (c *chaos) planeFault(string) (before, after error) {
@@ -184,6 +194,11 @@ func (e mortal) RemoveOutput(id string) error {
 	return e.do(func() error { return e.Engine.RemoveOutput(id) })
 }
 
+func (e mortal) Exec(ctx context.Context, id string, x engine.Exec) (code int, err error) {
+	err = e.do(func() (err error) { code, err = e.Engine.Exec(ctx, id, x); return err })
+	return code, err
+}
+
 // live starts an agent, and another whenever one dies, until ctx ends.
 func (c *chaos) live(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -211,6 +226,27 @@ var scripts = []string{
 	"/missing/program",
 }
 
+// embellished may have the containers of a task started anew, wait for each other, be checked and be given secrets.
+func (c *chaos) embellished(t nodeapi.Task) nodeapi.Task {
+	t.Secret = c.pick(3) == 0
+	for i := range t.Containers {
+		w := &t.Containers[i]
+		if c.pick(2) == 0 {
+			w.Restart = &nodeapi.Restart{AttemptPeriod: time.Second, IgnoredExitCodes: []int{4}}
+		}
+		if c.pick(4) == 0 {
+			well := [][]string{{"CMD", "check"}, {"CMD", "check", "badly"}}
+			w.Health = &nodeapi.HealthCheck{Command: well[c.pick(2)], Interval: time.Second, Retries: 2}
+		}
+		if i > 0 && c.pick(3) == 0 {
+			conditions := []string{"START", "COMPLETE", "SUCCESS", "HEALTHY"}
+			w.DependsOn = []nodeapi.Dependency{{Container: t.Containers[i-1].Name, Condition: conditions[c.pick(4)]}}
+			w.StartTimeout = 10 * time.Second
+		}
+	}
+	return t
+}
+
 func (c *chaos) tell() (wrong []string) {
 	defer c.m.engine.Close()
 	ctx, stop := context.WithCancel(context.Background())
@@ -223,7 +259,7 @@ func (c *chaos) tell() (wrong []string) {
 		for range 1 + c.pick(3) {
 			run = append(run, scripts[c.pick(len(scripts))])
 		}
-		task := taskOf(run...)
+		task := c.embellished(taskOf(run...))
 		task.ID = ids.Hex(16)
 		c.tasks = append(c.tasks, task.ID)
 		c.m.plane.run(task)
@@ -260,8 +296,8 @@ func (c *chaos) check(id string) (wrong []string) {
 			printed = nil
 		}
 		c.m.plane.untilPrinted(id+"/"+seen.Name, printed...)
-		if did.times != 1 || seen.ExitCode == nil || *seen.ExitCode != did.code {
-			wrong = append(wrong, fmt.Sprintf("%s of %s ran %d times to exit code %d and is told as %+v", seen.Name, id, did.times, did.code, seen))
+		if did.times != 1+seen.Restarts || did.twice || seen.ExitCode == nil || *seen.ExitCode != did.code {
+			wrong = append(wrong, fmt.Sprintf("%s of %s ran %d times (two at a time: %v) to exit code %d and is told as %+v", seen.Name, id, did.times, did.twice, did.code, seen))
 		}
 	}
 	return wrong

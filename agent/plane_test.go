@@ -94,6 +94,12 @@ func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.
 			w := p.wanted[id]
 			if stop, told := said[id]; p.seen[id].Status < nodeapi.Stopped && (!told || stop != w.Stop) {
 				w.Recorded = p.seen[id].Status
+				w.Containers = slices.Clone(w.Containers)
+				for _, c := range p.seen[id].Containers {
+					if i := slices.IndexFunc(w.Containers, func(w nodeapi.Container) bool { return w.Name == c.Name }); i >= 0 {
+						w.Containers[i].Restarts = c.Restarts
+					}
+				}
 				frame.Tasks = append(frame.Tasks, w)
 				said[id] = w.Stop
 			}
@@ -186,13 +192,17 @@ func (p *plane) Credentials(_ context.Context, r nodeapi.CredentialsRequest) (gi
 	return nodeapi.Credentials{Role: w.Role, AccessKeyID: "ASIA" + number, SecretAccessKey: "secret " + number, SessionToken: "token " + number, Expires: time.Now().Add(credentialsLife)}, after
 }
 
-// Secrets has none.
-func (p *plane) Secrets(context.Context, nodeapi.CredentialsRequest) (nodeapi.Secrets, error) {
+// Secrets are the same for every task: a password for container a, and a login for its image.
+func (p *plane) Secrets(_ context.Context, r nodeapi.CredentialsRequest) (nodeapi.Secrets, error) {
 	before, after := p.faults("Secrets")
 	if before != nil {
 		return nodeapi.Secrets{}, before
 	}
-	return nodeapi.Secrets{}, after
+	p.change(func() { p.asked = append(p.asked, r) })
+	return nodeapi.Secrets{
+		Env:    map[string][]string{"a": {"PASSWORD=secret of a", "PLAIN=secret"}},
+		Logins: map[string]nodeapi.Login{"a": {Username: "reader", Password: "secret login"}},
+	}, after
 }
 
 // run wants a task run.
