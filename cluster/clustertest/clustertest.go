@@ -31,7 +31,7 @@ func NewWithRoles(t testing.TB, db *store.DB, roles *Roles) (*cluster.Control, *
 	t.Helper()
 	images, logs := &Images{}, &Logs{}
 	c, err := cluster.New(t.Context(), db, cluster.Config{
-		Account: Account, Region: Region, Registry: "127.0.0.1:4600", Images: images, Logs: logs, Roles: roles,
+		Account: Account, Region: Region, Registry: "127.0.0.1:4600", Images: images, Logs: logs, Roles: roles, Vault: roles.Vault,
 	})
 	if err != nil {
 		t.Fatal(err)

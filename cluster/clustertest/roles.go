@@ -16,13 +16,15 @@ type Roles struct {
 	// Revoking, where it is set, is called before those of a task are ended; its error is Revoke's.
 	Revoking func(task string) error
 
+	Vault *Vault // opened by execution roles
+
 	mu     sync.Mutex
 	issued int
 	live   map[string]int // by task
 }
 
 // NewRoles returns Roles that have issued nothing.
-func NewRoles() *Roles { return &Roles{live: map[string]int{}} }
+func NewRoles() *Roles { return &Roles{Vault: &Vault{}, live: map[string]int{}} }
 
 // Issue implements cluster.Roles.
 func (r *Roles) Issue(_ context.Context, _, role, task string) (nodeapi.Credentials, error) {
