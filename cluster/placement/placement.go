@@ -42,7 +42,7 @@ const (
 	NoMemory Reason = "RESOURCE:MEMORY"
 	NoPorts  Reason = "RESOURCE:PORTS"
 	Lacking  Reason = "ATTRIBUTE" // it is another kind of machine
-	Missing  Reason = "MISSING" // there is no such node
+	Missing  Reason = "MISSING"   // there is no such node
 )
 
 // Refusal is a node that was asked for and could not take a task.
