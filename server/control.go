@@ -162,7 +162,7 @@ func answer[A any, P answerer[A]](do func(*http.Request) (A, error)) http.Handle
 	return func(w http.ResponseWriter, r *http.Request) {
 		a, err := do(r)
 		switch errs.KindOf(err) {
-		case errs.Invalid, errs.NotFound, errs.Conflict:
+		case errs.Invalid, errs.NotFound, errs.Conflict, errs.Denied:
 			a = *new(A)
 			*P(&a).told() = err.Error()
 			err = nil

@@ -87,6 +87,7 @@ func (s *Server) handleRegistry(mux *http.ServeMux) {
 		return a, err
 	}))
 	mux.HandleFunc("POST /registry/sweep", s.serveSweep)
+	s.handleCustomerKeys(mux)
 }
 
 func (s *Server) registryUsage(r *http.Request) (a registryAnswer, err error) {

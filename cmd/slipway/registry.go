@@ -21,6 +21,6 @@ the data folder, as the owner of that folder.`,
 	}
 	data := cmd.PersistentFlags().String("data", server.DefaultDataDir(), "data folder of Slipway")
 	cmd.AddCommand(usageCommand(data), quotaCommand(data), sweepCommand(data), markCommand(data), unmarkCommand(data), marksCommand(data),
-		hooksCommand(data), loginsCommand(data))
+		hooksCommand(data), loginsCommand(data), customerKeysCommand(data))
 	return cmd
 }
