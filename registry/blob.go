@@ -10,11 +10,11 @@ import (
 )
 
 // BlobSize answers a push that asks if it must bring a blob: with its size, and then the blob is kept
-// for the push. A blob that is marked must be brought, and is refused then. It returns ErrNoRepository,
-// ErrNoBlob, ErrKeyDisabled, ErrKeyPending or ErrNoKey.
+// for the push. A blob that is marked, or whose key cannot be used, must be brought, and is refused then, with
+// a reason. It returns ErrNoRepository or ErrNoBlob.
 func (c *Control) BlobSize(ctx context.Context, account, repository string, d Digest) (size int64, err error) {
 	a, err := c.askLink(ctx, account, repository, d)
-	if err == nil && a.marked {
+	if err == nil && a.marked || isKeyError(err) {
 		err = noBlob(Repository{Account: account, Name: repository}, d)
 	}
 	if err == nil && !c.fresh(time.Now(), a.linked) {

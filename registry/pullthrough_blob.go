@@ -193,7 +193,8 @@ func (c *Control) abandon(ctx context.Context, account, repository, upload strin
 
 // PullBlob reads a blob that is not here from the other registry that a rule names, and has it brought here
 // meanwhile. It returns ErrNoRepository, ErrNoBlob also where there is no rule, what may returns,
-// ErrUpstreamDenied, ErrUpstreamBusy, ErrUpstreamDown or ErrNoSecret.
+// ErrUpstreamDenied, ErrUpstreamBusy, ErrUpstreamDown, ErrNoSecret, or ErrKeyDisabled, ErrKeyPending or ErrNoKey
+// where what is brought could not be kept.
 func (c *Control) PullBlob(ctx context.Context, account, repository string, d Digest, may Permit) (r io.ReadCloser, size int64, err error) {
 	rule, err := c.ruleOfBlob(ctx, account, repository, d, may)
 	if err != nil {
@@ -247,14 +248,14 @@ func aboutBlob(err error, account, repository string, d Digest) error {
 // ruleOfBlob is the rule of a repository that may have the blob.
 func (c *Control) ruleOfBlob(ctx context.Context, account, repository string, d Digest, may Permit) (rule Upstream, err error) {
 	err = c.view(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
-		if err := c.checkKey(tx, repo); err != nil {
-			return err
-		}
 		var found bool
-		if rule, found, err = upstreamFor(tx, account, repository); err != nil || found {
+		if rule, found, err = upstreamFor(tx, account, repository); err != nil {
 			return err
 		}
-		return &Error{Cause: ErrNoBlob, Account: account, Repository: repository, Digest: d}
+		if !found {
+			return noBlob(repo, d)
+		}
+		return c.checkKey(tx, repo)
 	})
 	if err != nil {
 		return Upstream{}, err

@@ -13,80 +13,91 @@ type candidate struct {
 	digest Digest
 	size   int64
 	marked bool
-	free   bool // no repository is left that has it; only a dry run asks for it
+	free   bool // no repository is left that has it
 }
+
+// maxFound is how many blobs a sweep finds at a time. In a test it is few.
+var maxFound = 20_000
 
 // blobs takes away the links that no image needs, and the blobs that have none left.
 func (s *sweep) blobs(ctx context.Context) error {
-	for after := Digest(""); ; {
+	soon := slices.Sorted(maps.Keys(s.needs))
+	for after, more := Digest(""), true; more; {
+		var found []Digest
 		var last Digest
-		var found []candidate
 		err := s.c.db.View(ctx, func(tx *store.Tx) (err error) {
-			if last, err = pageEnd(tx, after, pageSize); err != nil || last == "" {
-				return err
-			}
-			found, err = s.candidates(tx, after, last)
+			found, last, err = findUnneeded(tx, after, maxFound)
 			return err
 		})
-		if err != nil || last == "" {
+		if err != nil {
 			return err
 		}
-		for some := range slices.Chunk(found, doomBatch) {
-			if err := s.doom(ctx, some); err != nil {
+		n := len(soon)
+		if more = last != ""; more {
+			n, _ = slices.BinarySearch(soon, last+"~") // ~ is after every digit
+		}
+		found, soon, after = append(found, soon[:n]...), soon[n:], last
+		slices.Sort(found)
+		if err := s.look(ctx, slices.Compact(found)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look takes away those of the blobs that go.
+func (s *sweep) look(ctx context.Context, blobs []Digest) error {
+	for some := range slices.Chunk(blobs, inAtOnce) {
+		var goes []candidate
+		err := s.c.db.View(ctx, func(tx *store.Tx) (err error) {
+			goes, err = s.candidates(tx, some)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for few := range slices.Chunk(goes, doomBatch) {
+			if err := s.doom(ctx, few); err != nil {
 				return err
 			}
 		}
-		after = last
 	}
+	return nil
 }
 
-// candidates finds the blobs of a page that some repository need not have, in the order of their digests.
-func (s *sweep) candidates(tx *store.Tx, after, last Digest) ([]candidate, error) {
-	links, err := unneededLinks(tx, after, last)
+// candidates are those of the blobs that some repository need not have.
+func (s *sweep) candidates(tx *store.Tx, some []Digest) (all []candidate, err error) {
+	links, err := unneededLinks(tx, some)
 	if err != nil {
 		return nil, err
 	}
-	soon, err := s.soonUnneeded(tx, after, last)
+	soon, err := s.soonUnneeded(tx, some)
 	if err != nil {
 		return nil, err
 	}
-	loose, found := map[Digest]int{}, map[Digest]*candidate{}
+	weights, err := weigh(tx, some)
+	if err != nil {
+		return nil, err
+	}
+	loose, marked := map[Digest]int{}, map[Digest]bool{}
 	for _, l := range append(links, soon...) {
-		if !s.c.isLoose(tx.Now, l) {
-			continue
+		if s.c.isLoose(tx.Now, l) {
+			loose[l.digest]++
+			marked[l.digest] = marked[l.digest] || l.marked
 		}
-		if found[l.digest] == nil {
-			found[l.digest] = &candidate{digest: l.digest}
+	}
+	for _, w := range weights {
+		if loose[w.digest] > 0 || w.links == 0 {
+			all = append(all, candidate{w.digest, w.size, marked[w.digest], w.links == loose[w.digest] && !w.arrives})
 		}
-		loose[l.digest]++
-		found[l.digest].marked = found[l.digest].marked || l.marked
-	}
-	alone, err := unlinked(tx, after, last)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range alone {
-		found[d] = &candidate{digest: d}
-	}
-	all := make([]candidate, 0, len(found))
-	for _, d := range slices.Sorted(maps.Keys(found)) {
-		if s.report.DryRun {
-			if err := weigh(tx, found[d], loose[d]); err != nil {
-				return nil, err
-			}
-		}
-		all = append(all, *found[d])
 	}
 	return all, nil
 }
 
-// soonUnneeded finds the links of a page that only images need which a dry run would have taken away.
-func (s *sweep) soonUnneeded(tx *store.Tx, after, last Digest) (links []looseLink, err error) {
-	for d, repositories := range s.needs {
-		if d <= after || d > last {
-			continue
-		}
-		for _, repository := range repositories {
+// soonUnneeded finds the links that only images need which a dry run would have taken away.
+func (s *sweep) soonUnneeded(tx *store.Tx, some []Digest) (links []looseLink, err error) {
+	for _, d := range some {
+		for _, repository := range s.needs[d] {
 			only, err := neededOnlyBy(tx, repository, d, s.gone)
 			if err != nil {
 				return nil, err
@@ -102,21 +113,6 @@ func (s *sweep) soonUnneeded(tx *store.Tx, after, last Digest) (links []looseLin
 		}
 	}
 	return links, nil
-}
-
-// weigh finds out whether a blob goes when so many of its links do.
-func weigh(tx *store.Tx, found *candidate, loose int) (err error) {
-	n, err := linkCount(tx, found.digest)
-	if err != nil {
-		return err
-	}
-	arrives := false
-	if err := tx.Row(`select exists (select 1 from registry_arrivals where digest = $1)`, string(found.digest)).Scan(&arrives); err != nil {
-		return err
-	}
-	found.free = n == loose && !arrives
-	found.size, err = blobSize(tx, found.digest)
-	return err
 }
 
 // doom takes some blobs away, rows first.

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"database/sql"
+	"slices"
 	"time"
 
 	"slipway/store"
@@ -92,16 +93,33 @@ func hasYoungReferrer(tx *store.Tx, repository int64, subject Digest, after time
 	return found, err
 }
 
-// pageEnd is the last of the next blobs after the given one; "" when there are none.
-func pageEnd(tx *store.Tx, after Digest, limit int) (last Digest, err error) {
-	err = tx.Row(`select coalesce(max(digest), '') from (select digest from registry_blobs where digest > $1 order by digest limit $2) page`,
-		string(after), limit).Scan(&last)
-	return last, err
+// findUnneeded finds blobs that some repository has though none of its manifests needs them, and blobs that no
+// repository has: all after the given one up to last, or to the end if last is "". Each of the two is one scan,
+// which reads indexes only where the database chooses to go along them.
+func findUnneeded(tx *store.Tx, after Digest, limit int) (found []Digest, last Digest, err error) {
+	for _, query := range []string{
+		`select l.blob from registry_links l where l.blob > $1 and ` + unneededLink + ` order by l.blob limit $2`,
+		`select b.digest from registry_blobs b where b.digest > $1
+			and not exists (select 1 from registry_links l where l.blob = b.digest) order by b.digest limit $2`,
+	} {
+		some, err := digests(tx, query, string(after), limit)
+		if err != nil {
+			return nil, "", err
+		}
+		if n := len(some); n == limit && (last == "" || some[n-1] < last) {
+			last = some[n-1]
+		}
+		found = append(found, some...)
+	}
+	if last != "" {
+		found = slices.DeleteFunc(found, func(d Digest) bool { return d > last })
+	}
+	return found, last, nil
 }
 
-// unneededLinks lists the links of a page of blobs that no manifest needs.
-func unneededLinks(tx *store.Tx, after, last Digest) (found []looseLink, err error) {
-	err = tx.Each(`select `+looseColumns+` where l.blob > $1 and l.blob <= $2 and `+unneededLink, []any{string(after), string(last)}, func(rows *sql.Rows) error {
+// unneededLinks lists those links of the blobs that no manifest needs.
+func unneededLinks(tx *store.Tx, blobs []Digest) (found []looseLink, err error) {
+	err = tx.Each(`select `+looseColumns+` where `+unneededLink+` and l.blob in `+store.In(1, len(blobs)), argsOf(blobs), func(rows *sql.Rows) error {
 		l, err := scanLoose(rows)
 		found = append(found, l)
 		return err
@@ -109,19 +127,36 @@ func unneededLinks(tx *store.Tx, after, last Digest) (found []looseLink, err err
 	return found, err
 }
 
-// unlinked lists the blobs of a page that no repository has.
-func unlinked(tx *store.Tx, after, last Digest) ([]Digest, error) {
-	return digests(tx, `select digest from registry_blobs b where digest > $1 and digest <= $2
-		and not exists (select 1 from registry_links l where l.blob = b.digest)`, string(after), string(last))
+// weight is what would become free, and when.
+type weight struct {
+	digest  Digest
+	size    int64
+	links   int  // repositories that have it
+	arrives bool // again
 }
 
-// linkCount is how many repositories have a blob.
-func linkCount(tx *store.Tx, d Digest) (n int, err error) {
-	err = tx.Row(`select count(*) from registry_links where blob = $1`, string(d)).Scan(&n)
-	return n, err
+// weigh weighs blobs, in the order of their digests.
+func weigh(tx *store.Tx, blobs []Digest) (all []weight, err error) {
+	err = tx.Each(`select digest, size, (select count(*) from registry_links l where l.blob = b.digest),
+		exists (select 1 from registry_arrivals a where a.digest = b.digest)
+		from registry_blobs b where digest in `+store.In(1, len(blobs))+` order by digest`, argsOf(blobs), func(rows *sql.Rows) error {
+		var w weight
+		err := rows.Scan(&w.digest, &w.size, &w.links, &w.arrives)
+		all = append(all, w)
+		return err
+	})
+	return all, err
 }
 
-// neededOnlyBy reports whether all manifests of a repository that need a blob are among the given.
+func argsOf(blobs []Digest) []any {
+	args := make([]any, len(blobs))
+	for i, d := range blobs {
+		args[i] = string(d)
+	}
+	return args
+}
+
+// neededOnlyBy reports whether a blob is needed in a repository, by manifests that are all among the given.
 func neededOnlyBy(tx *store.Tx, repository int64, d Digest, gone map[imageKey]bool) (bool, error) {
 	users, err := digests(tx, `select manifest from registry_manifest_blobs where blob = $1 and repository = $2`, string(d), repository)
 	for _, user := range users {
@@ -129,7 +164,7 @@ func neededOnlyBy(tx *store.Tx, repository int64, d Digest, gone map[imageKey]bo
 			return false, err
 		}
 	}
-	return true, err
+	return len(users) > 0, err
 }
 
 func listSweeps(tx *store.Tx, limit int) (all []SweepReport, err error) {
