@@ -19,6 +19,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
@@ -69,7 +72,9 @@ func makeAll(t *testing.T, config aws.Config) {
 	_, err2 := ecr.NewFromConfig(config).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("web")})
 	_, err3 := cloudwatchlogs.NewFromConfig(config).CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("web")})
 	_, err4 := iam.NewFromConfig(config).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("ann")})
-	must(t, errors.Join(err1, err2, err3, err4))
+	_, err5 := ssm.NewFromConfig(config).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/web"), Value: aws.String("x"), Type: ssmtypes.ParameterTypeString})
+	_, err6 := secretsmanager.NewFromConfig(config).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("web"), SecretString: aws.String("x")})
+	must(t, errors.Join(err1, err2, err3, err4, err5, err6))
 }
 
 // owners are the accounts in the ARNs of all that an account lists.
@@ -79,7 +84,9 @@ func owners(t *testing.T, config aws.Config) map[string]bool {
 	repositories, err2 := ecr.NewFromConfig(config).DescribeRepositories(t.Context(), nil)
 	groups, err3 := cloudwatchlogs.NewFromConfig(config).DescribeLogGroups(t.Context(), nil)
 	users, err4 := iam.NewFromConfig(config).ListUsers(t.Context(), nil)
-	must(t, errors.Join(err1, err2, err3, err4))
+	parameters, err5 := ssm.NewFromConfig(config).DescribeParameters(t.Context(), nil)
+	kept, err6 := secretsmanager.NewFromConfig(config).ListSecrets(t.Context(), nil)
+	must(t, errors.Join(err1, err2, err3, err4, err5, err6))
 	arns := clusters.ClusterArns
 	for _, r := range repositories.Repositories {
 		arns = append(arns, *r.RepositoryArn)
@@ -90,7 +97,13 @@ func owners(t *testing.T, config aws.Config) map[string]bool {
 	for _, u := range users.Users {
 		arns = append(arns, *u.Arn)
 	}
-	if len(arns) < 4 {
+	for _, p := range parameters.Parameters {
+		arns = append(arns, *p.ARN)
+	}
+	for _, s := range kept.SecretList {
+		arns = append(arns, *s.ARN)
+	}
+	if len(arns) < 6 {
 		t.Errorf("lists %v", arns)
 	}
 	all := map[string]bool{}

@@ -49,7 +49,7 @@ func (c *closing) pass(ctx context.Context) error {
 func (c *closing) settle(ctx context.Context, a accounts.Account) error {
 	steps := []func(context.Context, string) error{c.hooks.StopAccount, c.stopTasks, c.nodes.RemoveAccount}
 	if a.State == accounts.StateGone {
-		steps = append(steps, c.deleteClusters, c.deleteDefinitions, c.deleteRepositories, c.registry.ForgetAccount, c.deleteGroups, c.hooks.ForgetAccount)
+		steps = append(steps, c.deleteClusters, c.deleteDefinitions, c.deleteRepositories, c.registry.ForgetAccount, c.deleteGroups, c.secrets.ForgetAccount, c.hooks.ForgetAccount)
 	}
 	for _, step := range steps {
 		if err := step(ctx, a.ID); err != nil {

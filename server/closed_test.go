@@ -12,6 +12,7 @@ import (
 	"slipway/accounts"
 	"slipway/cluster"
 	"slipway/logs"
+	"slipway/secrets"
 	"slipway/store"
 )
 
@@ -26,7 +27,11 @@ func (s *Server) holdings(t *testing.T, account string) int {
 	must(t, err)
 	groups, _, err := s.logs.Groups(t.Context(), account, logs.GroupQuery{})
 	must(t, err)
-	return len(clusters) + len(definitions) + len(repositories) + len(groups) + len(s.hooksOf(t, account))
+	parameters, _, err := s.secrets.ListParameters(t.Context(), account, nil, "", 10)
+	must(t, err)
+	kept, _, err := s.secrets.ListSecrets(t.Context(), account, secrets.SecretQuery{Order: secrets.OrderName, Limit: 10})
+	must(t, err)
+	return len(clusters) + len(definitions) + len(repositories) + len(groups) + len(s.hooksOf(t, account)) + len(parameters) + len(kept)
 }
 
 func (s *Server) hooksOf(t *testing.T, account string) (of []Hook) {

@@ -13,6 +13,8 @@ import (
 	"slipway/api/iam"
 	"slipway/api/logs"
 	"slipway/api/organizations"
+	"slipway/api/secretsmanager"
+	"slipway/api/ssm"
 	"slipway/api/sts"
 	"slipway/nodeapi"
 	"slipway/oci"
@@ -66,5 +68,7 @@ func (s *Server) services() []*awswire.Service {
 		ecr.New(s.registry, s.config.Advertise),
 		ecs.New(s.cluster, s.config.Region),
 		logs.New(s.logs, s.config.Region),
+		ssm.New(s.secrets),
+		secretsmanager.New(s.secrets),
 	}
 }

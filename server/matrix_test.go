@@ -106,6 +106,8 @@ var known = map[string]string{
 	"organizations:DescribeAccount":     "accounts are the managing account's, as on AWS",
 	"organizations:ListParents":         "accounts are the managing account's, as on AWS",
 	"organizations:ListTagsForResource": "accounts are the managing account's, as on AWS",
+
+	"secretsmanager:BatchGetSecretValue": "tells what is wrong with each secret in an answer that is none, as on AWS",
 }
 
 // check makes one operation's calls, none of which may change anything but in the caller's account.

@@ -20,6 +20,7 @@ import (
 	"slipway/internal/plainbody"
 	"slipway/logs"
 	"slipway/registry"
+	"slipway/secrets"
 	"slipway/store"
 )
 
@@ -72,7 +73,9 @@ func newMatrixWorld(t *testing.T, database string) *matrixWorld {
 	w.must(err)
 	w.accounts = [2]string{w.server.root.Owner.Account, other.ID}
 	w.gone = things{"matrix-gone", strings.Repeat("f", 32), strings.Repeat("e", 32), "AKIAMATRIXGONE234567", "999999999999", blob.DigestOf([]byte("gone"))}
-	clustertest.Join(t, w.server.cluster, clustertest.Hello('a', 2048, 2048))
+	hello := clustertest.Hello('a', 2048, 2048)
+	hello.Account = w.accounts[0] // whose the node is
+	clustertest.Join(t, w.server.cluster, hello)
 	for i, account := range w.accounts {
 		w.roots[i], err = w.server.accounts.CreateKey(t.Context(), account)
 		w.must(err)
@@ -133,6 +136,12 @@ func (w *matrixWorld) fill(account, other string) things {
 	_, err = s.logs.PutPolicy(ctx, account, "deny", denying(account, other, "logs:*", `,"Resource":"*"`))
 	w.must(err)
 	_, err = s.logs.Put(ctx, account, here.name, here.name, []logs.Event{{Time: time.Now().UnixMilli(), Message: "hello"}})
+	w.must(err)
+	_, _, err = s.secrets.PutParameter(ctx, secrets.NewParameter{Account: account, Name: here.name, Value: "hello", Type: secrets.TypeSecure})
+	w.must(err)
+	_, _, err = s.secrets.CreateSecret(ctx, secrets.NewSecret{Account: account, Name: here.name, Value: secrets.Value{Bytes: []byte("hello")}})
+	w.must(err)
+	_, err = s.secrets.SetPolicy(ctx, s.secrets.SecretRef(account, here.name), denying(account, other, "secretsmanager:*", `,"Resource":"*"`), true)
 	w.must(err)
 	return here
 }
@@ -268,6 +277,8 @@ func (w *matrixWorld) sample(service, account string, of, own things, form form)
 			"task": named("task", of.name+"/"+of.task), "tasks": []string{named("task", of.name+"/"+of.task)},
 			"containerInstances": []string{named("container-instance", of.name+"/"+of.node)}, "containerInstance": named("container-instance", of.name+"/"+of.node),
 			"resourceArn": named("cluster", of.name), "tags": []any{map[string]any{"key": "a", "value": "b"}}, "tagKeys": []string{"a"},
+			"UpdateContainerInstancesState.status": "ACTIVE", "targetType": "container-instance",
+			"attributes": []any{map[string]any{"name": "rack", "value": "r1", "targetId": named("container-instance", of.name+"/"+of.node)}},
 		})
 	case "ecr":
 		set(wiretest.Sample{
@@ -303,6 +314,20 @@ func (w *matrixWorld) sample(service, account string, of, own things, form form)
 			"AWSServiceName": "ecs.amazonaws.com", "AccountAlias": "matrix-" + own.name, "DeletionTaskId": "task/aws-service-role/ecs.amazonaws.com/" + own.name + "/1",
 			"ActionNames": []string{"iam:GetUser"}, "PolicyInputList": []string{allowAll}, "PathPrefix": "/",
 		})
+	case "ssm":
+		parameter := arn("ssm", region, "parameter/"+of.name)
+		set(wiretest.Sample{
+			"Name": parameter, "Names": []string{parameter}, "ResourceType": "Parameter", "ResourceId": parameter, "Path": "/",
+			"PutParameter.Name": own.name, "Overwrite": true, "Value": "hello", "Labels": []string{"prod"}, "ParameterVersion": 1,
+			"AddTagsToResource.Tags": []any{map[string]any{"Key": "a", "Value": "b"}}, "TagKeys": []string{"a"},
+		})
+	case "secretsmanager":
+		secret := arn("secretsmanager", region, "secret:"+of.name)
+		set(wiretest.Sample{
+			"SecretId": secret, "SecretIdList": []string{secret}, "Name": "new-" + own.name, "SecretString": "hello", "VersionStage": "AWSCURRENT",
+			"Tags": []any{map[string]any{"Key": "a", "Value": "b"}}, "TagKeys": []string{"a"},
+			"ResourcePolicy": denying(own.account, "999999999999", "secretsmanager:*", `,"Resource":"*"`),
+		})
 	case "sts":
 		set(wiretest.Sample{"RoleArn": iam("role"), "RoleSessionName": "matrix", "AccessKeyId": of.key})
 	case "organizations":
@@ -329,9 +354,14 @@ func named(service string, of things) wiretest.Sample {
 		return wiretest.Sample{
 			"cluster": of.name, "clusters": []string{of.name}, "taskDefinition": of.name, "DeregisterTaskDefinition.taskDefinition": of.name + ":1",
 			"task": of.task, "tasks": []string{of.task}, "containerInstances": []string{of.node}, "containerInstance": of.node, "taskRoleArn": of.name,
+			"attributes": []any{map[string]any{"name": "rack", "value": "r1", "targetId": of.node}},
 		}
 	case "ecr":
 		return wiretest.Sample{"registryId": nil}
+	case "ssm":
+		return wiretest.Sample{"Name": of.name, "Names": []string{of.name}, "ResourceId": of.name, "PutParameter.Name": of.name}
+	case "secretsmanager":
+		return wiretest.Sample{"SecretId": of.name}
 	case "logs":
 		return wiretest.Sample{"logGroupIdentifier": of.name, "logGroupIdentifiers": []string{of.name}}
 	}
@@ -353,6 +383,10 @@ func (w *matrixWorld) stillThere() {
 		_, err = s.registry.BlobSize(ctx, account, name, w.here[i].digest)
 		w.must(err)
 		_, err = s.logs.Tags(ctx, account, name)
+		w.must(err)
+		_, err = s.secrets.Parameter(ctx, s.secrets.ParameterRef(account, name), true)
+		w.must(err)
+		_, _, err = s.secrets.ReadValue(ctx, s.secrets.SecretRef(account, name), "", "")
 		w.must(err)
 		found, _, err := s.cluster.Clusters(ctx, account, []string{name})
 		w.must(err)

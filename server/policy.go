@@ -4,6 +4,7 @@ import (
 	"slipway/accounts/policy"
 	"slipway/logs"
 	"slipway/registry"
+	"slipway/secrets"
 )
 
 // readsPolicies lets rooms keep only policies of resources that decisions can be made by.
@@ -15,4 +16,5 @@ func readsPolicies(text string) error {
 var (
 	registryPolicies = registry.CheckPolicies(readsPolicies)
 	logsPolicies     = logs.CheckPolicies(readsPolicies)
+	secretsPolicies  = secrets.CheckPolicies(readsPolicies)
 )

@@ -30,6 +30,7 @@ import (
 	"slipway/nodes"
 	"slipway/registry"
 	"slipway/seal"
+	"slipway/secrets"
 	"slipway/store"
 )
 
@@ -71,6 +72,7 @@ type Server struct {
 	logs     *logs.Control
 	hooks    *hooks.Control
 	nodes    *nodes.Control
+	secrets  *secrets.Control
 
 	root  accounts.Key
 	api   net.Listener
@@ -181,6 +183,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.nodes, err = nodes.New(ctx, s.db, s.keys); err != nil {
 		return err
 	}
+	if s.secrets, err = secrets.New(ctx, s.db, s.keys, s.config.Region, secretsPolicies); err != nil {
+		return err
+	}
 	spool, err := s.openSpool()
 	if err != nil {
 		return err
@@ -225,6 +230,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.hooks.Run(loops) })
 	running.Go(func() { s.nodes.Run(loops) })
 	running.Go(func() { s.registry.Run(loops) })
+	running.Go(func() { s.secrets.Run(loops) })
 	running.Go(func() { s.keys.Run(loops) })
 	if s.control != nil {
 		running.Go(func() { serve(loops, newHTTPServer(s.controlHandler(loops)), s.control, drain) })
