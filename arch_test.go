@@ -45,6 +45,7 @@ var plan = []struct {
 	{"cluster", "store events nodeapi", "a room whose nodes are its own: never another room"},
 	{"cluster/placement", "", "a pure core"},
 	{"registry/lifecycle", "", "a pure core"},
+	{"registry/inspect", "blob", "looks inside a blob: knows no registry"},
 	{"logs", "store events", "a room: never another room"},
 	{"audit", "store events seal", "a room: never another room"},
 	{"secrets", "store seal", "a room: never another room"},
