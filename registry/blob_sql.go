@@ -114,7 +114,7 @@ func unlink(tx *store.Tx, repo Repository, d Digest) (Usage, error) {
 
 // usersOf lists a few manifests of the repository that need the blob.
 func usersOf(tx *store.Tx, repository int64, d Digest) ([]Digest, error) {
-	return digests(tx, `select manifest from registry_manifest_blobs where blob = $2 and repository = $1 order by manifest limit 10`,
+	return digests(tx, `select manifest from registry_manifest_blobs where blob = $2 and +repository = $1 order by manifest limit 10`,
 		repository, string(d))
 }
 

@@ -20,3 +20,13 @@ func (c *Control) EvaluateLifecycles(ctx context.Context) error { return c.evalu
 func (c *Control) ForgetArrivals(ctx context.Context, idle time.Duration) error {
 	return c.forgetArrivals(ctx, idle)
 }
+
+// A sweep finds so few blobs at a time that it does so several times in every test but those of many.
+func init() { maxFound = 3 }
+
+// FindMany has sweeps find as many blobs at a time as they do outside of tests, until done is called.
+func FindMany() (done func()) {
+	few := maxFound
+	maxFound = 20_000
+	return func() { maxFound = few }
+}

@@ -19,6 +19,7 @@ var scaleImages = flag.Int("registry.images", 500, "how many images TestScale ma
 // TestScale fills one repository with generated rows and says how long the questions take that clients and
 // loops ask: go test ./registry -run TestScale -registry.images 100000 -v -timeout 30m
 func TestScale(t *testing.T) {
+	defer registry.FindMany()()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		k := newKit(t, db)
 		k.create("web")

@@ -8,13 +8,17 @@ import (
 	"slipway/store"
 )
 
+// markedNames are the blobs that are marked, by the names that they have in other tables. There are few, so that
+// what has to do with them is found from there: a plus before a column keeps SQLite from any other way.
+const markedNames = `(select k.scope, b.digest as name from registry_marked k join registry_blobs b on b.digest = k.blob and b.content is null
+	union all select k.scope, b.digest from registry_marked k join registry_blobs b on b.content = k.blob)`
+
 // sweepable lists repositories that a sweep may find images in to take away, by their numbers.
 func sweepable(tx *store.Tx, after int64, limit int) (found []Repository, err error) {
 	err = tx.Each(`select `+repositoryColumns+` from registry_repositories r where id > $1 and (
 			exists (select 1 from registry_manifests m where m.repository = r.id and m.untagged > 0)
-			or exists (select 1 from registry_marked) and exists (select 1 from registry_manifest_blobs n join registry_blobs b on b.digest = n.blob
-				join registry_marked k on k.blob = coalesce(b.content, b.digest)
-				where n.repository = r.id and k.scope in ('', r.account)))
+			or exists (select 1 from `+markedNames+` k join registry_manifest_blobs n on n.blob = k.name
+				where +n.repository = r.id and k.scope in ('', r.account)))
 		order by id limit $2`, []any{after, limit}, func(rows *sql.Rows) error {
 		r, err := scanRepository(rows.Scan)
 		found = append(found, r)
@@ -57,12 +61,8 @@ func readFacts(tx *store.Tx, repo Repository, running map[Digest]bool) (facts []
 
 // markedManifests lists those that need a marked blob themselves.
 func markedManifests(tx *store.Tx, repo Repository) ([]Digest, error) {
-	if any, err := anyMarked(tx); err != nil || !any {
-		return nil, err
-	}
-	return digests(tx, `select distinct n.manifest from registry_manifest_blobs n join registry_blobs b on b.digest = n.blob
-		join registry_marked k on k.blob = coalesce(b.content, b.digest)
-		where n.repository = $1 and k.scope in ('', $2)`, repo.id, repo.Account)
+	return digests(tx, `select distinct n.manifest from `+markedNames+` k join registry_manifest_blobs n on n.blob = k.name
+		where +n.repository = $1 and k.scope in ('', $2)`, repo.id, repo.Account)
 }
 
 func scanFact(rows *sql.Rows) (i Image, err error) {
@@ -158,7 +158,7 @@ func argsOf(blobs []Digest) []any {
 
 // neededOnlyBy reports whether a blob is needed in a repository, by manifests that are all among the given.
 func neededOnlyBy(tx *store.Tx, repository int64, d Digest, gone map[imageKey]bool) (bool, error) {
-	users, err := digests(tx, `select manifest from registry_manifest_blobs where blob = $1 and repository = $2`, string(d), repository)
+	users, err := digests(tx, `select manifest from registry_manifest_blobs where blob = $1 and +repository = $2`, string(d), repository)
 	for _, user := range users {
 		if !gone[imageKey{repository, user}] {
 			return false, err
