@@ -16,6 +16,7 @@ const DefaultCluster = "default"
 const (
 	Active   = "ACTIVE"
 	Inactive = "INACTIVE"           // deleted or deregistered: a record
+	Ending   = "DEPROVISIONING"     // a cluster that goes once nothing is left in it
 	Deleting = "DELETE_IN_PROGRESS" // a definition that goes once no task uses it
 )
 
@@ -53,7 +54,7 @@ func (c *Control) CreateCluster(ctx context.Context, account, name string, tags 
 			}
 		}
 		if made, err = oneCluster(tx, account, name); err != nil || !created {
-			return err
+			return errors.Join(err, refuseEnding(made))
 		}
 		return events.Append(tx, account, "cluster.created", ClusterARN(c.config.Region, account, name), nil)
 	})
@@ -87,7 +88,8 @@ func (c *Control) ListClusters(ctx context.Context, account string, page Page) (
 	})
 }
 
-// DeleteCluster ends a cluster that has no tasks and no nodes of its own. Its record stays.
+// DeleteCluster ends a cluster that has no tasks and no nodes of its own. Its record stays. One that has the
+// tag DeleteAll ends with all that is in it, in order (teardown.go).
 func (c *Control) DeleteCluster(ctx context.Context, account, name string) (Cluster, error) {
 	var deleted Cluster
 	err := c.db.Update(ctx, func(tx *store.Tx) error {
@@ -96,14 +98,19 @@ func (c *Control) DeleteCluster(ctx context.Context, account, name string) (Clus
 			return err
 		}
 		deleted = cluster
-		if cluster.Status == Inactive {
+		if cluster.Status != Active {
 			return nil
 		}
-		if err := refuseInUse(tx, account, name); err != nil {
+		err = refuseInUse(tx, account, name)
+		if err != nil && deleteAll(cluster.Tags) {
+			deleted.Status = Ending
+			return c.beginTeardown(tx, account, name)
+		}
+		if err != nil {
 			return err
 		}
 		deleted.Status = Inactive
-		if err := deactivateCluster(tx, account, name); err != nil {
+		if err := setClusterStatus(tx, account, name, Inactive); err != nil {
 			return err
 		}
 		return events.Append(tx, account, "cluster.deleted", ClusterARN(c.config.Region, account, name), nil)
@@ -119,7 +126,7 @@ func refuseInUse(tx *store.Tx, account, name string) error {
 	if tasks {
 		return ErrClusterInUse
 	}
-	nodes, err := exists(tx, `select 1 from instances where account = $1 and cluster = $2 and status = 'ACTIVE'`, account, name)
+	nodes, err := exists(tx, `select 1 from instances where account = $1 and cluster = $2 and status <> 'INACTIVE'`, account, name)
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,12 @@ func insertCluster(tx *store.Tx, account, name string) (created bool, err error)
 	changed, err := tx.Exec(`
 		insert into clusters (account, name, status, created) values ($1, $2, 'ACTIVE', $3)
 		on conflict (account, name) do update set status = 'ACTIVE', created = excluded.created
-		where clusters.status <> 'ACTIVE'`, account, name, store.Micros(tx.Now))
+		where clusters.status = 'INACTIVE'`, account, name, store.Micros(tx.Now))
 	return changed > 0, err
 }
 
-func deactivateCluster(tx *store.Tx, account, name string) error {
-	_, err := tx.Exec(`update clusters set status = 'INACTIVE' where account = $1 and name = $2`, account, name)
+func setClusterStatus(tx *store.Tx, account, name, status string) error {
+	_, err := tx.Exec(`update clusters set status = $3 where account = $1 and name = $2`, account, name, status)
 	return err
 }
 
@@ -40,7 +40,7 @@ func readCluster(tx *store.Tx, account, name string) (Cluster, error) {
 	cluster := Cluster{Account: account, Name: name}
 	var created int64
 	err := tx.Row(`
-		select status, created, (select count(*) from instances i where i.account = c.account and i.cluster in (c.name, '') and i.status = 'ACTIVE' and c.status = 'ACTIVE')
+		select status, created, (select count(*) from instances i where i.account = c.account and i.cluster in (c.name, '') and i.status in ('ACTIVE', 'DRAINING') and c.status <> 'INACTIVE')
 		from clusters c where account = $1 and name = $2`, account, name).Scan(&cluster.Status, &created, &cluster.Instances)
 	if errors.Is(err, store.ErrNoRows) {
 		return Cluster{}, ErrNoCluster

@@ -50,6 +50,7 @@ type Config struct {
 	Images   Images
 	Logs     Logs
 	Roles    Roles
+	Nodes    Nodes // nil: nobody keeps who may join
 	Vault    Vault // nil: definitions can name nothing by reference
 
 	KeepAlive   time.Duration // a session proves that it is alive this often; 0: 10 s
@@ -76,6 +77,9 @@ func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 	if config.KeepStopped == 0 {
 		config.KeepStopped = 24 * time.Hour
 	}
+	if config.Nodes == nil {
+		config.Nodes = open{}
+	}
 	files, err := fs.Sub(schema, "schema")
 	if err != nil {
 		return nil, err
@@ -90,6 +94,11 @@ func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 	})
 }
 
+// open lets every node join.
+type open struct{}
+
+func (open) Forget(context.Context, string) error { return nil }
+
 // Run keeps the room tidy until ctx ends: it notices sessions that died with their server,
 // ends the credentials of tasks that have stopped, takes away definitions that are to go, and forgets what has been over for long.
 func (c *Control) Run(ctx context.Context) {
@@ -97,6 +106,7 @@ func (c *Control) Run(ctx context.Context) {
 	loops.Go(func() { loop.Run(ctx, "cluster.stale", c.config.KeepAlive, nil, c.dropStale) })
 	loops.Go(func() { loop.Run(ctx, "cluster.revoke", c.config.KeepAlive, nil, c.revokeStopped) })
 	loops.Go(func() { loop.Run(ctx, "cluster.delete", c.config.KeepAlive, nil, c.deleteUnused) })
+	loops.Go(func() { c.runLeaving(ctx) })
 	loops.Go(func() { loop.Run(ctx, "cluster.prune", c.config.KeepStopped/24, nil, c.prune) })
 	loops.Wait()
 }

@@ -1,6 +1,9 @@
 package cluster
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // The passes of the loops, for tests that do not wait for them.
 func (c *Control) DropStale(ctx context.Context) error { return c.dropStale(ctx) }
@@ -16,3 +19,10 @@ func (s Spec) Check(region string) error { return s.check(region) }
 func (s Spec) Filled() Spec { return s.filled() }
 
 var ParseEnvFile = parseEnvFile
+
+// LeaveAll and Leaving are passes of the loop that brings what is to go to its end.
+func (c *Control) LeaveAll(ctx context.Context) error { return c.leaveAll(ctx) }
+
+func (c *Control) Leaving(ctx context.Context) error {
+	return errors.Join(c.leaveAll(ctx), c.teardownAll(ctx))
+}

@@ -12,12 +12,14 @@ import (
 )
 
 // readInstances returns the nodes that serve a cluster, the first to register first, with what is
-// held of them. With ids nil it returns all of them.
+// held of them. With ids nil it returns all that are still members.
 func readInstances(tx *store.Tx, account, cluster string, ids []string) ([]Instance, error) {
 	query := `select id, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, changed
 		from instances where account = $1 and cluster in ($2, '')`
 	args := []any{account, cluster}
-	if ids != nil {
+	if ids == nil {
+		query += ` and status <> 'INACTIVE'`
+	} else {
 		ids = validIDs(ids)
 		query += ` and id in ` + store.In(3, len(ids))
 		args = append(args, anys(ids)...)
@@ -52,11 +54,14 @@ func scanInstance(rows *sql.Rows) (i Instance, err error) {
 	return i, nil
 }
 
-// readHeld fills in what tasks hold of the given nodes, those with the given ids; nil is all of the account.
+// readHeld fills in what was said of the given nodes, and what tasks hold of them, those with the given ids; nil is all of the account.
 func readHeld(tx *store.Tx, account string, instances []Instance, ids []string) error {
 	byID := make(map[string]*Instance, len(instances))
 	for i := range instances {
 		byID[instances[i].ID] = &instances[i]
+	}
+	if err := readAttributes(tx, byID); err != nil {
+		return err
 	}
 	where, args := `where account = $1 and status < 8`, []any{account}
 	if ids != nil {
@@ -89,7 +94,7 @@ func readHeld(tx *store.Tx, account string, instances []Instance, ids []string) 
 }
 
 func instanceIDs(tx *store.Tx, account, cluster, status, after string, limit int) (ids []string, err error) {
-	err = tx.Each(`select id from instances where account = $1 and cluster in ($2, '') and ($3 = '' or status = $3) and id > $4 order by id limit $5`,
+	err = tx.Each(`select id from instances where account = $1 and cluster in ($2, '') and (status = $3 or $3 = '' and status <> 'INACTIVE') and id > $4 order by id limit $5`,
 		[]any{account, cluster, status, after, limit}, intoStrings(&ids))
 	return ids, err
 }

@@ -20,8 +20,8 @@ func nodeTopic(node string) string { return "node:" + node }
 
 // Session joins a node and tells it what is wanted of it, until ctx ends. It fails with
 // ErrReplaced when the same node has joined anew, with ErrNode for a hello that makes no sense,
-// with ErrNoCluster or ErrInactiveCluster when the node wants to serve such a cluster, and with
-// what send failed with.
+// with ErrNoCluster or ErrInactiveCluster when the node wants to serve such a cluster, with
+// ErrDeregistered when it was deregistered since it joined, and with what send failed with.
 func (c *Control) Session(ctx context.Context, hello nodeapi.Hello, send func(nodeapi.Frame) error) error {
 	if err := checkHello(hello); err != nil {
 		return err
@@ -54,7 +54,11 @@ func checkHello(h nodeapi.Hello) error {
 func (c *Control) join(ctx context.Context, hello nodeapi.Hello, id string) error {
 	return c.db.Update(ctx, func(tx *store.Tx) error {
 		if hello.Cluster != "" {
-			if err := needCluster(tx, hello.Account, hello.Cluster); err != nil {
+			status, err := clusterStatus(tx, hello.Account, hello.Cluster)
+			if err == nil && status == Inactive {
+				err = ErrInactiveCluster
+			}
+			if err != nil {
 				return fmt.Errorf("%w: %s", err, hello.Cluster)
 			}
 		}
@@ -162,14 +166,16 @@ func (s *session) changes(ctx context.Context) (tasks []Task, err error) {
 
 // check fails once the session is no longer the node's.
 func (s *session) check(tx *store.Tx) error {
-	var now string
-	if err := tx.Row(`select session from instances where id = $1`, s.node).Scan(&now); err != nil {
+	var now, status string
+	if err := tx.Row(`select session, status from instances where id = $1`, s.node).Scan(&now, &status); err != nil {
 		return err
 	}
-	switch now {
-	case s.id:
+	switch {
+	case now == s.id:
 		return nil
-	case "":
+	case status == Inactive:
+		return ErrDeregistered
+	case now == "":
 		return errSessionLost // it was taken for dead
 	}
 	return ErrReplaced

@@ -25,12 +25,33 @@ func upsertInstance(tx *store.Tx, h nodeapi.Hello, session string) error {
 		on conflict (id) do update set cluster = excluded.cluster, version = excluded.version, engine = excluded.engine,
 			cpu = excluded.cpu, memory = excluded.memory, ports = excluded.ports, attributes = excluded.attributes,
 			joins = instances.joins + 1, session = excluded.session, seen = excluded.seen, changed = excluded.changed
-		where instances.account = excluded.account`,
-		h.Node, h.Account, h.Cluster, store.Micros(tx.Now), h.Version, h.Engine, h.CPU, h.Memory, string(portsText), string(attributes), session)
-	if err == nil && n == 0 {
-		err = fmt.Errorf("%w: id %s is of another account's node", ErrNode, h.Node)
+			, status = case when instances.deregistered > 0 and instances.deregistered < $12 then 'ACTIVE' else instances.status end
+			, registered = case when instances.deregistered > 0 and instances.deregistered < $12 then excluded.registered else instances.registered end
+			, deregistered = case when instances.deregistered < $12 then 0 else instances.deregistered end
+		where instances.account = excluded.account and (instances.deregistered = 0 or instances.deregistered < $12)`,
+		h.Node, h.Account, h.Cluster, store.Micros(tx.Now), h.Version, h.Engine, h.CPU, h.Memory, string(portsText), string(attributes), session, store.Micros(h.Since))
+	if err != nil || n > 0 {
+		return err
 	}
-	return err
+	var account string
+	if err := tx.Row(`select account from instances where id = $1`, h.Node).Scan(&account); err != nil {
+		return err
+	}
+	if account != h.Account {
+		return fmt.Errorf("%w: id %s is of another account's node", ErrNode, h.Node)
+	}
+	return ErrDeregistered
+}
+
+// leavingInstances returns the nodes that are being deregistered.
+func leavingInstances(tx *store.Tx) (all []Instance, err error) {
+	err = tx.Each(`select id, account, cluster from instances where status = 'DEREGISTERING' order by registered, id`, nil, func(rows *sql.Rows) error {
+		i := Instance{Status: Deregistering}
+		err := rows.Scan(&i.ID, &i.Account, &i.Cluster)
+		all = append(all, i)
+		return err
+	})
+	return all, err
 }
 
 func stillSeen(tx *store.Tx, node, session string) error {

@@ -166,7 +166,7 @@ func (h *handler) hello(w http.ResponseWriter, r *http.Request) (hello Hello, er
 	if err == nil {
 		err = p.itself(hello.Node)
 	}
-	hello.Account, hello.Cluster = p.Account, cmp.Or(p.Cluster, hello.Cluster)
+	hello.Account, hello.Cluster, hello.Since = p.Account, cmp.Or(p.Cluster, hello.Cluster), p.Joined
 	return hello, err
 }
 

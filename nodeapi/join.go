@@ -27,6 +27,7 @@ type Peer struct {
 	Account string
 	Cluster string // that it serves; "": every cluster of its account
 	Serial  string // of the certificate
+	Joined  time.Time
 }
 
 // Admission decides who may be a node. Its errors of kind errs.Denied are final.

@@ -38,6 +38,7 @@ type ControlPlane interface {
 type Hello struct {
 	Node       string            `json:"node"`    // stable id of the machine, 32 hexadecimal digits, kept in its data folder
 	Account    string            `json:"-"`       // whose it is: the control plane's side fills it in
+	Since      time.Time         `json:"-"`       // when it became a node; filled in as well
 	Cluster    string            `json:"cluster"` // the cluster it serves; "" serves every cluster of its account
 	Version    string            `json:"version"` // of the agent
 	Engine     string            `json:"engine"`  // "containerd 1.6.20"
@@ -90,6 +91,8 @@ type Task struct {
 	LaunchType string   `json:"launchType,omitempty"`
 	Service    string   `json:"service,omitempty"`
 	Zone       string   `json:"zone,omitempty"`
+
+	Tags map[string]string `json:"tags,omitempty"` // as they were when the node was told of it, for its metadata
 }
 
 // Volume is a volume of a task.
@@ -102,6 +105,7 @@ type Volume struct {
 // Container is one container of a wanted task.
 type Container struct {
 	Name              string        `json:"name"`
+	ARN               string        `json:"arn,omitempty"`
 	Image             string        `json:"image"`            // as the definition names it
 	Ref               string        `json:"ref,omitempty"`    // where to pull it from, when not as named
 	Digest            string        `json:"digest,omitempty"` // the content it is pinned to, when the control plane knows

@@ -110,7 +110,8 @@ func (c *Control) certify(tx *store.Tx, p nodeapi.Peer, key publicKey, invitatio
 	_, err = tx.Exec(`insert into nodes_nodes (id, account, cluster, invitation, key, serial, former, joined, certified, expires)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
 		on conflict (id) do update set account = excluded.account, cluster = excluded.cluster, invitation = excluded.invitation, key = excluded.key,
-			former = excluded.former, serial = excluded.serial, certified = excluded.certified, expires = excluded.expires`,
+			former = excluded.former, serial = excluded.serial,
+			joined = case when excluded.former = '' then excluded.joined else nodes_nodes.joined end, certified = excluded.certified, expires = excluded.expires`,
 		p.Node, p.Account, p.Cluster, invitation, key.sum, serial, p.Serial, store.Micros(tx.Now), store.Micros(expires))
 	return nodeapi.Membership{Certificate: der, Authority: c.authority.certificate.Raw, Account: p.Account, Cluster: p.Cluster, Expires: expires}, err
 }

@@ -40,28 +40,30 @@ func (c *Control) Nodes(ctx context.Context) (all []Node, err error) {
 // Remove takes a node's right to join away: its certificate is refused from now on, and a session
 // that it has ends within seconds. Its containers are not touched. It returns ErrNoNode.
 func (c *Control) Remove(ctx context.Context, id string) error {
-	n, err := c.remove(ctx, `id = $1`, id)
+	n, err := c.remove(ctx, id)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("%w: %s", ErrNoNode, id)
 	}
 	return err
 }
 
-// RemoveAccount does so with all nodes of an account, and ends its invitations.
-func (c *Control) RemoveAccount(ctx context.Context, account string) error {
-	_, err := c.remove(ctx, `account = $1`, account)
-	if err != nil {
-		return err
-	}
+// Forget is Remove of a node that may have been removed already.
+func (c *Control) Forget(ctx context.Context, id string) error {
+	_, err := c.remove(ctx, id)
+	return err
+}
+
+// WithdrawAccount ends all invitations of an account.
+func (c *Control) WithdrawAccount(ctx context.Context, account string) error {
 	return c.db.Update(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(`delete from nodes_invitations where account = $1`, account)
 		return err
 	})
 }
 
-func (c *Control) remove(ctx context.Context, which string, arg any) (n int64, err error) {
+func (c *Control) remove(ctx context.Context, id string) (n int64, err error) {
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
-		n, err = tx.Exec(`delete from nodes_nodes where `+which, arg)
+		n, err = tx.Exec(`delete from nodes_nodes where id = $1`, id)
 		tx.Touch(topic)
 		return err
 	})
@@ -112,9 +114,11 @@ func (c *Control) member(ctx context.Context, node string) (member, error) {
 func (c *Control) readMembers(ctx context.Context) (all map[string]member, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		all = map[string]member{}
-		return tx.Each(`select id, account, cluster, serial, former from nodes_nodes`, nil, func(rows *sql.Rows) error {
+		return tx.Each(`select id, account, cluster, serial, former, joined from nodes_nodes`, nil, func(rows *sql.Rows) error {
 			var m member
-			err := rows.Scan(&m.peer.Node, &m.peer.Account, &m.peer.Cluster, &m.serial, &m.former)
+			var joined int64
+			err := rows.Scan(&m.peer.Node, &m.peer.Account, &m.peer.Cluster, &m.serial, &m.former, &joined)
+			m.peer.Joined = store.Time(joined)
 			all[m.peer.Node] = m
 			return err
 		})

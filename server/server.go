@@ -22,6 +22,7 @@ import (
 
 	"slipway/accounts"
 	"slipway/audit"
+	"slipway/blob/s3"
 	"slipway/cluster"
 	"slipway/events"
 	"slipway/hooks"
@@ -74,6 +75,7 @@ type Server struct {
 	nodes    *nodes.Control
 	secrets  *secrets.Control
 
+	files *s3.Store // the bucket that blobs are in; nil: they are in the data folder
 	root  accounts.Key
 	api   net.Listener
 	admin net.Listener
@@ -201,6 +203,8 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Images:   images{s.registry, s.accounts, s.config.Advertise, s.config.Region},
 		Logs:     output{s.logs},
 		Roles:    roles{s.accounts},
+		Vault:    vault{s.accounts, s.secrets, s.files, s.root.Owner.Account},
+		Nodes:    s.nodes,
 	})
 	return err
 }
@@ -282,16 +286,19 @@ func (s *Server) Close() error {
 
 // Node is the control plane as the node in the same process reaches it, without a wire between them. That
 // node is the managing account's.
-func (s *Server) Node() nodeapi.ControlPlane { return local{s.cluster, s.root.Owner.Account} }
+func (s *Server) Node() nodeapi.ControlPlane {
+	return local{s.cluster, s.root.Owner.Account, time.Now()}
+}
 
 type local struct {
 	nodeapi.ControlPlane
 	account string
+	since   time.Time // a node that was deregistered comes back when the process starts anew
 }
 
 // Session satisfies nodeapi.ControlPlane.
 func (l local) Session(ctx context.Context, hello nodeapi.Hello, send func(nodeapi.Frame) error) error {
-	hello.Account = l.account
+	hello.Account, hello.Since = l.account, l.since
 	return l.ControlPlane.Session(ctx, hello, send)
 }
 

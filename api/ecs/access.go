@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"slipway/api/awswire"
@@ -94,6 +95,34 @@ func (d *door) onListInstances(c ctx, in *ListContainerInstancesInput) []awswire
 
 func (d *door) onDescribeInstances(c ctx, in *DescribeContainerInstancesInput) []awswire.Ask {
 	return d.in(c, in.Cluster, d.members(c, "container-instance", in.Cluster, in.ContainerInstances)...)
+}
+
+func (d *door) onInstancesState(c ctx, in *UpdateContainerInstancesStateInput) []awswire.Ask {
+	return d.in(c, in.Cluster, d.members(c, "container-instance", in.Cluster, in.ContainerInstances)...)
+}
+
+func (d *door) onDeregisterInstance(c ctx, in *DeregisterContainerInstanceInput) []awswire.Ask {
+	return d.on(c, d.clusterARN(c, in.Cluster))
+}
+
+func (d *door) onPutAttributes(c ctx, in *PutAttributesInput) []awswire.Ask {
+	return d.in(c, in.Cluster, d.targets(c, in.Cluster, in.Attributes)...)
+}
+
+func (d *door) onDeleteAttributes(c ctx, in *DeleteAttributesInput) []awswire.Ask {
+	return d.in(c, in.Cluster, d.targets(c, in.Cluster, in.Attributes)...)
+}
+
+// targets are what attributes are about; those that name nothing are about any instance.
+func (d *door) targets(c ctx, cluster *string, attributes []Attribute) []string {
+	named := all(attributes, func(a Attribute) string {
+		return d.member(c, "container-instance", cluster, awswire.Or(a.TargetId, "*"))
+	})
+	return slices.Compact(slices.Sorted(slices.Values(named)))
+}
+
+func (d *door) onListAttributes(c ctx, in *ListAttributesInput) []awswire.Ask {
+	return d.on(c, d.clusterARN(c, in.Cluster))
 }
 
 func (d *door) onTagResource(c ctx, in *TagResourceInput) []awswire.Ask {

@@ -45,6 +45,8 @@ func TestAccess(t *testing.T) {
 		"taskDefinition": "web", "DeregisterTaskDefinition.taskDefinition": "web:1", "taskDefinitions": []string{"web:1", "web:2"},
 		"task": taskID, "tasks": []string{taskID}, "containerInstances": []string{nodeID},
 		"tags": []any{map[string]any{"key": "team", "value": "sea"}}, "tagKeys": []string{"team"}, "resourceArn": ours + "cluster/blue",
+		"DeregisterContainerInstance.containerInstance": nodeID, "UpdateContainerInstancesState.status": "DRAINING", "targetType": "container-instance",
+		"attributes": []any{map[string]any{"name": "rack", "value": "r1", "targetId": nodeID}},
 	}
 	inDefault := maps.Clone(named) // where nothing is said of a cluster
 	maps.Copy(inDefault, wiretest.Sample{"clusterName": nil, "cluster": nil, "clusters": nil, "DeleteCluster.cluster": "red"})
@@ -60,6 +62,8 @@ func arns(begin string) wiretest.Sample {
 		"task": begin + "task/blue/" + taskID, "tasks": []string{begin + "task/blue/" + taskID},
 		"containerInstances": []string{begin + "container-instance/blue/" + nodeID}, "containerInstance": begin + "container-instance/blue/" + nodeID,
 		"resourceArn": begin + "task/blue/" + taskID, "tagKeys": []string{"team"}, "tags": []any{map[string]any{"key": "team", "value": "sea"}},
+		"UpdateContainerInstancesState.status": "DRAINING", "targetType": "container-instance",
+		"attributes": []any{map[string]any{"name": "rack", "targetId": begin + "container-instance/blue/" + nodeID}},
 	}
 }
 

@@ -39,6 +39,11 @@ func New(c *cluster.Control, region string) *awswire.Service {
 
 		ListContainerInstances.Handle(d.listContainerInstances, d.onListInstances),
 		DescribeContainerInstances.Handle(d.describeContainerInstances, d.onDescribeInstances),
+		UpdateContainerInstancesState.Handle(d.updateContainerInstancesState, d.onInstancesState),
+		DeregisterContainerInstance.Handle(d.deregisterContainerInstance, d.onDeregisterInstance),
+		PutAttributes.Handle(d.putAttributes, d.onPutAttributes),
+		DeleteAttributes.Handle(d.deleteAttributes, d.onDeleteAttributes),
+		ListAttributes.Handle(d.listAttributes, d.onListAttributes),
 
 		TagResource.Handle(d.tagResource, d.onTagResource),
 		UntagResource.Handle(d.untagResource, d.onUntagResource),

@@ -1,6 +1,7 @@
 package ecs_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"slipway/api/awswire/wiretest"
 	"slipway/api/ecs"
+	"slipway/cluster"
 	"slipway/cluster/clustertest"
 )
 
@@ -146,6 +148,39 @@ func TestTheSDKTellsFaultsApart(t *testing.T) {
 	var conflict *types.ConflictException
 	if !errors.As(err, &conflict) || !slices.Equal(conflict.ResourceIds, []string{*first.Tasks[0].TaskArn}) {
 		t.Errorf("a token used again: %v", err)
+	}
+}
+
+// A machine is described, drained and let go.
+func TestTheSDKKeepsInstances(t *testing.T) {
+	client, s := sdk(t)
+	run(t, client, register(t, client, "web"), "sleep")
+	at, target := []string{nodeID}, types.TargetTypeContainerInstance
+	put, err := client.PutAttributes(t.Context(), &awsecs.PutAttributesInput{Attributes: []types.Attribute{{Name: aws.String("rack"), Value: aws.String("r1"), TargetId: aws.String(nodeID), TargetType: target}}})
+	if err != nil || *put.Attributes[0].TargetId != ours+"container-instance/default/"+nodeID {
+		t.Fatalf("%+v, %v", put, err)
+	}
+	listed, err := client.ListAttributes(t.Context(), &awsecs.ListAttributesInput{TargetType: target, AttributeName: aws.String("rack")})
+	if err != nil || len(listed.Attributes) != 1 || *listed.Attributes[0].Value != "r1" {
+		t.Fatalf("%+v, %v", listed, err)
+	}
+	_, err = client.PutAttributes(t.Context(), &awsecs.PutAttributesInput{Attributes: []types.Attribute{{Name: aws.String("rack"), TargetId: aws.String(strings.Repeat("f", 32))}}})
+	wantFault[*types.TargetNotFoundException](t, err, strings.Repeat("f", 32))
+	drained, err := client.UpdateContainerInstancesState(t.Context(), &awsecs.UpdateContainerInstancesStateInput{ContainerInstances: at, Status: types.ContainerInstanceStatusDraining})
+	if err != nil || *drained.ContainerInstances[0].Status != "DRAINING" {
+		t.Fatalf("%+v, %v", drained, err)
+	}
+	_, err = client.DeregisterContainerInstance(t.Context(), &awsecs.DeregisterContainerInstanceInput{ContainerInstance: aws.String(nodeID)})
+	wantFault[*types.InvalidParameterException](t, err, "Found running tasks on the instance.")
+	gone, err := client.DeregisterContainerInstance(t.Context(), &awsecs.DeregisterContainerInstanceInput{ContainerInstance: aws.String(nodeID), Force: aws.Bool(true)})
+	if err != nil || *gone.ContainerInstance.Status != "DEREGISTERING" {
+		t.Fatalf("%+v, %v", gone, err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go s.control.Run(ctx)
+	if err := s.node.Ended(); !errors.Is(err, cluster.ErrDeregistered) {
+		t.Errorf("its session ended with %v", err)
 	}
 }
 

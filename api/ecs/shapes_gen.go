@@ -102,26 +102,31 @@ var API = &awswire.API{
 
 // The operations that Slipway serves.
 var (
-	CreateCluster              = awswire.NewOp[CreateClusterInput, CreateClusterOutput](API, "CreateCluster", "POST", "/", 200)
-	DeleteCluster              = awswire.NewOp[DeleteClusterInput, DeleteClusterOutput](API, "DeleteCluster", "POST", "/", 200)
-	DeleteTaskDefinitions      = awswire.NewOp[DeleteTaskDefinitionsInput, DeleteTaskDefinitionsOutput](API, "DeleteTaskDefinitions", "POST", "/", 200)
-	DeregisterTaskDefinition   = awswire.NewOp[DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput](API, "DeregisterTaskDefinition", "POST", "/", 200)
-	DescribeClusters           = awswire.NewOp[DescribeClustersInput, DescribeClustersOutput](API, "DescribeClusters", "POST", "/", 200)
-	DescribeContainerInstances = awswire.NewOp[DescribeContainerInstancesInput, DescribeContainerInstancesOutput](API, "DescribeContainerInstances", "POST", "/", 200)
-	DescribeTaskDefinition     = awswire.NewOp[DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput](API, "DescribeTaskDefinition", "POST", "/", 200)
-	DescribeTasks              = awswire.NewOp[DescribeTasksInput, DescribeTasksOutput](API, "DescribeTasks", "POST", "/", 200)
-	ListClusters               = awswire.NewOp[ListClustersInput, ListClustersOutput](API, "ListClusters", "POST", "/", 200)
-	ListContainerInstances     = awswire.NewOp[ListContainerInstancesInput, ListContainerInstancesOutput](API, "ListContainerInstances", "POST", "/", 200)
-	ListTagsForResource        = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
-	ListTaskDefinitionFamilies = awswire.NewOp[ListTaskDefinitionFamiliesInput, ListTaskDefinitionFamiliesOutput](API, "ListTaskDefinitionFamilies", "POST", "/", 200)
-	ListTaskDefinitions        = awswire.NewOp[ListTaskDefinitionsInput, ListTaskDefinitionsOutput](API, "ListTaskDefinitions", "POST", "/", 200)
-	ListTasks                  = awswire.NewOp[ListTasksInput, ListTasksOutput](API, "ListTasks", "POST", "/", 200)
-	RegisterTaskDefinition     = awswire.NewOp[RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput](API, "RegisterTaskDefinition", "POST", "/", 200)
-	RunTask                    = awswire.NewOp[RunTaskInput, RunTaskOutput](API, "RunTask", "POST", "/", 200)
-	StartTask                  = awswire.NewOp[StartTaskInput, StartTaskOutput](API, "StartTask", "POST", "/", 200)
-	StopTask                   = awswire.NewOp[StopTaskInput, StopTaskOutput](API, "StopTask", "POST", "/", 200)
-	TagResource                = awswire.NewOp[TagResourceInput, TagResourceOutput](API, "TagResource", "POST", "/", 200)
-	UntagResource              = awswire.NewOp[UntagResourceInput, UntagResourceOutput](API, "UntagResource", "POST", "/", 200)
+	CreateCluster                 = awswire.NewOp[CreateClusterInput, CreateClusterOutput](API, "CreateCluster", "POST", "/", 200)
+	DeleteAttributes              = awswire.NewOp[DeleteAttributesInput, DeleteAttributesOutput](API, "DeleteAttributes", "POST", "/", 200)
+	DeleteCluster                 = awswire.NewOp[DeleteClusterInput, DeleteClusterOutput](API, "DeleteCluster", "POST", "/", 200)
+	DeleteTaskDefinitions         = awswire.NewOp[DeleteTaskDefinitionsInput, DeleteTaskDefinitionsOutput](API, "DeleteTaskDefinitions", "POST", "/", 200)
+	DeregisterContainerInstance   = awswire.NewOp[DeregisterContainerInstanceInput, DeregisterContainerInstanceOutput](API, "DeregisterContainerInstance", "POST", "/", 200)
+	DeregisterTaskDefinition      = awswire.NewOp[DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput](API, "DeregisterTaskDefinition", "POST", "/", 200)
+	DescribeClusters              = awswire.NewOp[DescribeClustersInput, DescribeClustersOutput](API, "DescribeClusters", "POST", "/", 200)
+	DescribeContainerInstances    = awswire.NewOp[DescribeContainerInstancesInput, DescribeContainerInstancesOutput](API, "DescribeContainerInstances", "POST", "/", 200)
+	DescribeTaskDefinition        = awswire.NewOp[DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput](API, "DescribeTaskDefinition", "POST", "/", 200)
+	DescribeTasks                 = awswire.NewOp[DescribeTasksInput, DescribeTasksOutput](API, "DescribeTasks", "POST", "/", 200)
+	ListAttributes                = awswire.NewOp[ListAttributesInput, ListAttributesOutput](API, "ListAttributes", "POST", "/", 200)
+	ListClusters                  = awswire.NewOp[ListClustersInput, ListClustersOutput](API, "ListClusters", "POST", "/", 200)
+	ListContainerInstances        = awswire.NewOp[ListContainerInstancesInput, ListContainerInstancesOutput](API, "ListContainerInstances", "POST", "/", 200)
+	ListTagsForResource           = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
+	ListTaskDefinitionFamilies    = awswire.NewOp[ListTaskDefinitionFamiliesInput, ListTaskDefinitionFamiliesOutput](API, "ListTaskDefinitionFamilies", "POST", "/", 200)
+	ListTaskDefinitions           = awswire.NewOp[ListTaskDefinitionsInput, ListTaskDefinitionsOutput](API, "ListTaskDefinitions", "POST", "/", 200)
+	ListTasks                     = awswire.NewOp[ListTasksInput, ListTasksOutput](API, "ListTasks", "POST", "/", 200)
+	PutAttributes                 = awswire.NewOp[PutAttributesInput, PutAttributesOutput](API, "PutAttributes", "POST", "/", 200)
+	RegisterTaskDefinition        = awswire.NewOp[RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput](API, "RegisterTaskDefinition", "POST", "/", 200)
+	RunTask                       = awswire.NewOp[RunTaskInput, RunTaskOutput](API, "RunTask", "POST", "/", 200)
+	StartTask                     = awswire.NewOp[StartTaskInput, StartTaskOutput](API, "StartTask", "POST", "/", 200)
+	StopTask                      = awswire.NewOp[StopTaskInput, StopTaskOutput](API, "StopTask", "POST", "/", 200)
+	TagResource                   = awswire.NewOp[TagResourceInput, TagResourceOutput](API, "TagResource", "POST", "/", 200)
+	UntagResource                 = awswire.NewOp[UntagResourceInput, UntagResourceOutput](API, "UntagResource", "POST", "/", 200)
+	UpdateContainerInstancesState = awswire.NewOp[UpdateContainerInstancesStateInput, UpdateContainerInstancesStateOutput](API, "UpdateContainerInstancesState", "POST", "/", 200)
 )
 
 type CreateClusterInput struct {
@@ -136,6 +141,15 @@ type CreateClusterInput struct {
 
 type CreateClusterOutput struct {
 	Cluster *Cluster `aws:"cluster"`
+}
+
+type DeleteAttributesInput struct {
+	Attributes []Attribute `aws:"attributes,required"`
+	Cluster    *string     `aws:"cluster"`
+}
+
+type DeleteAttributesOutput struct {
+	Attributes []Attribute `aws:"attributes"`
 }
 
 type DeleteClusterInput struct {
@@ -153,6 +167,16 @@ type DeleteTaskDefinitionsInput struct {
 type DeleteTaskDefinitionsOutput struct {
 	Failures        []Failure        `aws:"failures"`
 	TaskDefinitions []TaskDefinition `aws:"taskDefinitions"`
+}
+
+type DeregisterContainerInstanceInput struct {
+	Cluster           *string `aws:"cluster"`
+	ContainerInstance string  `aws:"containerInstance,required"`
+	Force             *bool   `aws:"force"`
+}
+
+type DeregisterContainerInstanceOutput struct {
+	ContainerInstance *ContainerInstance `aws:"containerInstance"`
 }
 
 type DeregisterTaskDefinitionInput struct {
@@ -203,6 +227,20 @@ type DescribeTasksInput struct {
 type DescribeTasksOutput struct {
 	Failures []Failure `aws:"failures"`
 	Tasks    []Task    `aws:"tasks"`
+}
+
+type ListAttributesInput struct {
+	AttributeName  *string    `aws:"attributeName"`
+	AttributeValue *string    `aws:"attributeValue"`
+	Cluster        *string    `aws:"cluster"`
+	MaxResults     *int32     `aws:"maxResults"`
+	NextToken      *string    `aws:"nextToken"`
+	TargetType     TargetType `aws:"targetType,required"`
+}
+
+type ListAttributesOutput struct {
+	Attributes []Attribute `aws:"attributes"`
+	NextToken  *string     `aws:"nextToken"`
 }
 
 type ListClustersInput struct {
@@ -277,6 +315,15 @@ type ListTasksInput struct {
 type ListTasksOutput struct {
 	NextToken *string  `aws:"nextToken"`
 	TaskArns  []string `aws:"taskArns"`
+}
+
+type PutAttributesInput struct {
+	Attributes []Attribute `aws:"attributes,required"`
+	Cluster    *string     `aws:"cluster"`
+}
+
+type PutAttributesOutput struct {
+	Attributes []Attribute `aws:"attributes"`
 }
 
 type RegisterTaskDefinitionInput struct {
@@ -377,6 +424,17 @@ type UntagResourceInput struct {
 }
 
 type UntagResourceOutput struct {
+}
+
+type UpdateContainerInstancesStateInput struct {
+	Cluster            *string                 `aws:"cluster"`
+	ContainerInstances []string                `aws:"containerInstances,required"`
+	Status             ContainerInstanceStatus `aws:"status,required"`
+}
+
+type UpdateContainerInstancesStateOutput struct {
+	ContainerInstances []ContainerInstance `aws:"containerInstances"`
+	Failures           []Failure           `aws:"failures"`
 }
 
 type Attachment struct {
@@ -1454,6 +1512,7 @@ func (VersionConsistency) Values() []string { return []string{"enabled", "disabl
 // The faults that the served operations answer with.
 var (
 	AccessDeniedException                          = awswire.FaultType{Shape: "AccessDeniedException", Status: 400}
+	AttributeLimitExceededException                = awswire.FaultType{Shape: "AttributeLimitExceededException", Status: 400}
 	BlockedException                               = awswire.FaultType{Shape: "BlockedException", Status: 400}
 	ClientException                                = awswire.FaultType{Shape: "ClientException", Status: 400}
 	ClusterContainsCapacityProviderException       = awswire.FaultType{Shape: "ClusterContainsCapacityProviderException", Status: 400}
@@ -1470,6 +1529,7 @@ var (
 	ResourceNotFoundException                      = awswire.FaultType{Shape: "ResourceNotFoundException", Status: 400}
 	ServerException                                = awswire.FaultType{Shape: "ServerException", Status: 500}
 	ServiceNotFoundException                       = awswire.FaultType{Shape: "ServiceNotFoundException", Status: 400}
+	TargetNotFoundException                        = awswire.FaultType{Shape: "TargetNotFoundException", Status: 400}
 	UnsupportedFeatureException                    = awswire.FaultType{Shape: "UnsupportedFeatureException", Status: 400}
 	UpdateInProgressException                      = awswire.FaultType{Shape: "UpdateInProgressException", Status: 400}
 )
