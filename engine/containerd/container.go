@@ -89,12 +89,11 @@ func (e *Engine) create(ctx context.Context, s engine.Spec, key string) error {
 	// Where a caller gives up in the middle of this, containerd may lose the shim.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	_, err = e.client.TaskService().Create(ctx, &tasks.CreateTaskRequest{
-		ContainerID: record.ID,
-		Rootfs:      mount.ToProto(rootfs),
-		Stdout:      "file://" + e.Output(s.ID),
-		Stderr:      "file://" + e.Output(s.ID),
-	})
+	request := &tasks.CreateTaskRequest{ContainerID: record.ID, Rootfs: mount.ToProto(rootfs)}
+	if err := e.folder(s.ID).connect(request, s); err != nil {
+		return err
+	}
+	_, err = e.client.TaskService().Create(ctx, request)
 	if err = errgrpc.ToNative(err); err != nil && !strings.Contains(err.Error(), runcFailed) {
 		return machineError{err}
 	}
@@ -129,11 +128,9 @@ func (e *Engine) record(ctx context.Context, s engine.Spec, img *image, key stri
 	if err != nil {
 		return containers.Container{}, err
 	}
-	mounts, err := e.folder(s.ID).make(s)
-	if err != nil {
+	if err := e.setMounts(ctx, spec, s, img); err != nil {
 		return containers.Container{}, err
 	}
-	spec.Mounts = append(spec.Mounts, mounts...)
 	spec.Linux.CgroupsPath = e.cgroups.path(s.Task, key)
 	specAny, err := typeurl.MarshalAny(spec)
 	if err != nil {
@@ -302,7 +299,12 @@ func (e *Engine) remove(ctx context.Context, id string) error {
 		return err
 	}
 	e.made.Delete(id)
-	return e.folder(id).forget()
+	d := e.folder(id)
+	d.awaitPrinted(ctx)
+	if err := e.dropInit(id, d); err != nil {
+		return err
+	}
+	return d.forget()
 }
 
 // endTask kills the process, waits for its end and has its shim end, which completes the output.

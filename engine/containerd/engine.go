@@ -100,6 +100,7 @@ type Engine struct {
 	network    *network
 	cgroups    cgroups
 	listeners  listeners
+	volumes    volumes
 	containers keyedLock // by key
 	attempts   keyedLock // by that of the attempt
 	made       sync.Map  // container id to the latest attempt of this engine
@@ -155,6 +156,7 @@ func (e *Engine) open() (err error) {
 	if e.client, err = connect(e.socket, e.options.Namespace); err != nil {
 		return err
 	}
+	e.volumes = volumes{root: filepath.Join(e.options.Data, "volumes"), locks: &keyedLock{}}
 	e.space = space{e.options.Data, freeAboveReserve}
 	e.cgroups = findCgroups(cgroupRoot, "slipway-"+e.name)
 	e.network, err = newNetwork(e.options, e.run, e.tasksDir(), e.cgroups)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,11 +21,13 @@ import (
 //	about.json   whose folder it is; stays with the output
 //	output       what it prints
 //	started      when it was started, and as which attempt, so that one without a process is known to have run
-//	files/       what is mounted into it: hosts, hostname, resolv.conf and those of its Spec
+//	files/       what is mounted into it: hosts, hostname, resolv.conf and those of its Spec; and what its
+//	             streams need
 type folder string
 
 type about struct {
 	ID, Task, Hostname string
+	Hosts              []engine.Host // of the Spec
 }
 
 func (e *Engine) folder(id string) folder { return folder(filepath.Join(e.containersDir(), keyOf(id))) }
@@ -43,7 +44,7 @@ func (d folder) make(s engine.Spec) ([]specs.Mount, error) {
 	if err := os.RemoveAll(d.path("started")); err != nil { // of one whose Delete was cut off at its very end
 		return nil, err
 	}
-	self := about{ID: s.ID, Task: s.Task, Hostname: hostnameOf(s)}
+	self := about{ID: s.ID, Task: s.Task, Hostname: hostnameOf(s), Hosts: s.ExtraHosts}
 	data, err := json.Marshal(self)
 	if err != nil {
 		return nil, err
@@ -56,12 +57,13 @@ func (d folder) make(s engine.Spec) ([]specs.Mount, error) {
 
 func (d folder) makeFiles(s engine.Spec, self about) ([]specs.Mount, error) {
 	own := []engine.File{
-		{Path: "/etc/hosts", Data: hostsText(self.Hostname, ""), Mode: 0o644},
+		{Path: "/etc/hosts", Data: hostsText(self, s.Network, ""), Mode: 0o644},
 		{Path: "/etc/hostname", Data: []byte(self.Hostname + "\n"), Mode: 0o644},
-		{Path: "/etc/resolv.conf", Data: resolvText(), Mode: 0o644},
+		{Path: "/etc/resolv.conf", Data: resolvText(s), Mode: 0o644},
 	}
 	own = slices.DeleteFunc(own, func(f engine.File) bool { // the Spec's go before ours
-		return slices.ContainsFunc(s.Files, func(g engine.File) bool { return filepath.Clean(g.Path) == f.Path })
+		return slices.ContainsFunc(s.Files, func(g engine.File) bool { return filepath.Clean(g.Path) == f.Path }) ||
+			slices.ContainsFunc(s.Mounts, func(m engine.Mount) bool { return filepath.Clean(m.Path) == f.Path })
 	})
 	var mounts []specs.Mount
 	for _, f := range own {
@@ -103,14 +105,6 @@ func replaceFile(path string, data []byte, mode fs.FileMode) error {
 	return os.Rename(fresh, path)
 }
 
-func hostsText(hostname, address string) []byte {
-	text := "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-	if address == "" {
-		return []byte(text)
-	}
-	return []byte(text + address + "\t" + hostname + "\n")
-}
-
 // nameAddress adds the task's address to hosts. It writes into the file that is mounted already,
 // for the address may come after the container was created.
 func (d folder) nameAddress(self about, address string) error {
@@ -123,34 +117,8 @@ func (d folder) nameAddress(self about, address string) error {
 	} else if err != nil {
 		return err
 	}
-	_, err = f.Write(hostsText(self.Hostname, address))
+	_, err = f.Write(hostsText(self, engine.Bridge, address))
 	return errors.Join(err, f.Close())
-}
-
-// resolvText is the machine's resolv.conf without servers that only the machine itself reaches.
-func resolvText() []byte {
-	for _, file := range []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"} {
-		data, _ := os.ReadFile(file)
-		if text, servers := reachable(string(data)); servers > 0 {
-			return []byte(text)
-		}
-	}
-	return []byte("nameserver 8.8.8.8\nnameserver 8.8.4.4\n") // as docker does
-}
-
-func reachable(resolv string) (text string, servers int) {
-	var kept strings.Builder
-	for line := range strings.Lines(resolv) {
-		words := strings.Fields(line)
-		if len(words) > 1 && words[0] == "nameserver" {
-			if address, err := netip.ParseAddr(words[1]); err != nil || address.IsLoopback() {
-				continue
-			}
-			servers++
-		}
-		kept.WriteString(line)
-	}
-	return kept.String(), servers
 }
 
 // about gives the zero value where nothing is known, as after a power cut that left the file empty.

@@ -22,6 +22,8 @@ import (
 //
 //	<tasks>/<task>/ns            the network namespace, mounted
 //	<tasks>/<task>/network.json  ports and address, written before and after it is plugged in
+//	<tasks>/<task>/group.json    what else its containers share, written before it is made
+//	<tasks>/<task>/ipc, shm      the namespace and the folder by which they talk, mounted
 type network struct {
 	tasks   string // folder
 	cni     cni
@@ -40,6 +42,7 @@ type network struct {
 type attachment struct {
 	ID      string // by which the plugins know it: the task's own, or that of the spare it was
 	Spare   bool   // plugged in, but no task has asked for it
+	Plain   bool   // there is nothing to plug in: it is in the machine's network, or in none
 	Address string // "" until all is plugged in
 	Ports   []engine.Port
 }
@@ -109,43 +112,28 @@ func checkTask(task string) error {
 	return nil
 }
 
-// Prepare makes the task's namespace and cgroup.
-func (e *Engine) Prepare(_ context.Context, task string, g engine.Group) (string, error) {
-	if err := checkTask(task); err != nil {
-		return "", err
-	}
-	defer e.network.locks.lock(task)()
-	if err := e.network.adopt(task); err != nil {
-		return "", err
-	}
-	return e.network.prepare(task, g.Limits)
-}
-
-func (n *network) prepare(task string, limits engine.Limits) (string, error) {
-	namespace := n.namespace(task)
-	if err := os.MkdirAll(filepath.Dir(namespace), 0o711); err != nil {
-		return "", err
-	}
-	if err := n.cgroups.limit(task, limits); err != nil {
-		return "", err
-	}
-	if isNamespace(namespace) {
-		return namespace, nil
-	}
-	return namespace, makeNamespace(namespace)
-}
-
 // Attach runs the CNI plugins for the task, once.
 func (e *Engine) Attach(ctx context.Context, task string, ports []engine.Port) (engine.Network, error) {
 	if err := checkTask(task); err != nil {
 		return engine.Network{}, err
 	}
 	defer e.network.locks.lock(task)()
-	namespace, err := e.network.prepare(task, engine.Limits{})
+	g, err := e.network.group(task)
 	if err != nil {
 		return engine.Network{}, err
 	}
-	a, err := e.network.attach(ctx, task, ports)
+	namespace, err := e.network.prepare(task, engine.Group{Network: g.Network})
+	if err != nil {
+		return engine.Network{}, err
+	}
+	attach := e.network.attach
+	switch g.Network {
+	case engine.NoNetwork:
+		return engine.Network{Namespace: namespace, Ports: ports}, nil
+	case engine.HostNet:
+		attach = e.network.note
+	}
+	a, err := attach(ctx, task, ports)
 	if err != nil {
 		return engine.Network{}, fmt.Errorf("attach task %s: %w", task, err)
 	}
@@ -163,7 +151,7 @@ func (n *network) attach(ctx context.Context, task string, ports []engine.Port) 
 		}
 		former = attachment{ID: task}
 	}
-	a, err := n.reserve(task, former.ID, ports)
+	a, err := n.reserve(task, attachment{ID: former.ID}, ports)
 	if err != nil {
 		return attachment{}, err
 	}
@@ -177,6 +165,19 @@ func (n *network) attach(ctx context.Context, task string, ports []engine.Port) 
 	return a, n.write(task, a)
 }
 
+// note writes down the ports of a task in the machine's network, where they are nobody else's.
+func (n *network) note(_ context.Context, task string, ports []engine.Port) (attachment, error) {
+	former, err := n.read(task)
+	if err != nil || former.Plain {
+		return former, err
+	}
+	asked := slices.Clone(ports)
+	for i, p := range asked {
+		asked[i].Host = cmp.Or(p.Host, p.Container)
+	}
+	return n.reserve(task, attachment{ID: task, Plain: true}, asked)
+}
+
 // plug joins the bridge, unless that is done, and publishes the ports.
 func (n *network) plug(ctx context.Context, task string, a *attachment) (err error) {
 	if a.Address == "" {
@@ -188,14 +189,14 @@ func (n *network) plug(ctx context.Context, task string, a *attachment) (err err
 }
 
 // reserve writes down the ports before anything is done with them.
-func (n *network) reserve(task, id string, wanted []engine.Port) (attachment, error) {
+func (n *network) reserve(task string, a attachment, wanted []engine.Port) (attachment, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	given, err := givePorts(wanted, n.held)
 	if err != nil {
 		return attachment{}, err
 	}
-	a := attachment{ID: id, Ports: given}
+	a.Ports = given
 	if err := n.write(task, a); err != nil {
 		return attachment{}, err
 	}
@@ -209,7 +210,7 @@ func (n *network) unplug(ctx context.Context, task string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(n.file(task)); err == nil {
+	if _, err := os.Stat(n.file(task)); err == nil && !a.Plain {
 		err := errors.Join(n.unpublish(ctx, task, a), n.cni.unpin(a.Address), n.cni.del(ctx, cmp.Or(a.ID, task), n.namespace(task), a.Ports))
 		if err != nil {
 			return err
@@ -237,7 +238,8 @@ func (e *Engine) Detach(ctx context.Context, task string) error {
 		return err
 	}
 	defer e.network.locks.lock(task)()
-	if err := e.network.detach(ctx, task); err != nil {
+	// What is in the run folder may be gone with a boot; what volumes hold is not, and names the task till then.
+	if err := errors.Join(e.network.detach(ctx, task), e.volumes.drop(task)); err != nil {
 		return fmt.Errorf("detach task %s: %w", task, err)
 	}
 	return nil
@@ -250,7 +252,7 @@ func (n *network) detach(ctx context.Context, task string) error {
 	if err := n.unplug(ctx, task); err != nil {
 		return err
 	}
-	if err := unmount(n.namespace(task)); err != nil {
+	if err := errors.Join(unmount(n.namespace(task)), unmount(n.ipc(task)), unmountShm(n.shm(task))); err != nil {
 		return err
 	}
 	if err := n.cgroups.remove(task); err != nil {
@@ -259,12 +261,17 @@ func (n *network) detach(ctx context.Context, task string) error {
 	return os.RemoveAll(filepath.Join(n.tasks, task))
 }
 
-// Tasks names the tasks that have a folder here and those of containers.
+// Tasks names the tasks that have a folder here or volumes, and those of containers.
 func (e *Engine) Tasks(ctx context.Context) ([]string, error) {
 	tasks, err := e.network.list()
 	if err != nil {
 		return nil, err
 	}
+	owners, err := e.volumes.tasks()
+	if err != nil {
+		return nil, err
+	}
+	tasks = append(tasks, owners...)
 	containers, err := e.List(ctx)
 	for _, c := range containers {
 		tasks = append(tasks, c.Task)

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,12 +53,7 @@ func (c cni) unpin(address string) error {
 
 // within does something in a network namespace.
 func within(namespace string, do func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked, so that the thread ends with the goroutine
-		done <- enter(namespace, do)
-	}()
-	return <-done
+	return onOwnThread(func() error { return enter(namespace, do) })
 }
 
 func enter(namespace string, do func() error) error {

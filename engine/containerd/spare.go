@@ -53,7 +53,7 @@ func (n *network) plugSpare(ctx context.Context, name string) error {
 	if err := n.rules.ensure(ctx); err != nil {
 		return err
 	}
-	if _, err := n.prepare(name, engine.Limits{}); err != nil {
+	if _, err := n.prepare(name, engine.Group{}); err != nil {
 		return err
 	}
 	a := attachment{ID: name, Spare: true}

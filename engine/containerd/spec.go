@@ -3,6 +3,7 @@ package containerd
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -10,7 +11,6 @@ import (
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/pkg/oci"
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"slipway/engine"
 )
@@ -33,10 +33,15 @@ var openSysctls = map[string]string{
 
 func sysctlFile(name string) string { return "/proc/sys/" + strings.ReplaceAll(name, ".", "/") }
 
-// hostnameOf is what a container calls itself.
+// hostnameOf is what a container calls itself: in the machine's network by the machine's name.
 func hostnameOf(s engine.Spec) string {
 	if s.Hostname != "" {
 		return s.Hostname
+	}
+	if s.Network == engine.HostNet {
+		if name, err := os.Hostname(); err == nil {
+			return name
+		}
 	}
 	return s.Task[:min(shortTaskLen, len(s.Task))]
 }
@@ -57,23 +62,20 @@ func (e *Engine) ociSpec(ctx context.Context, s engine.Spec, img *image) (*specs
 		return nil, err
 	}
 	spec.Hostname = hostnameOf(s)
+	spec.Root.Readonly = s.ReadonlyRoot
 	spec.Process.Args = args
 	spec.Process.Env = envOf(s, img)
 	spec.Process.Cwd = firstOf(s.WorkingDir, img.config.Config.WorkingDir, "/")
 	spec.Process.User = user
-	spec.Process.NoNewPrivileges = false // as docker and ECS have it: images rely on sudo and file capabilities
-	spec.Process.Rlimits = fileLimit()
+	spec.Process.Terminal = s.Terminal
 	spec.Process.OOMScoreAdj = new(int)
-	if user.UID != 0 {
-		spec.Process.Capabilities.Permitted, spec.Process.Capabilities.Effective = nil, nil
-	}
 	spec.Linux.CgroupsPath = e.cgroups.path(s.Task, keyOf(s.ID))
 	spec.Linux.Resources.CPU, spec.Linux.Resources.Memory, spec.Linux.Resources.Pids = e.limitsOf(s)
-	spec.Linux.Seccomp = seccompOf(spec)
-	spec.Mounts = append(spec.Mounts, cgroupMount)
-	joinNetwork(spec, s.Namespace)
-	if e.cgroups.unified {
-		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	spec.Mounts = append(spec.Mounts, cgroupMount())
+	for _, set := range []func(*specs.Spec, engine.Spec) error{e.setNamespaces, e.setShm, setUlimits, setPrivileges, setDevices} {
+		if err := set(spec, s); err != nil {
+			return nil, err
+		}
 	}
 	return spec, nil
 }
@@ -87,19 +89,10 @@ func seccompOf(spec *specs.Spec) *specs.LinuxSeccomp {
 }
 
 // cgroupMount lets runtimes see their limits.
-var cgroupMount = specs.Mount{
-	Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup",
-	Options: []string{"ro", "nosuid", "noexec", "nodev"},
-}
-
-func joinNetwork(spec *specs.Spec, namespace string) {
-	for i := range spec.Linux.Namespaces {
-		if spec.Linux.Namespaces[i].Type == specs.NetworkNamespace {
-			spec.Linux.Namespaces[i].Path = namespace
-		}
-	}
-	if namespace == "" {
-		spec.Linux.Sysctl = openSysctls
+func cgroupMount() specs.Mount {
+	return specs.Mount{
+		Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup",
+		Options: []string{"ro", "nosuid", "noexec", "nodev"},
 	}
 }
 
@@ -151,8 +144,15 @@ func (e *Engine) limitsOf(s engine.Spec) (*specs.LinuxCPU, *specs.LinuxMemory, *
 	if s.MemoryLimit > 0 {
 		memory.Limit = &s.MemoryLimit
 		if e.cgroups.swapLimited() {
-			memory.Swap = &s.MemoryLimit // memory and swap together: so no swap
+			both := s.MemoryLimit // memory and swap together
+			if s.SwapMax != nil {
+				both += *s.SwapMax
+			}
+			memory.Swap = &both
 		}
+	}
+	if s.Swappiness != nil && !e.cgroups.unified { // which has none
+		memory.Swappiness = s.Swappiness
 	}
 	if s.MemorySoft > 0 {
 		memory.Reservation = &s.MemorySoft
@@ -162,16 +162,6 @@ func (e *Engine) limitsOf(s engine.Spec) (*specs.LinuxCPU, *specs.LinuxMemory, *
 		pids = defaultPids
 	}
 	return cpu, memory, &specs.LinuxPids{Limit: &pids}
-}
-
-// fileLimit is what containers may open, as far as we may ourselves.
-func fileLimit() []specs.POSIXRlimit {
-	limit := uint64(mostFiles)
-	var own unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err == nil {
-		limit = min(limit, own.Max)
-	}
-	return []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: limit, Hard: limit}}
 }
 
 func firstOf(values ...string) string {

@@ -37,7 +37,7 @@ func (e *Engine) Stats(ctx context.Context, id string) (engine.Stats, error) {
 // ownNetwork says that a process is in another network than the machine's.
 func ownNetwork(pid int) bool {
 	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
-	ours, ourErr := os.Readlink("/proc/self/ns/net")
+	ours, ourErr := os.Readlink("/proc/thread-self/ns/net")
 	return err == nil && ourErr == nil && theirs != ours
 }
 

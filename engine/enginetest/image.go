@@ -43,9 +43,14 @@ func Dir(path string, mode int64) Entry {
 	return Entry{Header: tar.Header{Typeflag: tar.TypeDir, Name: path, Mode: mode}}
 }
 
+func link(path, to string) Entry {
+	return Entry{Header: tar.Header{Typeflag: tar.TypeSymlink, Name: path, Linkname: to, Mode: 0o777}}
+}
+
 // Image is an OCI image for linux/amd64 of one layer that holds the test program, a /tmp, users
-// root and app (1000:1000, also in group extra, 2000), and on top the given layers. It runs
-// the test program; see engine/enginetest/program for what that does.
+// root and app (1000:1000, also in group extra, 2000), a folder /seeded that is app's and holds a file, links
+// that would lead out of it, and on top the given layers. It runs the test program; see
+// engine/enginetest/program for what that does.
 func Image(t testing.TB, layers ...[]Entry) v1.Image {
 	t.Helper()
 	base := []Entry{
@@ -56,6 +61,9 @@ func Image(t testing.TB, layers ...[]Entry) v1.Image {
 		Dir("root", 0o700), Dir("home", 0o755),
 		{Header: tar.Header{Typeflag: tar.TypeDir, Name: "home/app", Mode: 0o755, Uid: 1000, Gid: 1000}},
 		Dir("tmp", 0o1777),
+		{Header: tar.Header{Typeflag: tar.TypeDir, Name: "seeded", Mode: 0o750, Uid: 1000, Gid: 2000}},
+		{Header: tar.Header{Typeflag: tar.TypeReg, Name: "seeded/seed", Mode: 0o640, Uid: 1000, Gid: 2000}, Data: []byte("from the image\n")},
+		link("out", "/../../../../../../../../tmp"), link("up", "../../../../../../../../tmp"), link("seeded/away", "/etc"),
 	}
 	return ImageOf(t, append([][]Entry{base}, layers...)...)
 }

@@ -111,7 +111,7 @@ func contained(t *testing.T, b *Body) {
 	seen := task.Run("main", "show").Facts()
 	want(t, "pid", seen.Pid, 1)
 	for name, inside := range seen.Namespaces {
-		outside := must(os.Readlink("/proc/self/ns/" + name))(t)
+		outside := must(os.Readlink("/proc/thread-self/ns/" + name))(t)
 		if name != "cgroup" && inside == outside {
 			t.Errorf("the %s namespace is the machine's", name)
 		}

@@ -59,6 +59,7 @@ type image struct {
 
 type task struct {
 	attached bool
+	mode     engine.NetworkMode
 	network  engine.Network
 }
 

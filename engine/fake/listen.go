@@ -83,7 +83,7 @@ func (e *Engine) route(task, address string) (l *listener, from netip.AddrPort) 
 	if err == nil && to.Addr().String() == engine.HostAddress {
 		l = e.doors[int(to.Port())]
 	}
-	if t := e.tasks[task]; t != nil && t.attached {
+	if t := e.tasks[task]; t != nil && t.network.Address != "" {
 		from = netip.AddrPortFrom(netip.MustParseAddr(t.network.Address), lastDynamicPort)
 	}
 	return l, from

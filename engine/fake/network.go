@@ -10,14 +10,19 @@ import (
 
 const firstDynamicPort, lastDynamicPort = 32768, 60999
 
-// Prepare makes room for a task. Limits bind nothing here.
-func (e *Engine) Prepare(ctx context.Context, id string, _ engine.Group) (string, error) {
+// Prepare makes room for a task. Limits bind nothing here, and nothing is shared but the network.
+func (e *Engine) Prepare(ctx context.Context, id string, g engine.Group) (string, error) {
 	if err := e.before(ctx, "Prepare", id); err != nil {
 		return "", err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.prepare(id).network.Namespace, nil
+	t := e.prepare(id)
+	t.mode = g.Network
+	if t.mode == engine.HostNet {
+		t.network.Namespace = ""
+	}
+	return t.network.Namespace, nil
 }
 
 func (e *Engine) prepare(id string) *task {
@@ -38,20 +43,29 @@ func (e *Engine) Attach(ctx context.Context, id string, ports []engine.Port) (en
 	if t.attached {
 		return t.network, nil
 	}
-	given, err := e.givePorts(ports)
+	if t.mode == engine.NoNetwork {
+		return engine.Network{Namespace: t.network.Namespace, Ports: ports}, nil
+	}
+	given, err := e.givePorts(t.mode, ports)
 	if err != nil {
 		return engine.Network{}, err
 	}
+	t.network.Ports, t.attached = given, true
+	if t.mode == engine.HostNet {
+		return t.network, nil
+	}
 	e.lastHost++
 	t.network.Address = fmt.Sprintf("10.87.%d.%d", e.lastHost/250%250, e.lastHost%250+2)
-	t.network.Ports = given
-	t.attached = true
 	return t.network, nil
 }
 
-func (e *Engine) givePorts(wanted []engine.Port) ([]engine.Port, error) {
+// givePorts fills in the host ports: in the machine's network they are the container's.
+func (e *Engine) givePorts(mode engine.NetworkMode, wanted []engine.Port) ([]engine.Port, error) {
 	given := slices.Clone(wanted)
 	for i, p := range given {
+		if mode == engine.HostNet && p.Host == 0 {
+			p.Host, given[i].Host = p.Container, p.Container
+		}
 		switch holder := e.holder(p, given[:i]); {
 		case p.Host == 0:
 			if given[i].Host = e.freePort(p, given); given[i].Host == 0 {

@@ -21,6 +21,9 @@ type Facts struct {
 	Namespaces map[string]string // pid, net, mnt, ipc, uts, cgroup: what /proc/self/ns tells
 	Mounts     map[string]string // mount point: file system and options
 	Processes  []string          // the arguments of every living process that it can see
+	Zombies    int               // how many it sees that have ended and that nobody reaps
+	Limits     map[string]string // of /proc/self/limits: "Max open files": "soft hard"
+	Links      []string          // network interfaces
 }
 
 // Gather tells the facts of this process.
@@ -41,18 +44,38 @@ func Gather() Facts {
 	for _, name := range []string{"pid", "net", "mnt", "ipc", "uts", "cgroup"} {
 		f.Namespaces[name], _ = os.Readlink("/proc/self/ns/" + name)
 	}
-	f.Processes = processes()
+	f.Processes, f.Zombies = processes()
+	f.Limits = table("/proc/self/limits", func(line string) (string, string) {
+		const column = 26 // characters
+		if len(line) < column {
+			return line, ""
+		}
+		words := append(strings.Fields(line[column:]), "", "")
+		return strings.TrimSpace(line[:column]), words[0] + " " + words[1]
+	})
+	for name := range table("/proc/net/dev", func(line string) (string, string) {
+		name, counters, _ := strings.Cut(line, ":")
+		return strings.TrimSpace(name), counters
+	}) {
+		if !strings.Contains(name, "|") {
+			f.Links = append(f.Links, name)
+		}
+	}
 	return f
 }
 
-func processes() (all []string) {
+func processes() (living []string, zombies int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
-		if args, _ := os.ReadFile(file); len(args) > 0 { // one that has ended has none
-			all = append(all, strings.ReplaceAll(string(args), "\x00", " "))
+		args, err := os.ReadFile(file)
+		switch {
+		case len(args) > 0:
+			living = append(living, strings.ReplaceAll(string(args), "\x00", " "))
+		case err == nil:
+			zombies++
 		}
 	}
-	return all
+	return living, zombies
 }
 
 func table(file string, parse func(line string) (key, value string)) map[string]string {

@@ -25,6 +25,16 @@
 //	env NAME             print a variable
 //	size                 print the size of the terminal now and whenever it changes, for ever
 //	work DURATION        use the cpu for so long
+//	ls FOLDER            print name, mode, owner and group of the folder and what is in it
+//	burn                 use the cpu for ever, on as many threads as there are
+//	fill FILE MIB        write so much, print "filled MIB" or why not
+//	open FILES           open so many files, print "opened N" or how many were possible
+//	orphan COUNT         leave so many children to be reaped by somebody else, who end at once
+//	shmput KEY TEXT      put a text into shared memory
+//	shmget KEY           print it, or why not
+//	tty                  print whether standard input and output are a terminal
+//	stdin                print "ended" when standard input ends
+//	escape WHAT ARG...   try to get out, print "refused WHAT: why" or "OPEN WHAT"
 package main
 
 import (
@@ -64,6 +74,8 @@ func run(step []string) {
 		"stubborn": stubborn, "eat": eat, "serve": serve, "echo": echo, "get": get, "knock": knock, "forge": forge, "write": write,
 		"read": read, "try": try, "spawn": spawn, "fork": fork, "show": show,
 		"warn": warn, "cat": cat, "env": env, "size": size, "work": work,
+		"ls": ls, "fill": fill, "open": open, "orphan": orphan, "shmput": shmput, "shmget": shmget,
+		"tty": tty, "stdin": stdin, "escape": escape, "burn": burn, "abandon": abandon,
 	}
 	word, ok := words[step[0]]
 	if !ok {
