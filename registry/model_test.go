@@ -3,6 +3,7 @@ package registry_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,8 +19,9 @@ import (
 	"slipway/store/storetest"
 )
 
-// TestModel does random things to two repositories and compares the registry, after each, with a
-// few maps that say what should be there. Nothing is young there: a sweep takes whatever nobody needs.
+// TestModel does random things to four repositories, of which two are sealed with a key, and compares the
+// registry, after each, with a few maps that say what should be there. Nothing is young there: a sweep takes
+// whatever nobody needs.
 func TestModel(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		k := newKit(t, db, registry.Sweeps(registry.Sweeping{At: "off"}))
@@ -40,6 +42,7 @@ func TestModel(t *testing.T) {
 				"delete by tag":    m.deleteByTag,
 				"delete by digest": m.deleteByDigest,
 				"delete all":       m.deleteRepository,
+				"revoke the key":   m.revoke,
 				"":                 m.compare,
 			})
 		})
@@ -50,28 +53,103 @@ type model struct {
 	kit
 	account string // one of its own for each run
 	repos   map[string]*modelRepo
-	stored  map[registry.Digest]bool
+	stored  map[modelBlob]bool
 	marks   map[registry.Digest]string // of blobs: the id of the mark
+	key     string
+	revoked bool
+	names   map[registry.Digest]modelBlob // of sealed blobs, there or not
 }
 
+// modelBlob is a blob that is shared by the repositories with a key, or by those without.
+type modelBlob struct {
+	sealed bool
+	digest registry.Digest
+}
+
+func (b modelBlob) String() string { return fmt.Sprint(b.digest, " sealed ", b.sealed) }
+
 type modelRepo struct {
+	sealed    bool
 	links     map[registry.Digest]bool
 	manifests map[registry.Digest]manifest
 	tags      map[string]registry.Digest
 }
 
-func newModelRepo() *modelRepo {
-	return &modelRepo{map[registry.Digest]bool{}, map[registry.Digest]manifest{}, map[string]registry.Digest{}}
+func newModelRepo(sealed bool) *modelRepo {
+	return &modelRepo{sealed, map[registry.Digest]bool{}, map[registry.Digest]manifest{}, map[string]registry.Digest{}}
 }
 
 func newModel(t *rapid.T, k kit) *model {
-	m := &model{kit: k, account: ids.Digits(12), repos: map[string]*modelRepo{}, stored: map[registry.Digest]bool{}, marks: map[registry.Digest]string{}}
-	for _, name := range []string{"web", "api"} {
-		m.repos[name] = newModelRepo()
-		_, err := m.CreateRepository(ctx, m.account, name, registry.Mutability{}, nil)
-		m.want(t, err, nil)
+	m := &model{
+		kit: k, account: ids.Digits(12), repos: map[string]*modelRepo{}, stored: map[modelBlob]bool{},
+		marks: map[registry.Digest]string{}, names: map[registry.Digest]modelBlob{},
+	}
+	key, err := m.CreateCustomerKey(ctx, m.account, "")
+	m.want(t, err, nil)
+	m.key = key.ID
+	for _, name := range modelNames {
+		m.make(t, name)
 	}
 	return m
+}
+
+var modelNames = []string{"web", "api", "vault", "safe"}
+
+// make makes an empty repository: the last two are sealed.
+func (m *model) make(t *rapid.T, name string) {
+	sealed := name == "vault" || name == "safe"
+	m.repos[name] = newModelRepo(sealed)
+	if !sealed {
+		_, err := m.CreateRepository(ctx, m.account, name, registry.Mutability{}, nil)
+		m.want(t, err, nil)
+		return
+	}
+	_, err := m.CreateSealed(ctx, m.account, name, registry.Mutability{}, nil, m.key)
+	if m.revoked {
+		m.want(t, err, registry.ErrKeyDisabled)
+		m.revoke(t)
+		_, err = m.CreateSealed(ctx, m.account, name, registry.Mutability{}, nil, m.key)
+	}
+	m.want(t, err, nil)
+}
+
+// revoke disables the key, or enables it again.
+func (m *model) revoke(t *rapid.T) {
+	change := m.DisableCustomerKey
+	if m.revoked {
+		change = m.EnableCustomerKey
+	}
+	_, err := change(ctx, m.account, m.key)
+	m.want(t, err, nil)
+	m.revoked = !m.revoked
+}
+
+// isRevoked reports whether nothing can be done in a repository that has to do with bytes.
+func (m *model) isRevoked(repo *modelRepo) bool { return m.revoked && repo.sealed }
+
+// known says which blobs names are of: their own, but for what is sealed.
+func (m *model) known(names []registry.Digest) (all []string) {
+	m.t.Helper()
+	check(m.t, m.db.View(ctx, func(tx *store.Tx) error {
+		return tx.Each(`select digest, content from registry_blobs where content is not null`, nil, func(rows *sql.Rows) error {
+			var name, content registry.Digest
+			err := rows.Scan(&name, &content)
+			m.names[name] = modelBlob{true, content}
+			return err
+		})
+	}))
+	for _, name := range names {
+		all = append(all, m.label(name))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (m *model) label(name registry.Digest) string {
+	if b, sealed := m.names[name]; sealed {
+		return b.String()
+	}
+	return modelBlob{false, name}.String()
 }
 
 var ctx = context.Background()
@@ -84,7 +162,7 @@ func (m *model) want(t *rapid.T, got, want error) {
 }
 
 func (m *model) repo(t *rapid.T) (string, *modelRepo) {
-	name := rapid.SampledFrom([]string{"web", "api"}).Draw(t, "repository")
+	name := rapid.SampledFrom(modelNames).Draw(t, "repository")
 	return name, m.repos[name]
 }
 
@@ -102,6 +180,10 @@ func (m *model) upload(t *rapid.T) {
 	data := []byte(m.word(t))
 	d := blob.DigestOf(data)
 	id, err := m.StartUpload(ctx, m.account, name)
+	if m.isRevoked(repo) {
+		m.want(t, err, registry.ErrKeyDisabled)
+		return
+	}
 	m.want(t, err, nil)
 	_, err = m.Append(ctx, m.account, name, id, 0, bytes.NewReader(data))
 	m.want(t, err, nil)
@@ -111,7 +193,7 @@ func (m *model) upload(t *rapid.T) {
 		return
 	}
 	m.want(t, err, nil)
-	repo.links[d], m.stored[d] = true, true
+	repo.links[d], m.stored[modelBlob{repo.sealed, d}] = true, true
 }
 
 func (m *model) mount(t *rapid.T) {
@@ -119,8 +201,12 @@ func (m *model) mount(t *rapid.T) {
 	from, source := m.repo(t)
 	d := blob.DigestOf([]byte(m.word(t)))
 	mounted, err := m.MountBlob(ctx, m.account, to, from, d)
+	if m.isRevoked(repo) {
+		m.want(t, err, registry.ErrKeyDisabled)
+		return
+	}
 	m.want(t, err, nil)
-	if mounted != (source.links[d] && m.marks[d] == "") {
+	if mounted != (source.links[d] && m.marks[d] == "" && repo.sealed == source.sealed) {
 		t.Fatalf("mounted %v, the source has it: %v, marked: %q", mounted, source.links[d], m.marks[d])
 	}
 	if mounted {
@@ -208,6 +294,9 @@ func (m *model) push(t *rapid.T, name string, what manifest, want error) {
 	tag := rapid.SampledFrom([]string{"", "v1", "v2", "latest"}).Draw(t, "tag")
 	if m.isMarked(repo, what) {
 		want = registry.ErrMarked
+	}
+	if m.isRevoked(repo) {
+		want = registry.ErrKeyDisabled
 	}
 	made, _, err := m.PutManifest(ctx, m.account, name, registry.Push{Raw: what.raw(), Tag: tag})
 	m.want(t, err, want)
@@ -305,9 +394,7 @@ func (m *model) deleteRepository(t *rapid.T) {
 	name, _ := m.repo(t)
 	_, err := m.DeleteRepository(ctx, m.account, name, true)
 	m.want(t, err, nil)
-	_, err = m.CreateRepository(ctx, m.account, name, registry.Mutability{}, nil)
-	m.want(t, err, nil)
-	m.repos[name] = newModelRepo()
+	m.make(t, name)
 }
 
 func (m *model) mark(t *rapid.T) {
@@ -346,7 +433,7 @@ func (m *model) isMarked(repo *modelRepo, what manifest) bool {
 
 // sweep takes the images that are marked or that no tag keeps, and then the blobs that none needs.
 func (m *model) sweep(t *rapid.T) {
-	want := map[registry.Digest]string{}
+	want := map[string]bool{}
 	for _, repo := range m.repos {
 		stays := map[registry.Digest]bool{}
 		for again := true; again; {
@@ -359,7 +446,7 @@ func (m *model) sweep(t *rapid.T) {
 		}
 		for d := range repo.manifests {
 			if !stays[d] {
-				want[d] = "image"
+				want[modelBlob{false, d}.String()] = true
 				repo.drop(d)
 			}
 		}
@@ -369,20 +456,30 @@ func (m *model) sweep(t *rapid.T) {
 			}
 		}
 	}
-	for d := range m.stored {
-		if !m.repos["web"].links[d] && !m.repos["api"].links[d] {
-			want[d] = "layer"
-			delete(m.stored, d)
+	for b := range m.stored {
+		if !m.isSomewhere(b, func(repo *modelRepo) bool { return repo.links[b.digest] }) {
+			want[b.String()] = true
+			delete(m.stored, b)
 		}
 	}
 	for _, dryRun := range []bool{true, false} {
-		got := map[registry.Digest]string{}
-		_, err := m.Sweep(ctx, dryRun, func(s registry.Swept) { got[s.Digest] = s.Kind })
+		got := map[string]bool{}
+		_, err := m.Sweep(ctx, dryRun, func(s registry.Swept) { got[m.label(s.Digest)] = true })
 		m.want(t, err, nil)
 		if !maps.Equal(got, want) {
 			t.Fatalf("a sweep (dry: %v) takes %v, want %v", dryRun, got, want)
 		}
 	}
+}
+
+// isSomewhere reports whether something is true in one of the repositories that share a blob.
+func (m *model) isSomewhere(b modelBlob, is func(*modelRepo) bool) bool {
+	for _, repo := range m.repos {
+		if repo.sealed == b.sealed && is(repo) {
+			return true
+		}
+	}
+	return false
 }
 
 // keeps reports whether an image stays when those stay that are known to.
@@ -419,18 +516,20 @@ func (m *model) compare(t *rapid.T) {
 	for name, repo := range m.repos {
 		m.compareRepository(t, name, repo)
 	}
-	var want []registry.Digest
-	for d := range m.stored {
-		if !m.repos["web"].needs(d) && !m.repos["api"].needs(d) {
-			want = append(want, d)
+	var all, want []string
+	for b := range m.stored {
+		all = append(all, b.String())
+		if !m.isSomewhere(b, func(repo *modelRepo) bool { return repo.needs(b.digest) }) {
+			want = append(want, b.String())
 		}
 	}
+	slices.Sort(all)
 	slices.Sort(want)
-	if got := m.unreferenced(); !slices.Equal(got, want) {
+	if got := m.known(m.unreferenced()); !slices.Equal(got, want) {
 		t.Fatalf("unreferenced blobs %v, want %v", got, want)
 	}
-	if got, want := m.bytesOf(), slices.Sorted(maps.Keys(m.stored)); !slices.Equal(got, want) {
-		t.Fatalf("the blob store has %v, want %v", got, want)
+	if got := m.known(m.bytesOf()); !slices.Equal(got, all) {
+		t.Fatalf("the blob store has %v, want %v", got, all)
 	}
 	if got, err := m.Usages(ctx); err != nil || !slices.Equal(got, m.counted()) {
 		t.Fatalf("usage %+v, error %v, counted %+v", got, err, m.counted())
@@ -452,13 +551,17 @@ func (m *model) compareRepository(t *rapid.T, name string, repo *modelRepo) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatalf("%s has %v, error %v, want %v", name, got, err, want)
 	}
-	for d := range m.stored {
-		_, err := m.BlobSize(ctx, m.account, name, d)
-		if (err == nil) != (repo.links[d] && m.marks[d] == "") {
-			t.Fatalf("%s answers for blob %s with %v, want it there: %v", name, d, err, repo.links[d])
+	for b := range m.stored {
+		_, err := m.BlobSize(ctx, m.account, name, b.digest)
+		if (err == nil) != (repo.links[b.digest] && m.marks[b.digest] == "" && !m.isRevoked(repo)) {
+			t.Fatalf("%s answers for blob %s with %v, want it there: %v", name, b, err, repo.links[b.digest])
 		}
 	}
 	for d, what := range repo.manifests {
+		if m.isRevoked(repo) {
+			m.want(t, m.tryPull(m.account, name, string(d)), registry.ErrKeyDisabled)
+			continue
+		}
 		if err := m.tryPull(m.account, name, string(d)); m.isMarked(repo, what) != errors.Is(err, registry.ErrMarked) || err != nil && !errors.Is(err, registry.ErrMarked) {
 			t.Fatalf("%s: a pull of %s: %v, want it to be marked: %v", name, d, err, m.isMarked(repo, what))
 		}
