@@ -15,8 +15,14 @@ func (c *Control) wanted(ctx context.Context, t Task) (nodeapi.Task, error) {
 		Network: t.Spec.NetworkMode, PIDMode: t.Spec.PIDMode, IPCMode: t.Spec.IPCMode, Volumes: wantedVolumes(t), Disk: t.Spec.Disk,
 		Secret: t.Spec.readsByReference(), LaunchType: t.Launch,
 	}
+	tags, err := c.Tags(ctx, t.Account, w.ARN)
+	if err != nil {
+		return w, err
+	}
+	w.Tags = tagMap(tags)
 	for i := range t.Spec.Containers {
 		container := wantedContainer(t, i)
+		container.ARN = ContainerARN(c.config.Region, t, container.Name)
 		if container.Ref != "" && !t.Wanted.Stop {
 			login, err := c.config.Images.Login(ctx, t.Account, t.Images[i])
 			if err != nil {
@@ -27,6 +33,17 @@ func (c *Control) wanted(ctx context.Context, t Task) (nodeapi.Task, error) {
 		w.Containers = append(w.Containers, container)
 	}
 	return w, nil
+}
+
+func tagMap(tags []Tag) map[string]string {
+	if len(tags) == 0 {
+		return nil
+	}
+	all := make(map[string]string, len(tags))
+	for _, t := range tags {
+		all[t.Key] = t.Value
+	}
+	return all
 }
 
 func wantedVolumes(t Task) (list []nodeapi.Volume) {
