@@ -230,5 +230,5 @@ func TestSweepMeetsUpload(t *testing.T) {
 			}
 		}
 	}
-	tell(t, stories)
+	tellTwice(t, stories)
 }

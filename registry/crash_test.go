@@ -81,7 +81,7 @@ func TestSweepThatDies(t *testing.T) {
 			}
 		}
 	}
-	tell(t, stories)
+	tellTwice(t, stories)
 }
 
 // After a crash in the middle of a sweep the next start takes the bytes whose rows are gone, and a push
@@ -140,7 +140,7 @@ func TestUploadThatDies(t *testing.T) {
 			k.wantClean()
 		}
 	}
-	tell(t, stories)
+	tellTwice(t, stories)
 }
 
 // A client that tries again after such a crash gets through.
@@ -164,5 +164,5 @@ func TestUploadThatDiesIsTriedAgain(t *testing.T) {
 			k.wantPull("web", "v1")
 		}
 	}
-	tell(t, stories)
+	tellTwice(t, stories)
 }

@@ -25,9 +25,10 @@ const account = "123456789012"
 // kit is a registry with what a test looks at beside it.
 type kit struct {
 	*registry.Control
-	t     testing.TB
-	db    *store.DB
-	blobs sealed.Inner
+	t      testing.TB
+	db     *store.DB
+	blobs  sealed.Inner
+	sealed bool // the repositories that create makes have the account's default key
 }
 
 // each runs a test on both databases, on a registry that has the repository "web".
@@ -66,6 +67,10 @@ func (k kit) server(options ...registry.Option) kit {
 func (k kit) create(names ...string) {
 	k.t.Helper()
 	for _, name := range names {
+		if k.sealed {
+			k.createSealed(account, name, "")
+			continue
+		}
 		if _, err := k.CreateRepository(k.t.Context(), account, name, registry.Mutability{}, nil); err != nil {
 			k.t.Fatal(err)
 		}

@@ -357,6 +357,18 @@ func tell(t *testing.T, stories map[string]func(kit)) {
 	})
 }
 
+// tellTwice is tell, and tells all of it once more of repositories that are sealed.
+func tellTwice(t *testing.T, stories map[string]func(kit)) {
+	tell(t, stories)
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		k := newKit(t, db)
+		k.sealed = true
+		for name, story := range stories {
+			t.Run(name+", sealed", func(t *testing.T) { story(k.anew(t)) })
+		}
+	})
+}
+
 // One account's blob that nobody needs is another's that somebody does.
 func TestSweepLeavesOtherAccountsAlone(t *testing.T) {
 	each(t, func(t *testing.T, k kit) {
