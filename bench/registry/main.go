@@ -48,6 +48,7 @@ type plan struct {
 	largeAlone bool // layers from 1 GiB on are pushed and pulled by one client
 	rounds     int
 	seconds    time.Duration // of small requests
+	requests   string        // which of those; "": all
 }
 
 const large = 1 << 30
@@ -58,6 +59,7 @@ func readPlan() (p plan, err error) {
 	flag.BoolVar(&p.largeAlone, "large-alone", true, "push and pull layers of 1 GiB and more with one client only")
 	flag.IntVar(&p.rounds, "rounds", 0, "rounds of each row; 0: as many as its size asks for")
 	flag.DurationVar(&p.seconds, "seconds", 2*time.Second, "how long small requests are made; 0 for none")
+	flag.StringVar(&p.requests, "requests", "", "make those small requests only whose names contain this")
 	flag.StringVar(&p.slipway, "slipway", "", "program to measure (default: built from this tree)")
 	flag.StringVar(&p.dir, "dir", os.TempDir(), "folder on the disk to measure on")
 	flag.Parse()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -75,6 +76,9 @@ func compareRequests(ctx context.Context, out io.Writer, p plan) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "request\tclients\tslipway\tdocker-registry\tratio\tslipway\tdocker-registry\t")
 	for _, r := range requests {
+		if !strings.Contains(r.name, p.requests) {
+			continue
+		}
 		for _, clients := range p.clients {
 			if err := compareRequest(ctx, table, p, r, clients, peers, i); err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
