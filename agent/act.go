@@ -181,7 +181,7 @@ func (a *Agent) share(w *worker, k kind) job {
 		switch k {
 		case prepare:
 			namespace, err := a.config.Engine.Prepare(ctx, id, group)
-			return func(time.Time) { w.namespace = namespace }, err
+			return func(time.Time) { w.prepared, w.namespace = true, namespace }, err
 		case attach:
 			network, err := a.config.Engine.Attach(ctx, id, ports)
 			return func(time.Time) { w.network = &network }, err

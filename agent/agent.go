@@ -91,7 +91,9 @@ func New(c Config) (*Agent, error) {
 		ledger:  ledger{filepath.Join(c.Dir, "restarts")},
 		heavy:   make(chan struct{}, max(8, 4*runtime.NumCPU())),
 	}
-	a.door = endpoint.New(endpoint.Config{Listen: c.Engine.Listen, Issue: a.issue, API: c.API, Line: c.Line, Secret: secret})
+	a.door = endpoint.New(endpoint.Config{
+		Listen: c.Engine.Listen, Issue: a.issue, Stats: c.Engine.Stats, API: c.API, Line: c.Line, Secret: secret,
+	})
 	return a, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"slipway/agent/endpoint"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
@@ -19,25 +20,24 @@ func (a *Agent) issue(ctx context.Context, task string) (nodeapi.Credentials, er
 	return a.config.ControlPlane.Credentials(ctx, nodeapi.CredentialsRequest{Node: a.hello.Node, Session: welcome.Session, Task: task})
 }
 
-// admit lets a task act in its role, from before its containers start until they have all ended.
+// admit lets the containers of a task reach what is theirs, from before they start until they have all ended.
 func (a *Agent) admit(w *worker) {
-	if w.want != nil && w.want.Role != "" && w.network != nil && w.status < nodeapi.Deprovisioning {
-		a.door.Admit(w.id, w.network.Address)
+	if w.want == nil || w.network == nil || w.status >= nodeapi.Deprovisioning || w.want.Network == "none" {
+		a.door.Drop(w.id)
 		return
 	}
-	a.door.Drop(w.id)
+	a.door.Admit(endpoint.Task{ID: w.id, Address: w.network.Address, Role: w.want.Role != "", Metadata: w.metadata(a.region())})
+}
+
+// region is that of the control plane; "" before the first session.
+func (a *Agent) region() string {
+	if welcome := a.welcome.Load(); welcome != nil {
+		return welcome.Region
+	}
+	return ""
 }
 
 // extraEnv is what a container is given beside what its definition says.
 func (a *Agent) extraEnv(w *worker, c *container) []string {
-	return slices.Concat(w.secretEnv(c), a.roleEnv(w))
-}
-
-// roleEnv is what the containers of a task with a role are given beside their own environment.
-func (a *Agent) roleEnv(w *worker) []string {
-	welcome := a.welcome.Load()
-	if w.want == nil || w.want.Role == "" || welcome == nil {
-		return nil
-	}
-	return a.door.Env(w.id, welcome.Region)
+	return slices.Concat(w.secretEnv(c), a.door.Env(w.id, c.id, a.region(), w.want.Role != ""))
 }

@@ -79,8 +79,13 @@ func (m *machine) uri(task string) string {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	_, path, _ := strings.Cut(endpoint.New(endpoint.Config{Secret: secret}).Env(task, "")[0], "=")
-	return path
+	for _, variable := range endpoint.New(endpoint.Config{Secret: secret}).Env(task, "", "", true) {
+		if path, is := strings.CutPrefix(variable, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="); is {
+			return path
+		}
+	}
+	m.t.Fatal("a task has no way to its credentials")
+	return ""
 }
 
 // A start waits for no credentials, and who never asks has none made.

@@ -149,12 +149,12 @@ func (t *task) bringUp(now time.Time) decision {
 		}
 	}
 	switch {
-	case t.namespace == "" && len(unmade) > 0:
+	case !t.prepared && len(unmade) > 0:
 		d.try(prepare, nil)
 	case t.network == nil:
 		d.try(attach, nil) // beside the making of containers
 	}
-	if t.namespace != "" && t.all(func(c *container) bool { return c.image != nil || c.exists() || t.over(c) }) {
+	if t.prepared && t.all(func(c *container) bool { return c.image != nil || c.exists() || t.over(c) }) {
 		for _, c := range unmade {
 			d.try(create, c)
 		}

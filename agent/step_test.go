@@ -235,7 +235,7 @@ func noteDone(t *task, c *container, k kind, now time.Time) {
 	case openLog:
 		c.logOpen = true
 	case prepare:
-		t.namespace = "/ns"
+		t.prepared, t.namespace = true, "/ns"
 	case attach:
 		t.network = &engine.Network{Address: "10.0.0.2"}
 	case create:

@@ -28,7 +28,8 @@ type task struct {
 	stopping, ended, stoppedTime time.Time
 
 	containers []*container
-	namespace  string          // "": not prepared
+	prepared   bool
+	namespace  string          // of its network; "" is the machine's
 	network    *engine.Network // nil: not attached
 	detached   bool
 	secrets    *nodeapi.Secrets // nil: not asked for, or not needed any more

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// nobody proves itself by a request to the API: it holds no id.
+func nobody(*task) bool { return false }
+
 // apiHandler leads to the control plane's API what comes from tasks with a role. All that is signed
 // goes through as it came: method, path, query, host, headers and body.
 func (s *Server) apiHandler() http.Handler {
@@ -29,10 +32,10 @@ func (s *Server) apiHandler() http.Handler {
 		ErrorLog: quiet,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch t := s.caller(w, r); {
+		switch t := s.caller(w, r, nobody); {
 		case t == nil:
-		case r.Method == http.MethodConnect, strings.HasPrefix(r.URL.Path, "/node/"): // which is between nodes and the control plane
-			refuse(w, http.StatusNotFound, "NotFound", "There is nothing here for this container.")
+		case !t.role, r.Method == http.MethodConnect, strings.HasPrefix(r.URL.Path, "/node/"): // which is between nodes and the control plane
+			refuseStranger(w)
 		default:
 			to.ServeHTTP(w, r)
 		}

@@ -33,7 +33,7 @@ func led(t *testing.T, plane http.Handler) (address string, node *Server) {
 	behind := httptest.NewServer(plane)
 	t.Cleanup(behind.Close)
 	node = New(Config{API: target(t, behind.URL)})
-	node.Admit(web, "127.0.0.1")
+	node.Admit(acting(web, "127.0.0.1"))
 	node.Settle()
 	front := httptest.NewServer(node.apiHandler())
 	t.Cleanup(front.Close)
@@ -118,7 +118,7 @@ func TestWhatContainersDoNotReach(t *testing.T) {
 
 func TestAControlPlaneThatIsAwayIsWorthAnotherTry(t *testing.T) {
 	node := New(Config{API: target(t, "http://127.0.0.1:1")})
-	node.Admit(web, "127.0.0.1")
+	node.Admit(acting(web, "127.0.0.1"))
 	front := httptest.NewServer(node.apiHandler())
 	defer front.Close()
 	resp, err := http.Get(front.URL)

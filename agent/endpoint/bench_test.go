@@ -16,8 +16,8 @@ func BenchmarkCredentials(b *testing.B) {
 	s := New(Config{Issue: func(context.Context, string) (nodeapi.Credentials, error) {
 		return nodeapi.Credentials{SecretAccessKey: "s", Expires: time.Now().Add(life)}, nil
 	}})
-	s.Admit(web, webAddress)
-	handler := s.credentialsHandler()
+	s.Admit(acting(web, webAddress))
+	handler := s.handler()
 	request := httptest.NewRequest(http.MethodGet, "http://169.254.170.2"+s.path(web), nil)
 	request.RemoteAddr = webAddress + ":40000"
 	b.ReportAllocs()
@@ -34,7 +34,7 @@ func BenchmarkAPI(b *testing.B) {
 	plane := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }))
 	defer plane.Close()
 	s := New(Config{API: target(b, plane.URL)})
-	s.Admit(web, "127.0.0.1")
+	s.Admit(acting(web, "127.0.0.1"))
 	front := httptest.NewServer(s.apiHandler())
 	defer front.Close()
 	for _, way := range []struct{ name, url string }{{"straight", plane.URL}, {"through", front.URL}} {

@@ -197,19 +197,22 @@ type answer struct {
 	Expiration      string
 }
 
-func (s *Server) credentialsHandler() http.Handler {
+// handler answers what containers ask of the node itself.
+func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathPrefix, s.credentials)
+	mux.HandleFunc("GET "+metadataPrefix+"{id}", s.metadata)
+	mux.HandleFunc("GET "+metadataPrefix+"{id}/{what...}", s.metadata)
 	return mux
 }
 
 func (s *Server) credentials(w http.ResponseWriter, r *http.Request) {
-	t := s.caller(w, r)
+	t := s.caller(w, r, func(t *task) bool { return t.hasPath(r.URL.Path) })
 	switch {
 	case t == nil:
 		return
-	case !t.is(r.URL.Path):
-		refuse(w, http.StatusNotFound, "NotFound", "There is nothing here for this container.")
+	case !t.hasPath(r.URL.Path):
+		refuseStranger(w)
 		return
 	}
 	// What is made for a container that has gone meanwhile is there when it comes back.

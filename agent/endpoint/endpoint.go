@@ -1,9 +1,10 @@
-// Package endpoint is what the containers of a node reach at engine.HostAddress: the
-// short-lived credentials of their task's role, where the AWS SDKs look for them, and the
-// control plane's API, wherever that is.
+// Package endpoint is what the containers of a node reach at engine.HostAddress: what they may know of
+// their own task, the short-lived credentials of its role, where the AWS SDKs look for them, and the control
+// plane's API, wherever that is.
 //
-// A container is known by the address that it calls from, and to be given credentials by the
-// id in its environment as well, which nobody can guess. Tasks without a role reach nothing.
+// A container is known by the address that it calls from, and by the ids in its environment, which
+// nobody can guess: it needs both. A task in the machine's own network has no address of its own, so its ids
+// alone tell it, and whoever they were shown to. Tasks without a role have no credentials and do not reach the API.
 // Credentials are asked for when a container first wants them, kept in memory and nowhere
 // else, and forgotten with their task.
 //
@@ -52,6 +53,8 @@ type Config struct {
 	API *url.URL
 	// Line goes there; nil: by plain http.
 	Line http.RoundTripper
+	// Stats tells what a container uses: engine.Engine's.
+	Stats func(ctx context.Context, container string) (engine.Stats, error)
 	// Secret is the node's own; from it the ids follow that containers are given.
 	Secret []byte
 }
@@ -68,12 +71,27 @@ type Server struct {
 	changed   chan struct{} // closed, and made anew, when there is more to know
 }
 
-// task is a task with a role, at work.
+// Task is a task at work.
+type Task struct {
+	ID       string       // the control plane's
+	Address  string       // that it calls from; "": it is in the machine's network
+	Role     bool         // it acts in one
+	Metadata TaskMetadata // what its containers may know of it
+}
+
+// task is a task that is served.
 type task struct {
-	id      string // the control plane's
-	address netip.Addr
+	id      string
+	address netip.Addr // not valid: it is in the machine's network
+	role    bool
 	path    string // its secret
 	held    held
+	calls   bucket
+
+	mu      sync.Mutex
+	known   TaskMetadata
+	ids     []string           // secrets of its containers, in the order of known.Containers
+	samples map[string]*sample // by container
 }
 
 // New makes a Server that knows no task.
@@ -88,7 +106,7 @@ func New(c Config) *Server {
 // again.
 func (s *Server) Run(ctx context.Context) {
 	var parts sync.WaitGroup
-	parts.Go(func() { s.keepOpen(ctx, credentialsPort, s.credentialsHandler()) })
+	parts.Go(func() { s.keepOpen(ctx, credentialsPort, s.handler()) })
 	if s.config.API != nil {
 		parts.Go(func() { s.keepOpen(ctx, apiPort, s.apiHandler()) })
 	} else {
@@ -109,21 +127,49 @@ func (s *Server) Tried(ctx context.Context) {
 	}
 }
 
-// Admit serves a task that calls from an address. It may be told so again.
-func (s *Server) Admit(id, address string) {
-	at, err := netip.ParseAddr(address)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.byID[id]; err != nil || t != nil && t.address == at {
+// Admit serves a task, or knows more of it.
+func (s *Server) Admit(t Task) {
+	at, err := addressOf(t.Address)
+	if err != nil {
 		return
 	}
-	s.drop(id)
-	if former := s.byAddress[at]; former != nil { // its address is given to another, so it is over
-		s.drop(former.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	served := s.byID[t.ID]
+	if served == nil || served.address != at || served.role != t.Role {
+		s.drop(t.ID)
+		if former := s.byAddress[at]; former != nil { // its address is given to another, so it is over
+			s.drop(former.id)
+		}
+		served = &task{id: t.ID, address: at, role: t.Role, path: s.path(t.ID), held: newHeld(), samples: map[string]*sample{}}
+		s.byID[t.ID] = served
+		if at.IsValid() {
+			s.byAddress[at] = served
+		}
+		s.tell()
 	}
-	t := &task{id: id, address: at, path: s.path(id), held: newHeld()}
-	s.byID[id], s.byAddress[at] = t, t
-	s.tell()
+	served.learn(t.Metadata, s.idOf)
+}
+
+// addressOf reads an address; "" is none.
+func addressOf(text string) (netip.Addr, error) {
+	if text == "" {
+		return netip.Addr{}, nil
+	}
+	return netip.ParseAddr(text)
+}
+
+// learn takes what is known of a task now.
+func (t *task) learn(known TaskMetadata, idOf func(container string) string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.ids) != len(known.Containers) {
+		t.ids = nil
+		for _, c := range known.Containers {
+			t.ids = append(t.ids, idOf(c.DockerID))
+		}
+	}
+	t.known = known
 }
 
 // Drop serves a task no more, and forgets its credentials.
@@ -158,47 +204,78 @@ func (s *Server) tell() {
 	s.changed = make(chan struct{})
 }
 
-// Env is what the containers of a task with a role find in their environment. It stays the same for
-// the task's life, whatever becomes of this process.
-func (s *Server) Env(id, region string) []string {
+// Env is what a container finds in its environment: where its metadata is and, if its task has a role, the
+// credentials and the API. It stays the same for the task's life, whatever becomes of this process.
+func (s *Server) Env(task, container, region string, role bool) []string {
+	id := s.idOf(container)
 	env := []string{
-		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=" + s.path(id),
-		"AWS_REGION=" + region,
-		"AWS_DEFAULT_REGION=" + region,
+		"ECS_CONTAINER_METADATA_URI_V4=http://" + engine.HostAddress + metadataPrefix + id,
+		"ECS_AGENT_URI=http://" + engine.HostAddress + agentPrefix + id,
 	}
+	if !role {
+		return env
+	}
+	env = append(env,
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+s.path(task),
+		"AWS_REGION="+region,
+		"AWS_DEFAULT_REGION="+region,
+	)
 	if s.config.API != nil {
 		env = append(env, fmt.Sprintf("AWS_ENDPOINT_URL=http://%s:%d", engine.HostAddress, apiPort))
 	}
 	return env
 }
 
-const pathPrefix = "/v2/credentials/"
+const (
+	pathPrefix     = "/v2/credentials/"
+	metadataPrefix = "/v4/"
+	agentPrefix    = "/api/"
+)
 
-// path follows from the task's id and the node's secret, so that nothing of it need be kept.
-func (s *Server) path(id string) string {
+// path is where a task finds its credentials.
+func (s *Server) path(id string) string { return pathPrefix + s.secretOf("credentials of task "+id) }
+
+// idOf is what a container calls itself by.
+func (s *Server) idOf(container string) string {
+	return s.secretOf("metadata of container " + container)
+}
+
+// secretOf follows from what it is of and the node's secret, so that nothing of it need be kept.
+func (s *Server) secretOf(what string) string {
 	mac := hmac.New(sha256.New, s.config.Secret)
-	mac.Write([]byte("credentials of task " + id))
+	mac.Write([]byte(what))
 	b := mac.Sum(nil)
 	b[6] = b[6]&0x0f | 0x80 // version 8 of RFC 9562: made in a way of one's own
 	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%s%x-%x-%x-%x-%x", pathPrefix, b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
 
-// is tells whether a path is the task's.
-func (t *task) is(path string) bool {
-	return subtle.ConstantTimeCompare([]byte(t.path), []byte(path)) == 1
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// hasPath tells whether a path is that of the task's credentials.
+func (t *task) hasPath(path string) bool { return t.role && same(t.path, path) }
+
+// container finds the container that has an id, by its place; -1 when none has.
+func (t *task) container(id string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	found := -1
+	for i, own := range t.ids {
+		if same(own, id) {
+			found = i
+		}
+	}
+	return found
 }
 
-// caller is the task that a request comes from. Where there is none, now and a moment later, it
-// answers the request itself and returns nil.
-func (s *Server) caller(w http.ResponseWriter, r *http.Request) *task {
+// caller is the task that a request comes from: that of the address, or else one in the machine's network that proves
+// itself. Where there is none, now and a moment later, it answers the request itself and returns nil.
+func (s *Server) caller(w http.ResponseWriter, r *http.Request, proves func(*task) bool) *task {
 	late := time.NewTimer(settleTime)
 	defer late.Stop()
 	from, _ := netip.ParseAddrPort(r.RemoteAddr) // none is nobody's
 	for {
-		s.mu.Lock()
-		t, settled, changed := s.byAddress[from.Addr()], s.settled, s.changed
-		s.mu.Unlock()
+		t, settled, changed := s.find(from.Addr(), proves)
 		if t != nil {
 			return t
 		}
@@ -209,10 +286,29 @@ func (s *Server) caller(w http.ResponseWriter, r *http.Request) *task {
 		case <-late.C:
 		}
 		if settled {
-			refuse(w, http.StatusNotFound, "NotFound", "There is nothing here for this container.")
+			refuseStranger(w)
 		} else {
 			refuse(w, http.StatusServiceUnavailable, "Unavailable", "The node is starting. Try again.")
 		}
 		return nil
 	}
+}
+
+func (s *Server) find(from netip.Addr, proves func(*task) bool) (t *task, settled bool, changed chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t = s.byAddress[from]; t != nil || !from.IsValid() {
+		return t, s.settled, s.changed
+	}
+	for _, on := range s.byID {
+		if !on.address.IsValid() && proves(on) {
+			return on, s.settled, s.changed
+		}
+	}
+	return nil, s.settled, s.changed
+}
+
+// refuseStranger answers who asks for what is not there, or is another's, and tells which it is to nobody.
+func refuseStranger(w http.ResponseWriter) {
+	refuse(w, http.StatusNotFound, "NotFound", "There is nothing here for this container.")
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,8 +79,8 @@ func story(t *testing.T, tell func(n *node)) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &node{T: t}
 		n.Server = New(Config{Issue: n.issueOne, Listen: nowhere, Secret: []byte("the node's own")})
-		n.Admit(web, webAddress)
-		n.Admit(job, jobAddress)
+		n.Admit(acting(web, webAddress))
+		n.Admit(acting(job, jobAddress))
 		n.Settle()
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
@@ -87,6 +88,15 @@ func story(t *testing.T, tell func(n *node)) {
 		defer func() { stop(); <-ended }()
 		tell(n)
 	})
+}
+
+// acting is a task with a role and two containers.
+func acting(id, address string) Task {
+	known := TaskMetadata{TaskARN: "arn of " + id}
+	for _, name := range []string{"a", "b"} {
+		known.Containers = append(known.Containers, ContainerMetadata{DockerID: id + "-" + name, Name: name})
+	}
+	return Task{ID: id, Address: address, Role: true, Metadata: known}
 }
 
 func nowhere(ctx context.Context, _ int) (net.Listener, error) {
@@ -130,7 +140,7 @@ func (n *node) get(address, path string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "http://"+engine.HostAddress+path, nil)
 	r.RemoteAddr = address + ":40000"
 	w := httptest.NewRecorder()
-	n.credentialsHandler().ServeHTTP(w, r)
+	n.handler().ServeHTTP(w, r)
 	return w
 }
 
@@ -290,14 +300,14 @@ func TestATaskThatEndsIsAStranger(t *testing.T) {
 		n.Drop(web)
 		n.Drop(web)
 		n.wantRefused(n.get(webAddress, n.path(web)), 404, "")
-		n.Admit(job, webAddress) // moves there
+		n.Admit(acting(job, webAddress)) // moves there
 		n.wantRefused(n.get(jobAddress, n.path(job)), 404, "")
 		n.wantKey(job, webAddress, 2)
-		n.Admit(web, webAddress) // its address is given to another: it is over
+		n.Admit(acting(web, webAddress)) // its address is given to another: it is over
 		n.wantRefused(n.get(webAddress, n.path(job)), 404, "")
-		n.Admit(web, webAddress)
+		n.Admit(acting(web, webAddress))
 		n.wantKey(web, webAddress, 3)
-		n.Admit("x", "no address")
+		n.Admit(acting("x", "no address"))
 		n.wantAsked(3)
 	})
 }
@@ -312,7 +322,7 @@ func TestAnAgentThatStartsAnewIsWaitedFor(t *testing.T) {
 			time.Sleep(settleTime / 3)
 			n.Settle()
 			time.Sleep(settleTime / 3)
-			n.Admit(web, webAddress)
+			n.Admit(acting(web, webAddress))
 		}()
 		if w := n.get(webAddress, former.path(web)); w.Code != 200 {
 			n.Errorf("while the agent starts: %d %s", w.Code, w.Body)
@@ -320,19 +330,32 @@ func TestAnAgentThatStartsAnewIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestTheEnvironmentOfATask(t *testing.T) {
+func TestTheEnvironmentOfAContainer(t *testing.T) {
 	s := New(Config{Secret: []byte("one")})
 	other := New(Config{Secret: []byte("other"), API: target(t, "http://127.0.0.1:4600")})
-	env := s.Env(web, "eu-west-1")
-	want := []string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=" + s.path(web), "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1"}
-	if fmt.Sprint(env) != fmt.Sprint(want) {
+	env := s.Env(web, web+"-a", "eu-west-1", true)
+	want := []string{
+		"ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/" + s.idOf(web+"-a"), "ECS_AGENT_URI=http://169.254.170.2/api/" + s.idOf(web+"-a"),
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=" + s.path(web), "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+	}
+	if !slices.Equal(env, want) {
 		t.Errorf("environment %v, want %v", env, want)
 	}
-	if got := other.Env(web, "eu-west-1"); len(got) != 4 || got[3] != "AWS_ENDPOINT_URL=http://169.254.170.2:4600" {
+	if got := s.Env(web, web+"-a", "eu-west-1", false); !slices.Equal(got, want[:2]) {
+		t.Errorf("environment without a role: %v, want %v", got, want[:2])
+	}
+	if got := other.Env(web, web+"-a", "eu-west-1", true); len(got) != 6 || got[5] != "AWS_ENDPOINT_URL=http://169.254.170.2:4600" {
 		t.Errorf("environment with an API: %v", got)
 	}
-	paths := map[string]bool{s.path(web): true, s.path(job): true, other.path(web): true}
-	if len(paths) != 3 || !strings.HasPrefix(s.path(web), pathPrefix) || len(s.path(web)) != len(pathPrefix)+36 {
-		t.Errorf("paths %v: want one of its own for each task and node, ending in a uuid", paths)
+	secrets := map[string]bool{}
+	for _, s := range []*Server{s, other} {
+		for _, path := range []string{s.path(web), s.path(job), pathPrefix + s.idOf(web+"-a"), pathPrefix + s.idOf(web+"-b")} {
+			if secrets[path] = true; !strings.HasPrefix(path, pathPrefix) || len(path) != len(pathPrefix)+36 {
+				t.Errorf("path %s does not end in a uuid", path)
+			}
+		}
+	}
+	if len(secrets) != 8 {
+		t.Errorf("%v: want one for each task, container and node", secrets)
 	}
 }
