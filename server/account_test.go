@@ -151,10 +151,10 @@ func login(t *testing.T, config aws.Config) string {
 	return string(plain)
 }
 
-// knock asks the registry's door with a login token.
-func (s *Server) knock(t *testing.T, login string) int {
+// knock asks the registry's door for a path with a login, as USER:TOKEN.
+func (s *Server) knock(t *testing.T, path, login string) int {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.config.Advertise+"/v2/", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.config.Advertise+path, nil)
 	must(t, err)
 	user, password, _ := strings.Cut(login, ":")
 	r.SetBasicAuth(user, password)
@@ -192,7 +192,7 @@ func TestWhatIsRevokedIsRefusedAtEveryDoor(t *testing.T) {
 		}},
 	} {
 		token := login(t, end.config)
-		if status := s.knock(t, token); status != http.StatusOK {
+		if status := s.knock(t, "/v2/", token); status != http.StatusOK {
 			t.Fatalf("%s: before, the registry answers %d", what, status)
 		}
 		must(t, end.do())
@@ -204,11 +204,11 @@ func TestWhatIsRevokedIsRefusedAtEveryDoor(t *testing.T) {
 		if code(err) != "UnrecognizedClientException" {
 			t.Errorf("%s: ECS says %v", what, err)
 		}
-		if status := s.knock(t, token); status != http.StatusUnauthorized {
+		if status := s.knock(t, "/v2/", token); status != http.StatusUnauthorized {
 			t.Errorf("%s: the registry answers %d", what, status)
 		}
 	}
-	if status := s.knock(t, login(t, s.asRoot())); status != http.StatusOK {
+	if status := s.knock(t, "/v2/", login(t, s.asRoot())); status != http.StatusOK {
 		t.Errorf("root is answered %d", status)
 	}
 }

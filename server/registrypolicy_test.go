@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"net/http"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,13 +29,7 @@ func pullStatus(t *testing.T, s *Server, config aws.Config, repository string) i
 	must(t, err)
 	token, _, err := s.registry.Token(registry.Login{Account: s.root.Owner.Account, Principal: "arn:aws:iam::" + s.root.Owner.Account + ":user/ann", Key: c.AccessKeyID})
 	must(t, err)
-	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.config.Advertise+"/v2/"+repository+"/tags/list", nil)
-	must(t, err)
-	r.SetBasicAuth("AWS", token)
-	res, err := http.DefaultClient.Do(r)
-	must(t, err)
-	res.Body.Close()
-	return res.StatusCode
+	return s.knock(t, "/v2/"+repository+"/tags/list", "AWS:"+token)
 }
 
 // The policy of a registry decides together with those of its repositories, about all calls or, in its

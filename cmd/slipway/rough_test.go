@@ -24,10 +24,7 @@ import (
 func TestRoughSea(t *testing.T) {
 	c := startCloud(t, "--log-level", "debug")
 	c.pushApp()
-	for _, stage := range []struct {
-		name string
-		sail func(*testing.T, *cloud)
-	}{
+	c.sail(t, []stage{
 		{"hostile images", hostileImages},
 		{"ctr", ctrVoyage},
 		{"docker", dockerVoyage},
@@ -35,14 +32,7 @@ func TestRoughSea(t *testing.T) {
 		{"the output of several containers", outputOfSeveral},
 		{"an end and a new start", endVoyage},
 		{"secrets", secretsStay},
-	} {
-		t.Run(stage.name, func(t *testing.T) {
-			inner := *c
-			inner.t = t
-			stage.sail(t, &inner)
-			c.cmd, c.ended = inner.cmd, inner.ended
-		})
-	}
+	})
 }
 
 // A hostile layer either does not run, and the reason says so, or runs and does no harm: no file of the

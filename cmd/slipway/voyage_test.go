@@ -31,10 +31,7 @@ func TestVoyage(t *testing.T) {
 		config.Env = append(config.Env, "FROM_IMAGE=yes")
 	}))
 
-	for _, stage := range []struct {
-		name string
-		sail func(*testing.T, *cloud)
-	}{
+	c.sail(t, []stage{
 		{"who am I", whoAmI},
 		{"registry", func(t *testing.T, c *cloud) { registryVoyage(t, c, layout) }},
 		{"task", taskVoyage},
@@ -47,7 +44,18 @@ func TestVoyage(t *testing.T) {
 		{"stop", stopVoyage},
 		{"kill -9", killVoyage},
 		{"slipway run", runVoyage},
-	} {
+	})
+}
+
+// stage is a part of a voyage.
+type stage struct {
+	name string
+	sail func(*testing.T, *cloud)
+}
+
+// sail goes through stages on one running Slipway, each a test of its own.
+func (c *cloud) sail(t *testing.T, stages []stage) {
+	for _, stage := range stages {
 		t.Run(stage.name, func(t *testing.T) {
 			inner := *c
 			inner.t = t

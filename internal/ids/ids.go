@@ -27,23 +27,19 @@ func UUID() string {
 const base32Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 // Base32 returns n characters of A-Z and 2-7, the alphabet of AWS access key ids.
-func Base32(n int) string {
-	b := make([]byte, n)
-	rand.Read(b)
-	for i := range b {
-		b[i] = base32Digits[b[i]%32]
-	}
-	return string(b)
-}
+func Base32(n int) string { return draw(n, base32Digits) }
 
 const secretDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 // Secret returns n characters of six random bits each, the form of AWS secret access keys (n = 40).
-func Secret(n int) string {
+func Secret(n int) string { return draw(n, secretDigits) }
+
+// draw returns n of the digits, of which there are a power of two: none is favoured.
+func draw(n int, digits string) string {
 	b := make([]byte, n)
 	rand.Read(b)
 	for i := range b {
-		b[i] = secretDigits[b[i]%64]
+		b[i] = digits[int(b[i])%len(digits)]
 	}
 	return string(b)
 }
