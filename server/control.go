@@ -111,6 +111,7 @@ func (s *Server) controlHandler(ctx context.Context) http.Handler {
 	})
 	s.handleHooks(mux)
 	s.handleNodes(mux)
+	s.handleEvents(ctx, mux)
 	s.handleRegistry(mux)
 	s.handleLogins(mux)
 	mux.HandleFunc("POST /keys/rotate", func(w http.ResponseWriter, r *http.Request) {
@@ -275,7 +276,7 @@ func (c *Control) call(ctx context.Context, method, path string, request any) (i
 	}
 	resp, err := c.http.Do(req)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF): // the last two: it ended while it was asked
 		return nil, fmt.Errorf("%w %s", ErrNotRunning, c.dir)
 	case err != nil:
 		return nil, err
