@@ -16,7 +16,12 @@ func (s *Server) openBlobs(ctx context.Context) (sealed.Inner, error) {
 	if s.config.Blobs == "" {
 		return disk.Open(filepath.Join(s.config.Data, "blobs"))
 	}
-	return s3.Open(ctx, s.config.Blobs)
+	bucket, err := s3.Open(ctx, s.config.Blobs)
+	if err != nil {
+		return nil, err
+	}
+	s.files = bucket
+	return bucket, nil
 }
 
 // openSpool is where layers of other registries wait until they are kept: beside the data, which has room

@@ -1,0 +1,139 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"slipway/accounts"
+	"slipway/blob/s3"
+	"slipway/cluster"
+	"slipway/internal/arn"
+	"slipway/internal/errs"
+	"slipway/secrets"
+)
+
+// vault reads for the cluster's tasks what their execution roles may.
+type vault struct {
+	accounts *accounts.Control
+	secrets  *secrets.Control
+	files    *s3.Store // nil: blobs are kept in the data folder
+	root     string    // the account whose endpoint it is
+}
+
+var _ cluster.Vault = vault{}
+
+// What a task is told that is given nothing. Source: Amazon ECS Developer Guide, "Troubleshooting Amazon
+// ECS ResourceInitializationError errors".
+var (
+	errNotAssumed = errs.New(errs.Denied, "ResourceInitializationError: unable to pull secrets or registry auth: ECS was unable to assume the role")
+	errNotAllowed = errs.New(errs.Denied, "AccessDeniedException")
+)
+
+// Why an account has no files.
+var (
+	errNoBucket = errs.New(errs.Unsupported, "They are read where blobs are kept, and that is no bucket: start slipway with --blobs s3://BUCKET/PREFIX?endpoint=URL to use them.")
+	errNotYours = errs.New(errs.Unsupported, "They are read with the credentials of the managing account, and by its own tasks alone.")
+)
+
+// Value satisfies cluster.Vault.
+func (v vault) Value(ctx context.Context, as cluster.Reader, from string) (string, error) {
+	who, err := v.acting(ctx, as)
+	if err != nil {
+		return "", err
+	}
+	need, err := v.secrets.Need(ctx, as.Account, from)
+	if err != nil {
+		return "", err
+	}
+	service, _, _ := strings.Cut(need.Action, ":")
+	request := accounts.Request{
+		Action: need.Action, Resource: need.Resource, Values: tagValues(service, need.Tags),
+		Policy: func() (string, error) { return need.Policy, nil },
+	}
+	if err := v.authorize(ctx, &who, &request); errors.Is(err, errNotAllowed) {
+		return "", fmt.Errorf("%w: %s: %w", secrets.ErrUnresolved, unable(service, from), err)
+	} else if err != nil {
+		return "", err
+	}
+	return v.secrets.Resolve(ctx, as.Account, from)
+}
+
+// unable begins what ECS says of a value that was not had.
+func unable(service, from string) string {
+	if service == "ssm" {
+		return "unable to retrieve secrets from ssm"
+	}
+	return "unable to retrieve secret from asm: failed to fetch secret " + from + " from secrets manager"
+}
+
+// tagValues are the condition keys that tell the tags of what is read.
+func tagValues(service string, tags map[string]string) func(string) ([]string, bool) {
+	folded := make(map[string]string, len(tags))
+	for key, value := range tags {
+		folded[strings.ToLower(key)] = value
+	}
+	return func(key string) ([]string, bool) {
+		prefix, tag, ok := strings.Cut(key, ":resourcetag/")
+		value, has := folded[tag]
+		if !ok || !has || prefix != "aws" && prefix != service {
+			return nil, false
+		}
+		return []string{value}, true
+	}
+}
+
+// acting is who reads: the execution role, as ECS acts in it for the task.
+func (v vault) acting(ctx context.Context, as cluster.Reader) (accounts.Principal, error) {
+	who, err := v.accounts.ActingFor(ctx, as.Account, as.Role, as.Task, path.Base(as.Task), tasksService)
+	if errors.Is(err, accounts.ErrNotTrusted) {
+		return who, fmt.Errorf("%w '%s' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions", errNotAssumed, as.Role)
+	}
+	return who, err
+}
+
+func (v vault) authorize(ctx context.Context, who *accounts.Principal, r *accounts.Request) error {
+	err := v.accounts.Authorize(ctx, who, r)
+	if errors.Is(err, accounts.ErrDenied) {
+		return fmt.Errorf("%w: %w", errNotAllowed, err)
+	}
+	return err
+}
+
+// File satisfies cluster.Vault.
+func (v vault) File(ctx context.Context, as cluster.Reader, object string, limit int64) ([]byte, error) {
+	if err := v.Files(as.Account); err != nil {
+		return nil, err
+	}
+	who, err := v.acting(ctx, as)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.authorize(ctx, &who, &accounts.Request{Action: "s3:GetObject", Resource: object}); err != nil {
+		return nil, err
+	}
+	a, err := arn.Parse(object)
+	if err != nil {
+		return nil, err
+	}
+	bucket, key, _ := strings.Cut(a.Resource, "/")
+	text, err := v.files.Object(ctx, bucket, key, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", object, err)
+	}
+	return text, nil
+}
+
+// Files satisfies cluster.Vault. What lies in buckets has no account, and the credentials are the managing
+// account's: for any other to read with them would be to read what is not its own.
+func (v vault) Files(account string) error {
+	switch {
+	case v.files == nil:
+		return errNoBucket
+	case account != v.root:
+		return errNotYours
+	}
+	return nil
+}
