@@ -66,9 +66,13 @@ func (c *Control) Register(ctx context.Context, account, by, family string, spec
 	if len(text) > maxSpecBytes {
 		return Definition{}, explain(ErrDefinition, "Actual length: '%d'. Max allowed length is '%d' bytes.", len(text), maxSpecBytes)
 	}
+	var kept Spec // as everybody will read it: an empty list is none
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return Definition{}, err
+	}
 	var d Definition
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
-		d = Definition{Ref: Ref{family, 0}, Account: account, Status: Active, Registered: tx.Now, RegisteredBy: by, Spec: spec, Tags: tags}
+		d = Definition{Ref: Ref{family, 0}, Account: account, Status: Active, Registered: tx.Now, RegisteredBy: by, Spec: kept, Tags: tags}
 		if d.Revision, err = nextRevision(tx, account, family); err != nil {
 			return err
 		}

@@ -52,8 +52,8 @@ func TestWhatSaysNothingMayBeThere(t *testing.T) {
 	if err := honour(quiet, ClientException, honouredInDefinition); err != nil {
 		t.Error(err)
 	}
-	quiet.ContainerDefinitions = append(quiet.ContainerDefinitions, ContainerDefinition{StartTimeout: new(int32(0))})
-	if err := honour(quiet, ClientException, honouredInDefinition); err == nil || !strings.Contains(err.Error(), "containerDefinitions[1].startTimeout: 0 is not supported by Slipway.") {
+	quiet.Volumes = append(quiet.Volumes, Volume{EfsVolumeConfiguration: &EFSVolumeConfiguration{TransitEncryptionPort: new(int32(0))}})
+	if err := honour(quiet, ClientException, honouredInDefinition); err == nil || !strings.Contains(err.Error(), "volumes[0].efsVolumeConfiguration is not supported by Slipway.") {
 		t.Errorf("a number that may mean something: %v", err)
 	}
 }

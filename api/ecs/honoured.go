@@ -6,11 +6,18 @@ import "slices"
 // refused by its name. executionRoleArn is the role as which secrets, environment files and the logins
 // of registries are read; images of our own registry are pulled and logs are written without it.
 var honouredInDefinition = slices.Concat(
-	[]string{"family", "cpu", "memory", "networkMode", "requiresCompatibilities", "runtimePlatform", "tags", "taskRoleArn", "executionRoleArn"},
+	[]string{
+		"family", "cpu", "memory", "networkMode", "pidMode", "ipcMode", "ephemeralStorage", "requiresCompatibilities", "runtimePlatform", "tags",
+		"taskRoleArn", "executionRoleArn", "volumes[].name", "volumes[].host",
+		"volumes[].dockerVolumeConfiguration.scope", "volumes[].dockerVolumeConfiguration.autoprovision", "volumes[].dockerVolumeConfiguration.driver",
+	},
 	inContainers(
-		"name", "image", "versionConsistency", "essential", "command", "entryPoint", "environment", "cpu", "memory", "memoryReservation",
-		"user", "workingDirectory", "hostname", "stopTimeout", "logConfiguration.logDriver", "logConfiguration.options",
+		"name", "image", "versionConsistency", "repositoryCredentials", "essential", "command", "entryPoint", "environment", "environmentFiles", "secrets",
+		"cpu", "memory", "memoryReservation", "user", "workingDirectory", "hostname",
+		"dependsOn", "startTimeout", "stopTimeout", "healthCheck", "restartPolicy", "logConfiguration.logDriver", "logConfiguration.options",
 		"portMappings", // name and appProtocol are labels for Service Connect, which is refused itself
+		"mountPoints", "volumesFrom", "readonlyRootFilesystem", "linuxParameters", "privileged", "dockerSecurityOptions", "ulimits", "systemControls",
+		"dockerLabels", "dnsServers", "dnsSearchDomains", "extraHosts", "interactive", "pseudoTerminal",
 	),
 )
 

@@ -11,9 +11,9 @@ import (
 )
 
 var honouredInOverrides = []string{
-	"overrides.cpu", "overrides.memory", "overrides.taskRoleArn", "overrides.executionRoleArn",
+	"overrides.cpu", "overrides.memory", "overrides.taskRoleArn", "overrides.executionRoleArn", "overrides.ephemeralStorage",
 	"networkConfiguration.awsvpcConfiguration",
-	"overrides.containerOverrides[].name", "overrides.containerOverrides[].command", "overrides.containerOverrides[].environment",
+	"overrides.containerOverrides[].name", "overrides.containerOverrides[].command", "overrides.containerOverrides[].environment", "overrides.containerOverrides[].environmentFiles",
 	"overrides.containerOverrides[].cpu", "overrides.containerOverrides[].memory", "overrides.containerOverrides[].memoryReservation",
 }
 

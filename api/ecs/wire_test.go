@@ -73,7 +73,7 @@ func compare(t *testing.T, got, want string) {
 }
 
 type story struct {
-	*testing.T
+	testing.TB
 	config  aws.Config
 	control *cluster.Control
 	images  *clustertest.Images
@@ -81,14 +81,14 @@ type story struct {
 	names   []string // ids, by the order in which they came up
 }
 
-func newStory(t *testing.T) *story {
+func newStory(t testing.TB) *story {
 	t.Helper()
 	db := storetest.SQLite(t)
 	if err := events.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
 	control, images, _ := clustertest.New(t, db)
-	return &story{T: t, control: control, images: images, config: wiretest.Start(t, ecs.New(control, wiretest.Region))}
+	return &story{TB: t, control: control, images: images, config: wiretest.Start(t, ecs.New(control, wiretest.Region))}
 }
 
 func (s *story) tell(text string) string {
@@ -120,13 +120,19 @@ func (s *story) act(words []string) {
 	}
 	switch words[0] {
 	case "join":
-		s.node = clustertest.Join(s.T, s.control, clustertest.Hello('a', number(1), number(2)))
+		s.node = clustertest.Join(s.TB, s.control, clustertest.Hello('a', number(1), number(2)))
 	case "leave":
 		s.node.Leave()
 	case "image":
 		s.images.Put(words[1], cluster.Image{Ref: words[1], Digest: words[2]})
 	case "run":
 		s.node.Run(words[1])
+	case "healthy":
+		r := clustertest.Running(s.node.Task(words[1], false))
+		for i := range r.Containers {
+			r.Containers[i].Health = "HEALTHY"
+		}
+		s.node.Report(r)
 	case "exit":
 		s.node.Exit(words[1], number(2))
 	case "stop":
@@ -138,6 +144,20 @@ func (s *story) act(words []string) {
 
 // call posts JSON as it stands and returns the answer as a person would read it.
 func (s *story) call(operation, input string) string {
+	s.Helper()
+	status, body := s.post(operation, input)
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, body, "", "  "); err != nil {
+		s.Fatalf("%s answers %q: %v", operation, body, err)
+	}
+	text := s.named(pretty.String())
+	if status != 200 {
+		return fmt.Sprintf("%d %s", status, text)
+	}
+	return text
+}
+
+func (s *story) post(operation, input string) (status int, body []byte) {
 	s.Helper()
 	r, err := http.NewRequestWithContext(s.Context(), "POST", *s.config.BaseEndpoint, strings.NewReader(input))
 	if err != nil {
@@ -155,19 +175,10 @@ func (s *story) call(operation, input string) string {
 		s.Fatal(err)
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
+	if body, err = io.ReadAll(answer.Body); err != nil {
 		s.Fatal(err)
 	}
-	var pretty bytes.Buffer
-	if err := json.Indent(&pretty, body, "", "  "); err != nil {
-		s.Fatalf("%s answers %q: %v", operation, body, err)
-	}
-	text := s.named(pretty.String())
-	if answer.StatusCode != 200 {
-		return fmt.Sprintf("%d %s", answer.StatusCode, text)
-	}
-	return text
+	return answer.StatusCode, body
 }
 
 var (
