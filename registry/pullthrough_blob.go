@@ -193,7 +193,7 @@ func (c *Control) abandon(ctx context.Context, account, repository, upload strin
 
 // PullBlob reads a blob that is not here from the other registry that a rule names, and has it brought here
 // meanwhile. It returns ErrNoRepository, ErrNoBlob also where there is no rule, what may returns,
-// ErrUpstreamDenied, ErrUpstreamBusy, ErrUpstreamDown, ErrNoSecret, or ErrKeyDisabled, ErrKeyPending or ErrNoKey
+// ErrUpstreamDenied, ErrUpstreamBusy, ErrUpstreamDown, ErrNoSecret, ErrMarked, or ErrKeyDisabled, ErrKeyPending or ErrNoKey
 // where what is brought could not be kept.
 func (c *Control) PullBlob(ctx context.Context, account, repository string, d Digest, may Permit) (r io.ReadCloser, size int64, err error) {
 	rule, err := c.ruleOfBlob(ctx, account, repository, d, may)
@@ -254,6 +254,9 @@ func (c *Control) ruleOfBlob(ctx context.Context, account, repository string, d 
 		}
 		if !found {
 			return noBlob(repo, d)
+		}
+		if err := checkMarks(tx, repo, []Digest{d}, nil); err != nil {
+			return err
 		}
 		return c.checkKey(tx, repo)
 	})

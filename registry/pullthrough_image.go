@@ -150,6 +150,9 @@ func (c *Control) ask(ctx context.Context, h here, id ImageID) (Manifest, error)
 	if id.Digest != "" && id.Digest != m.Digest {
 		return Manifest{}, errUpstreamMissing // the tag is of another image there
 	}
+	if err := c.checkTheirs(ctx, h.repo, m); err != nil {
+		return Manifest{}, err
+	}
 	if h.err != nil {
 		if _, err := c.Provide(ctx, h.repo.Account, h.repo.Name, UsePullThrough); err != nil {
 			return Manifest{}, err
