@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -14,10 +15,11 @@ func TestTerraformMakesRegistries(t *testing.T) {
 	c.aws("ecr", "create-repository", "--repository-name", "pushed")
 	digest := c.pushRandom("pushed:v1")
 	tf := startTerraform(t, c, "ecr.tf")
-	tf.vars = []string{"-var", "upstream=" + c.host()}
+	key := strings.TrimSpace(c.do(exec.Command("slipway", "registry", "keys", "create", "--data", c.data)))
+	tf.vars = []string{"-var", "upstream=" + c.host(), "-var", "key=" + key}
 	tf.apply()
 	tf.wantSame()
-	if got, want := tf.output("seen"), `["MUTABLE","red","AES256","false","v1","newest","3","AWS","prometheus","first"]`; got != want {
+	if got, want := tf.output("seen"), `["MUTABLE","red","AES256","false","v1","newest","5","AWS","prometheus","first","with the key","with another"]`; got != want {
 		t.Errorf("seen: %s, want %s", got, want)
 	}
 	if got := tf.output("proxy"); got != `"`+c.endpoint+`"` {

@@ -18,6 +18,7 @@ variable "scope" { default = "V2" }
 variable "about" { default = "first" }
 variable "role" { default = "one" }
 variable "upstream" {}
+variable "key" {}
 
 data "aws_caller_identity" "me" {}
 
@@ -36,6 +37,21 @@ resource "aws_ecr_repository" "web" {
 
 resource "aws_ecr_repository" "plain" {
   name = "plain"
+}
+
+resource "aws_ecr_repository" "vault" {
+  name = "vault"
+  encryption_configuration {
+    encryption_type = "KMS"
+    kms_key         = var.key
+  }
+}
+
+resource "aws_ecr_repository" "own_key" {
+  name = "own-key"
+  encryption_configuration {
+    encryption_type = "KMS"
+  }
 }
 
 data "aws_iam_policy_document" "pull" {
@@ -131,6 +147,15 @@ resource "aws_ecr_repository_creation_template" "prod" {
   resource_tags     = { team = var.team }
 }
 
+resource "aws_ecr_repository_creation_template" "vault" {
+  prefix      = "vault"
+  applied_for = ["PULL_THROUGH_CACHE"]
+  encryption_configuration {
+    encryption_type = "KMS"
+    kms_key         = var.key
+  }
+}
+
 resource "aws_ecr_repository_creation_template" "root" {
   prefix      = "ROOT"
   applied_for = ["PULL_THROUGH_CACHE"]
@@ -145,7 +170,7 @@ data "aws_ecr_repository" "pushed" {
 }
 
 data "aws_ecr_repositories" "all" {
-  depends_on = [aws_ecr_repository.web, aws_ecr_repository.plain]
+  depends_on = [aws_ecr_repository.web, aws_ecr_repository.plain, aws_ecr_repository.vault, aws_ecr_repository.own_key]
 }
 
 data "aws_ecr_image" "pushed" {
@@ -192,6 +217,8 @@ output "seen" {
     tostring(length(data.aws_ecr_repositories.all.names)),
     data.aws_ecr_authorization_token.me.user_name, data.aws_ecr_pull_through_cache_rule.quay.upstream_repository_prefix,
     data.aws_ecr_repository_creation_template.prod.description,
+    aws_ecr_repository.vault.encryption_configuration[0].kms_key == var.key ? "with the key" : "with another",
+    aws_ecr_repository.own_key.encryption_configuration[0].kms_key == var.key ? "with the key" : "with another",
   ]
 }
 
