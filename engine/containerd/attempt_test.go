@@ -95,14 +95,17 @@ func (e *Engine) bundle(key string) string {
 	return filepath.Join(e.run, "containerd/io.containerd.runtime.v2.task", e.options.Namespace, key)
 }
 
+// patience is how long a test waits for what must come; it is no measure of speed.
+const patience = 3 * time.Minute
+
 func untilThere(t *testing.T, file string, there bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat(file); (err == nil) == there {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%s: there should be %v, for a minute", file, there)
+			t.Fatalf("%s: that it is there should be %v", file, there)
 		}
 	}
 }
@@ -309,7 +312,7 @@ func TestWhatHasNoRecordIsSwept(t *testing.T) {
 	if err := os.Rename(filepath.Join(e.tasksDir(), task.ID), filepath.Join(e.tasksDir(), "away")); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); ; { // what ends is there for a moment more
+	for end := time.Now().Add(patience); ; { // what ends is there for a moment more
 		if err := e.sweep(t.Context()); err != nil {
 			t.Error(err)
 		}
