@@ -110,8 +110,9 @@ type Engine interface {
 
 // Info describes a running engine.
 type Info struct {
-	Name    string // "containerd"
-	Version string
+	Name       string // "containerd"
+	Version    string
+	DiskLimits bool // the machine can bind Spec.DiskLimit
 }
 
 // Login is how to read a registry. The zero value is anonymous.
@@ -232,7 +233,7 @@ type Spec struct {
 	ExtraHosts   []Host // lines of /etc/hosts
 	Terminal     bool   // its process has a terminal
 	OpenStdin    bool   // its standard input stays open
-	DiskLimit    int64  // bytes that its root file system may grow by, where the machine can bind it; 0: none
+	DiskLimit    int64  // bytes that its root file system may grow by; where Info.DiskLimits says no, Create refuses it; 0: none
 }
 
 // MountKind is where what is mounted comes from.

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	apievents "github.com/containerd/containerd/api/events"
+	"github.com/containerd/containerd/v2/core/events"
+	"github.com/containerd/typeurl/v2"
 )
 
 // listeners are those who wait for exits.
@@ -13,7 +17,7 @@ type listeners struct {
 	wakes map[chan struct{}]bool
 }
 
-// Exits wakes at the end of any process of a container, and when events may have been missed. Other
+// Exits wakes at the end of any container, and when events may have been missed. Other
 // events come of our own calls: to List again after each would ask every shim twice for every start.
 func (e *Engine) Exits(ctx context.Context) <-chan struct{} {
 	return e.listeners.add(ctx)
@@ -61,16 +65,28 @@ func (e *Engine) followEvents(ctx context.Context) {
 func (e *Engine) followOne(ctx context.Context) {
 	ctx, cancel := context.WithCancel(e.context(ctx))
 	defer cancel()
-	events, failed := e.client.EventService().Subscribe(ctx, fmt.Sprintf(`topic=="/tasks/exit",namespace==%q`, e.options.Namespace))
+	exits, failed := e.client.EventService().Subscribe(ctx, fmt.Sprintf(`topic=="/tasks/exit",namespace==%q`, e.options.Namespace))
 	young := time.NewTimer(time.Second)
 	defer young.Stop()
 	for {
 		select {
-		case <-events:
+		case event := <-exits:
+			if isExecs(event) {
+				continue
+			}
 		case <-young.C:
 		case <-failed:
 			return
 		}
 		e.listeners.wake()
 	}
+}
+
+// isExecs tells the end of what Exec ran from that of a container. Health checks end all the time.
+func isExecs(e *events.Envelope) bool {
+	if e == nil {
+		return false
+	}
+	var exit apievents.TaskExit
+	return typeurl.UnmarshalTo(e.Event, &exit) == nil && exit.ID != exit.ContainerID
 }

@@ -41,7 +41,12 @@ type machine struct {
 func newMachine(t testing.TB) *machine {
 	t.Helper()
 	need(t)
-	data := filepath.Join(t.TempDir(), "data")
+	return newMachineAt(t, filepath.Join(t.TempDir(), "data"))
+}
+
+// newMachineAt has its data in a new folder.
+func newMachineAt(t testing.TB, data string) *machine {
+	t.Helper()
 	if err := os.Mkdir(data, 0o711); err != nil {
 		t.Fatal(err)
 	}

@@ -34,9 +34,13 @@ func setPrivileges(spec *specs.Spec, s engine.Spec) error {
 	}
 	if !s.Privileged {
 		spec.Linux.Seccomp = seccompOf(spec)
+		spec.Linux.MaskedPaths = append(spec.Linux.MaskedPaths, pagePaths...)
 	}
 	return nil
 }
+
+// pagePaths tell of the machine's memory, page by page, and nobody masks them otherwise.
+var pagePaths = []string{"/proc/kpagecount", "/proc/kpageflags", "/proc/kpagecgroup"}
 
 // capabilities are those given, without what is dropped, and with what is added: as docker reads them.
 func capabilities(given []string, s engine.Spec) ([]string, error) {

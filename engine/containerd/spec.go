@@ -49,6 +49,9 @@ func hostnameOf(s engine.Spec) string {
 // ociSpec is the whole of what runc is asked for. It begins with containerd's default: own
 // namespaces, docker's capabilities, masked and read-only paths.
 func (e *Engine) ociSpec(ctx context.Context, s engine.Spec, img *image) (*specs.Spec, error) {
+	if s.DiskLimit > 0 { // as Info says
+		return nil, fmt.Errorf("this machine cannot limit disk use to %d bytes", s.DiskLimit)
+	}
 	args, err := argsOf(s, img)
 	if err != nil {
 		return nil, err

@@ -88,6 +88,13 @@ func Run(t *testing.T, b Body) {
 		{"the definition overrides the image", overrides, true},
 		{"files are given", filesGiven, true},
 		{"limits hold", limits, true},
+		{"who eats too much memory dies alone", hogDiesAlone, true},
+		{"the cpu is shared out", cpuShared, true},
+		{"a bomb is contained", bombContained, true},
+		{"open files are bound", filesBound, true},
+		{"disk use is bound, or refused", DiskBound, false},
+		{"there is no way out", noWayOut, true},
+		{"links in volumes stay inside", volumeLinksStayInside, true},
 	} {
 		if story.real && !b.Real {
 			continue

@@ -186,23 +186,3 @@ func filesGiven(t *testing.T, b *Body) {
 		}
 	}
 }
-
-func limits(t *testing.T, b *Body) {
-	task := NewTask(t, b)
-	spec := task.Spec("forks", "fork", "50")
-	spec.PidsLimit = 20 // the threads of a Go program count too
-	c := task.RunSpec(spec)
-	c.Exit(0)
-	var forked int
-	if _, err := fmt.Sscanf(c.Printed(), "forked %d", &forked); err != nil || forked >= 20 {
-		t.Errorf("forked %d times with a limit of 20 (%v)", forked, err)
-	}
-
-	together := NewTask(t, b)
-	namespace, err := b.Engine.Prepare(together.ctx(), together.ID, engine.Group{Limits: engine.Limits{MemoryLimit: 64 << 20, CPUQuota: 100_000}})
-	together.check(err)
-	spec = together.Spec("greedy", "eat", "200")
-	spec.Namespace = namespace
-	greedy := together.RunSpec(spec)
-	want(t, "killed for memory by the task's limit", greedy.Exit(137).OOMKilled, true)
-}

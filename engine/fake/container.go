@@ -37,6 +37,9 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) error {
 	if image == nil {
 		return fmt.Errorf("%w %s: image %s is not here; pull it first", engine.ErrCreate, s.ID, s.Image.Ref)
 	}
+	if s.DiskLimit > 0 {
+		return fmt.Errorf("%w %s: this machine cannot limit disk use", engine.ErrCreate, s.ID)
+	}
 	if err := e.makeOutput(s.ID); err != nil {
 		return err
 	}

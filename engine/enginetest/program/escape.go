@@ -19,7 +19,7 @@ func escape(args []string) {
 		"kill": escapeKill, "clone": escapeClone, "keys": escapeKeys, "handle": escapeHandle, "pivot": escapePivot,
 		"time": escapeTime, "raw": escapeRaw, "reboot": escapeReboot, "swap": escapeSwap, "nice": escapeNice,
 		"chroot": escapeChroot, "admin": escapeAdmin, "acct": escapeAcct, "perf": escapePerf, "inject": escapeInject,
-		"cgroup": escapeCgroup, "find": escapeFind,
+		"cgroup": escapeCgroup, "find": escapeFind, "tun": escapeTun,
 	}
 	way, known := ways[args[0]]
 	if !known {
@@ -74,6 +74,25 @@ func escapeDevice(args []string) error {
 		f.Close()
 	}
 	return err
+}
+
+// escapeTun makes a network interface of its own.
+func escapeTun([]string) error {
+	const path = "/tmp/tun"
+	if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(10, 200))); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	link, err := unix.NewIfreq("tap0")
+	if err != nil {
+		return err
+	}
+	link.SetUint16(unix.IFF_TAP)
+	return unix.IoctlIfreq(int(f.Fd()), unix.TUNSETIFF, link)
 }
 
 func escapeMount(args []string) error {

@@ -67,3 +67,13 @@ func orphan(args []string) {
 func abandon([]string) {
 	check(exec.Command("/proc/self/exe", "sleep", "10ms").Start())
 }
+
+func symlink(args []string) { check(os.Symlink(args[0], args[1])) }
+
+// bomb starts itself over and over, as its children do.
+func bomb([]string) {
+	fmt.Println("exploding")
+	for {
+		exec.Command("/proc/self/exe", "bomb").Start() // what is refused is tried again
+	}
+}

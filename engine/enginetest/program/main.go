@@ -34,6 +34,8 @@
 //	shmget KEY           print it, or why not
 //	tty                  print whether standard input and output are a terminal
 //	stdin                print "ended" when standard input ends
+//	symlink TO PATH      make a link
+//	bomb                 start children that start children, for ever
 //	escape WHAT ARG...   try to get out, print "refused WHAT: why" or "OPEN WHAT"
 package main
 
@@ -75,7 +77,7 @@ func run(step []string) {
 		"read": read, "try": try, "spawn": spawn, "fork": fork, "show": show,
 		"warn": warn, "cat": cat, "env": env, "size": size, "work": work,
 		"ls": ls, "fill": fill, "open": open, "orphan": orphan, "shmput": shmput, "shmget": shmget,
-		"tty": tty, "stdin": stdin, "escape": escape, "burn": burn, "abandon": abandon,
+		"tty": tty, "stdin": stdin, "escape": escape, "burn": burn, "abandon": abandon, "symlink": symlink, "bomb": bomb,
 	}
 	word, ok := words[step[0]]
 	if !ok {

@@ -1,0 +1,121 @@
+package enginetest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"slipway/engine"
+)
+
+func limits(t *testing.T, b *Body) {
+	task := NewTask(t, b)
+	spec := task.Spec("forks", "fork", "50")
+	spec.PidsLimit = 20 // the threads of a Go program count too
+	c := task.RunSpec(spec)
+	c.Exit(0)
+	var forked int
+	if _, err := fmt.Sscanf(c.Printed(), "forked %d", &forked); err != nil || forked >= 20 {
+		t.Errorf("forked %d times with a limit of 20 (%v)", forked, err)
+	}
+
+	together := NewTask(t, b)
+	namespace, err := b.Engine.Prepare(together.ctx(), together.ID, engine.Group{Limits: engine.Limits{MemoryLimit: 64 << 20, CPUQuota: 100_000}})
+	together.check(err)
+	spec = together.Spec("greedy", "eat", "200")
+	spec.Namespace = namespace
+	greedy := together.RunSpec(spec)
+	want(t, "killed for memory by the task's limit", greedy.Exit(137).OOMKilled, true)
+}
+
+func hogDiesAlone(t *testing.T, b *Body) {
+	task, other := NewTask(t, b), NewTask(t, b)
+	neighbour, stranger := task.Run("neighbour", "wait", "5"), other.Run("stranger", "wait", "6")
+	neighbour.Prints("waiting")
+	stranger.Prints("waiting")
+	for i := range 3 {
+		spec := task.Spec(fmt.Sprint("hog", i), "eat", "200")
+		spec.MemoryLimit = 32 << 20
+		want(t, "killed for memory", task.RunSpec(spec).Exit(137).OOMKilled, true)
+	}
+	task.check(b.Engine.Signal(task.ctx(), neighbour.id, "SIGTERM"))
+	task.check(b.Engine.Signal(task.ctx(), stranger.id, "SIGTERM"))
+	want(t, "its neighbour was killed", neighbour.Exit(5).OOMKilled, false)
+	want(t, "a stranger was killed", stranger.Exit(6).OOMKilled, false)
+}
+
+// cpuShared: two that want all there is get it as their shares are. That is a ratio, which whatever else runs
+// here disturbs for a while.
+func cpuShared(t *testing.T, b *Body) {
+	task := NewTask(t, b)
+	burner := func(name string, shares uint64) *Container {
+		spec := task.Spec(name, "burn")
+		spec.CPUShares = shares
+		return task.RunSpec(spec)
+	}
+	small, large := burner("small", 256), burner("large", 768)
+	small.Prints("burning")
+	large.Prints("burning")
+	used := func(c *Container) time.Duration { return must(b.Engine.Stats(task.ctx(), c.id))(t).CPU }
+	fromSmall, fromLarge := used(small), used(large)
+	eventually(t, func() error {
+		s, l := used(small)-fromSmall, used(large)-fromLarge
+		if s+l < 2*time.Second {
+			return fmt.Errorf("they used only %v and %v", s, l)
+		}
+		if ratio := float64(l) / float64(s); ratio < 2.7 || ratio > 3.3 {
+			fromSmall, fromLarge = fromSmall+s, fromLarge+l // another try
+			return fmt.Errorf("shares of 256 and 768 got %v and %v, which is 1:%.2f", s, l, ratio)
+		}
+		return nil
+	})
+}
+
+func bombContained(t *testing.T, b *Body) {
+	task := NewTask(t, b)
+	const most = 30
+	spec := task.Spec("bomb", "bomb")
+	spec.PidsLimit = most
+	bomb := task.RunSpec(spec)
+	eventually(t, func() error {
+		stats, err := b.Engine.Stats(task.ctx(), bomb.id)
+		if err == nil && stats.Pids > most {
+			t.Fatalf("%d processes and threads, with a limit of %d", stats.Pids, most)
+		}
+		if err == nil && stats.Pids < most-5 {
+			err = fmt.Errorf("only %d processes and threads", stats.Pids)
+		}
+		return err
+	})
+	neighbour := task.Run("neighbour", "fork", "10")
+	neighbour.Exit(0)
+	want(t, "beside it", neighbour.Printed(), "forked 10\n")
+	task.check(b.Engine.Delete(task.ctx(), bomb.id))
+}
+
+func filesBound(t *testing.T, b *Body) {
+	task := NewTask(t, b)
+	spec := task.Spec("main", "open", "200")
+	spec.Ulimits = []engine.Ulimit{{Name: "nofile", Soft: 128, Hard: 128}}
+	out := task.says(spec)
+	want(t, "opening 200 files with a limit of 128", strings.Contains(out, "too many open files"), true)
+}
+
+// DiskBound wants containers to grow no further than they may, or not to be made.
+func DiskBound(t *testing.T, b *Body) {
+	task := NewTask(t, b)
+	info, err := b.Engine.Info(task.ctx())
+	task.check(err)
+	const limit = 16 << 20
+	spec := task.Spec("main", "fill", "/tmp/file", "8", "then", "fill", "/home/file", "16", "then", "fill", "/dev/shm/other", "16")
+	spec.DiskLimit = limit
+	if !info.DiskLimits {
+		wantError(t, b.Engine.Create(task.ctx(), spec), engine.ErrCreate, "disk")
+		return
+	}
+	out := task.says(spec)
+	want(t, "what it could write", strings.HasPrefix(out, "filled 8\nfull after 7 ") || strings.HasPrefix(out, "filled 8\nfull after 8 "), true)
+	want(t, "what is no disk", strings.HasSuffix(out, "filled 16\n"), true)
+	want(t, "another writes", task.says(task.Spec("free", "fill", "/tmp/file", "32")), "filled 32\n")
+}
