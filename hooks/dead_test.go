@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,7 +94,8 @@ func TestLetterDiesAgain(t *testing.T) {
 
 func TestTheLastDeadLettersAreKept(t *testing.T) {
 	each(t, func(w *world) {
-		hooks.KeepDead(w.hooks, 2)
+		w.stop()
+		w.start(func(c *hooks.Control) { hooks.KeepDead(c, 2) })
 		w.answers(func(letter) int { return http.StatusGone })
 		first, _ := w.add(hooks.Hook{URL: "/first"})
 		second, _ := w.add(hooks.Hook{URL: "/second", Kinds: []string{"image.pushed"}})
@@ -107,6 +109,28 @@ func TestTheLastDeadLettersAreKept(t *testing.T) {
 				return
 			}
 			time.Sleep(time.Millisecond) // until the last one is written down as dead
+		}
+	})
+}
+
+// A hook that cannot keep up has so many letters waiting and no more: the others wait to be asked for.
+func TestLettersThatWaitAreBounded(t *testing.T) {
+	each(t, func(w *world) {
+		hook, _ := w.add(hooks.Hook{})
+		w.stop()
+		w.happen(account, "web/app", "image.pushed", "image.deleted", "image.archived", "image.restored")
+		w.start(func(c *hooks.Control) { hooks.KeepWaiting(c, 3) })
+		w.countDead(hook.ID, 1)
+		dead, err := w.hooks.Dead(w.Context(), hook.ID, 10)
+		w.check(err)
+		if dead[0].Kind != "image.restored" || dead[0].Tries != 0 || !strings.Contains(dead[0].Failure, "waiting") {
+			w.Errorf("dead letter %+v", dead[0])
+		}
+		w.await(3)
+		_, err = w.hooks.Redeliver(w.Context(), hook.ID, "")
+		w.check(err)
+		if got := w.await(4); got[3].kind != "image.restored" {
+			w.Errorf("came %+v", got)
 		}
 	})
 }

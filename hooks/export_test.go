@@ -10,3 +10,6 @@ const MaxTries = maxTries
 
 // KeepDead has a hook keep so many dead letters.
 func KeepDead(c *Control, n int) { c.maxDead = n }
+
+// KeepWaiting has so many letters to a hook wait.
+func KeepWaiting(c *Control, n int) { c.maxWaiting = n }

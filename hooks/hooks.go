@@ -36,6 +36,7 @@ type Control struct {
 	firstPause time.Duration // before the second try; each further one is twice as long
 	period     time.Duration
 	maxDead    int // letters of a hook
+	maxWaiting int
 
 	mu   sync.Mutex
 	busy map[string]bool // hooks whose letters are going out
@@ -53,7 +54,7 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys) (*Control, error) {
 	secrets, err := keys.Column(ctx, "hooks_hooks", "id", "sealed")
 	return &Control{
 		db: db, secrets: secrets, far: newClient(checkFar), local: newClient(nil),
-		firstPause: 5 * time.Second, period: 5 * time.Second, maxDead: maxDead, busy: map[string]bool{},
+		firstPause: 5 * time.Second, period: 5 * time.Second, maxDead: maxDead, maxWaiting: maxWaiting, busy: map[string]bool{},
 	}, err
 }
 

@@ -57,12 +57,15 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	return w
 }
 
-// start opens the room and runs it, as after a restart.
-func (w *world) start() {
+// start opens the room and runs it, as after a restart, with settings of its own.
+func (w *world) start(settings ...func(*hooks.Control)) {
 	w.Helper()
 	c, err := hooks.New(w.Context(), w.db, sealtest.Keys(w, w.db))
 	w.check(err)
 	hooks.Hurry(c)
+	for _, set := range settings {
+		set(c)
+	}
 	ctx, cancel := context.WithCancel(w.Context())
 	var running sync.WaitGroup
 	running.Go(func() { c.Run(ctx) })

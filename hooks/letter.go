@@ -24,6 +24,7 @@ type body struct {
 const (
 	eventsAtOnce = 200
 	maxTries     = 8
+	maxWaiting   = 10_000      // letters to one hook
 	claim        = time.Minute // how long a try may take before another server makes it
 )
 
@@ -38,13 +39,13 @@ func (c *Control) write(ctx context.Context) error {
 		if err != nil || !pending {
 			return err
 		}
-		if err := c.db.Update(ctx, writeSome); err != nil {
+		if err := c.db.Update(ctx, c.writeSome); err != nil {
 			return err
 		}
 	}
 }
 
-func writeSome(tx *store.Tx) error {
+func (c *Control) writeSome(tx *store.Tx) error {
 	after, err := cursor(tx)
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func writeSome(tx *store.Tx) error {
 	for _, e := range some {
 		for _, h := range hooks {
 			if h.wants(e) {
-				if err := insertLetter(tx, h, e); err != nil {
+				if err := c.writeLetter(tx, h, e); err != nil {
 					return err
 				}
 			}
@@ -70,14 +71,27 @@ func writeSome(tx *store.Tx) error {
 	return setCursor(tx, some[len(some)-1].Seq)
 }
 
-func insertLetter(tx *store.Tx, h Hook, e events.Event) error {
+// writeLetter writes a letter to a hook. Where too many wait already it is a dead one from the beginning.
+func (c *Control) writeLetter(tx *store.Tx, h Hook, e events.Event) error {
 	text, err := json.Marshal(body{strconv.FormatInt(e.Seq, 10), e.Type, e.Time.UTC(), e.Account, e.Subject, e.Data})
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`insert into hooks_letters (hook, seq, kind, body, tries, due, failure, dead) values ($1, $2, $3, $4, 0, $5, '', 0)`,
-		h.ID, e.Seq, e.Type, string(text), store.Micros(tx.Now))
-	return err
+	var waiting int
+	err = tx.Row(`select count(*) from (select 1 from hooks_letters where hook = $1 and dead = 0 limit $2) waiting`, h.ID, c.maxWaiting).Scan(&waiting)
+	if err != nil {
+		return err
+	}
+	failure, dead := "", int64(0)
+	if waiting == c.maxWaiting {
+		failure, dead = errWaiting.Error(), store.Micros(tx.Now)
+	}
+	_, err = tx.Exec(`insert into hooks_letters (hook, seq, kind, body, tries, due, failure, dead) values ($1, $2, $3, $4, 0, $5, $6, $7)`,
+		h.ID, e.Seq, e.Type, string(text), store.Micros(tx.Now), failure, dead)
+	if err != nil || dead == 0 {
+		return err
+	}
+	return forgetMostDead(tx, h.ID, c.maxDead)
 }
 
 // sending is a letter that is being tried.
