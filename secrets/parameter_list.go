@@ -125,7 +125,25 @@ func (c *Control) ListParameters(ctx context.Context, account string, filters []
 	if filters, err = checkFilters(filters, listKeys); err != nil {
 		return nil, "", err
 	}
-	return c.scanParameters(ctx, parameterScan{account: account, after: after, limit: limit}, func(p Parameter) bool { return passes(filters, p) })
+	return c.scanParameters(ctx, parameterScan{account: account, prefix: prefixOf(filters), after: after, limit: limit}, func(p Parameter) bool { return passes(filters, p) })
+}
+
+// prefixOf is what the names of all that passes begin with, so that no others are read.
+func prefixOf(filters []ParameterFilter) (longest string) {
+	for _, f := range filters {
+		prefix := ""
+		switch {
+		case len(f.Values) != 1:
+		case f.Key == ByName && f.Option != "Contains":
+			prefix = f.Values[0]
+		case f.Key == ByPath:
+			prefix = strings.TrimSuffix(f.Values[0], "/") + "/"
+		}
+		if len(prefix) > len(longest) {
+			longest = prefix
+		}
+	}
+	return longest
 }
 
 const pathRules = `The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "/". It can't be prefixed with "aws" or "ssm" (case-insensitive). It must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if specified, must use the forward slash symbol "/". Valid example: /get/parameters2-/by1./path0_.`

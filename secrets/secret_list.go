@@ -110,6 +110,10 @@ func (c *Control) ListSecrets(ctx context.Context, account string, q SecretQuery
 	if err != nil {
 		return nil, "", err
 	}
+	if prefix := q.prefix(); prefix != "" { // so that no others are read
+		where += fmt.Sprintf(" and name >= $%d and name < $%d", len(args)+1, len(args)+2)
+		args = append(args, []byte(prefix), append([]byte(prefix), 0xff)) // which no name has
+	}
 	direction := "asc"
 	if q.Descending {
 		direction = "desc"
@@ -134,6 +138,16 @@ func (c *Control) ListSecrets(ctx context.Context, account string, q SecretQuery
 		return readStages(tx, found)
 	})
 	return found, next, err
+}
+
+// prefix is what the names of all that passes begin with.
+func (q SecretQuery) prefix() string {
+	for _, f := range q.Filters {
+		if f.Key == SecretName && len(f.Values) == 1 && !strings.HasPrefix(f.Values[0], "!") {
+			return f.Values[0]
+		}
+	}
+	return ""
 }
 
 func (q SecretQuery) wants(s Secret) bool {

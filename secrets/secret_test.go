@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -416,67 +417,34 @@ func TestListingSecrets(t *testing.T) {
 	})
 }
 
-func TestPoliciesOfSecrets(t *testing.T) {
+// Many who write at once leave versions in a row, and one of them current.
+func TestManyWriteAtOnce(t *testing.T) {
 	each(t, func(w *world) {
-		ctx, ref := t.Context(), w.SecretRef(account, "db")
-		w.create("db", "one", "")
-		if _, err := w.SetPolicy(ctx, ref, "bad", false); !errors.Is(err, secrets.ErrPolicy) {
-			t.Errorf("a bad one: %v", err)
+		ctx, ref, writers := t.Context(), w.SecretRef(account, "db"), 6
+		w.create("db", "0", "")
+		var all sync.WaitGroup
+		for i := range writers {
+			all.Go(func() {
+				if _, err := w.put("/db", fmt.Sprint(i)); err != nil {
+					t.Error(err)
+				}
+				if _, _, err := w.PutValue(ctx, ref, secrets.Version{Value: text(fmt.Sprint(i))}); err != nil {
+					t.Error(err)
+				}
+				if _, version, err := w.CreateSecret(ctx, secrets.NewSecret{Account: account, Name: "once", Value: text("same"), Version: v1}); err != nil || version != v1 {
+					t.Errorf("made version %s, %v", version, err)
+				}
+			})
 		}
-		public := `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"*"}]}`
-		if _, err := w.SetPolicy(ctx, ref, public, true); !errors.Is(err, secrets.ErrPublicPolicy) {
-			t.Errorf("a public one: %v", err)
-		}
-		for _, policy := range []string{public, "x", ""} {
-			_, err := w.SetPolicy(ctx, ref, policy, false)
-			must(t, err)
-			if s, err := w.Deciding(ctx, ref); err != nil || s.Policy != policy {
-				t.Errorf("the policy is %q, %v, want %q", s.Policy, err, policy)
-			}
-		}
-	})
-}
-
-func TestWhatIsPublic(t *testing.T) {
-	for text, want := range map[string]bool{
-		`{"Statement":{"Effect":"Allow","Principal":"*"}}`:                                                             true,
-		`{"Statement":[{"Effect":"Deny","Principal":"*"}]}`:                                                            false,
-		`{"Statement":[{"Effect":"Allow","Principal":{"AWS":["1","*"]}}]}`:                                             true,
-		`{"Statement":[{"Effect":"Allow","NotPrincipal":{"AWS":"1"}}]}`:                                                true,
-		`{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::1:user/*"}}]}`:                               false,
-		`{"Statement":[{"Effect":"Allow","Principal":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}}]}`: false,
-		`[`: true, `{"Statement":7}`: true,
-	} {
-		if got := secrets.IsPublic(text); got != want {
-			t.Errorf("%s: %v", text, got)
-		}
-	}
-}
-
-func TestPasswords(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		p := secrets.Password{
-			Length: rapid.IntRange(4, 200).Draw(r, "length"), Exclude: rapid.StringMatching(`[a-z0-9!"]{0,9}`).Draw(r, "exclude"),
-			NoLowercase: rapid.Bool().Draw(r, "no lowercase"), NoPunctuation: rapid.Bool().Draw(r, "no punctuation"), NoNumbers: rapid.Bool().Draw(r, "no numbers"),
-		}
-		made, err := p.Make()
-		if err != nil {
-			r.Fatal(err)
-		}
-		for kind, not := range map[string]bool{"abcdefghijklmnopqrstuvwxyz": p.NoLowercase, "0123456789": p.NoNumbers, "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~": p.NoPunctuation, " ": true} {
-			if strings.ContainsAny(made, kind) == not {
-				r.Errorf("%+v made %q", p, made)
-			}
-		}
-		if len(made) != p.Length || p.Exclude != "" && strings.ContainsAny(made, p.Exclude) {
-			r.Errorf("%+v made %q", p, made)
+		all.Wait()
+		history, err := w.History(ctx, w.ParameterRef(account, "/db"), true, 0, 100)
+		must(t, err)
+		_, versions, err := w.Versions(ctx, ref, true, "", 100)
+		must(t, err)
+		s, err := w.Secret(ctx, ref)
+		must(t, err)
+		if len(history) != writers || history[writers-1].Version != int64(writers) || len(versions) != writers+1 || len(s.Stages) != 2 {
+			t.Errorf("versions %v of the parameter; %d of the secret, with stages %v", history, len(versions), s.Stages)
 		}
 	})
-	for _, p := range []secrets.Password{
-		{Length: 3}, {Length: 9, NoLowercase: true, NoUppercase: true, NoNumbers: true, NoPunctuation: true},
-	} {
-		if made, err := p.Make(); !errors.Is(err, secrets.ErrInput) {
-			t.Errorf("%+v made %q, %v", p, made, err)
-		}
-	}
 }

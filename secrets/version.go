@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -108,7 +109,7 @@ func (c *Control) ReadValue(ctx context.Context, ref SecretRef, id, stage string
 		return s, v, err
 	}
 	if v.Value.Bytes, err = c.secrets.Open(ctx, v.sealed, v.row); err == nil && v.Accessed.Before(day) {
-		err = c.noteAccess(ctx, s, v, day)
+		c.noteAccess(ctx, s, v, day)
 	}
 	return s, v, err
 }
@@ -133,13 +134,17 @@ func choose(versions []Version, id, stage string) (Version, error) {
 	return *v, nil
 }
 
-// noteAccess writes that a version was read on a day, once.
-func (c *Control) noteAccess(ctx context.Context, s Secret, v Version, day time.Time) error {
-	return c.db.Update(ctx, func(tx *store.Tx) error {
-		_, err1 := tx.Exec(`update secrets_secrets set accessed = $1 where id = $2`, store.Micros(day), s.id)
-		_, err2 := tx.Exec(`update secrets_versions set accessed = $1 where id = $2`, store.Micros(day), v.row)
+// noteAccess writes that a version was read on a day, once. A value that is needed is not kept back because
+// that cannot be written.
+func (c *Control) noteAccess(ctx context.Context, s Secret, v Version, day time.Time) {
+	err := c.db.Update(ctx, func(tx *store.Tx) error {
+		_, err1 := tx.Exec(`update secrets_secrets set accessed = $1 where id = $2 and accessed < $1`, store.Micros(day), s.id)
+		_, err2 := tx.Exec(`update secrets_versions set accessed = $1 where id = $2 and accessed < $1`, store.Micros(day), v.row)
 		return errors.Join(err1, err2)
 	})
+	if err != nil {
+		slog.WarnContext(ctx, "that a secret was read is not noted", "secret", s.ARN, "error", err)
+	}
 }
 
 // PutValue adds a version to a secret and gives it stages, that of the current version if none are named; the
