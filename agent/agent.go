@@ -39,6 +39,9 @@ type Config struct {
 	API          *url.URL             // where containers with a role are led to for the API: "http://127.0.0.1:4600"; nil: nowhere
 	Line         http.RoundTripper    // goes to API as this node; the control plane's registry is reached by it as well. Nil: as anybody reaches them
 	Attributes   map[string]string
+	// Disk tells how full the disk of the engine's images is: 0 to 1. When it is too full, images that nobody
+	// uses are removed. Nil: it is the disk with Dir.
+	Disk func() (float64, error)
 }
 
 // Agent is the agent of one machine. Only one may run on a machine's engine at a time.
@@ -78,6 +81,9 @@ func New(c Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Disk == nil {
+		c.Disk = diskOf(c.Dir)
+	}
 	a := &Agent{
 		config:  c,
 		hello:   hello,
@@ -107,6 +113,7 @@ func (a *Agent) Run(ctx context.Context) {
 	parts.Go(func() { a.keepSession(ctx) })
 	parts.Go(func() { a.output.run(ctx) })
 	parts.Go(func() { a.door.Run(ctx) })
+	parts.Go(func() { a.keepClean(ctx) })
 	a.door.Tried(ctx)
 	a.loop(ctx)
 	parts.Wait()

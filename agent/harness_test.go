@@ -32,6 +32,7 @@ type machine struct {
 	engine  *fake.Engine
 	under   engine.Engine // what the agent is given: the engine, or something before it
 	dir     string
+	disk    func() (float64, error) // how full it is; nil: it is empty
 
 	mu     sync.Mutex
 	before func(ctx context.Context, call, about string) error
@@ -77,7 +78,13 @@ func (m *machine) intercept(f func(ctx context.Context, call, about string) erro
 
 func (m *machine) start() {
 	m.t.Helper()
-	agent, err := New(Config{Engine: m.under, ControlPlane: m.control, Dir: m.dir, Cluster: "default", Version: "test", CPU: 2048, Memory: 1024})
+	disk := m.disk
+	if disk == nil {
+		disk = func() (float64, error) { return 0, nil }
+	}
+	agent, err := New(Config{
+		Engine: m.under, ControlPlane: m.control, Dir: m.dir, Cluster: "default", Version: "test", CPU: 2048, Memory: 1024, Disk: disk,
+	})
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ const (
 	quietTime    = time.Second            // after which an unfinished line is shipped as it is
 	settleTime   = 20 * time.Millisecond  // in which the last bytes of a container come after its exit
 	shipLimit    = 4                      // pieces under way at a time: they bound the memory that output takes
+	shipTime     = 30 * time.Second       // that one may take, so that a store that hangs is one that fails
 	firstShip    = 200 * time.Millisecond // until a piece that failed is shipped again
 	lastShip     = 5 * time.Second
 )
@@ -33,13 +34,15 @@ type shipper struct {
 	cp    nodeapi.ControlPlane
 	node  string
 	slots chan struct{}
+	// behind is maxBehind.
+	behind int64
 
 	mu    sync.Mutex
 	tails map[string]*tail
 }
 
 func newShipper(cp nodeapi.ControlPlane, node string) *shipper {
-	return &shipper{cp: cp, node: node, slots: make(chan struct{}, shipLimit), tails: map[string]*tail{}}
+	return &shipper{cp: cp, node: node, slots: make(chan struct{}, shipLimit), behind: maxBehind, tails: map[string]*tail{}}
 }
 
 // open opens the log of a container, which fails when there is nowhere to write, and follows its output from then on.
@@ -66,7 +69,7 @@ func (s *shipper) follow(from source, next int64) *tail {
 	defer s.mu.Unlock()
 	t := s.tails[from.id]
 	if t == nil {
-		t = newTail(from, next)
+		t = newTail(from, next, s.behind)
 		s.tails[from.id] = t
 	}
 	return t
@@ -160,12 +163,10 @@ func (s *shipper) ship(ctx context.Context, t *tail, all bool) error {
 }
 
 func (s *shipper) shipPiece(ctx context.Context, t *tail, f *os.File, all bool) (more bool, err error) {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	case <-ctx.Done():
-		return false, ctx.Err()
+	if err := s.slot(ctx, t, f); err != nil {
+		return false, err
 	}
+	defer func() { <-s.slots }()
 	if t.discard {
 		return false, t.throwAway(f)
 	}
@@ -173,7 +174,9 @@ func (s *shipper) shipPiece(ctx context.Context, t *tail, f *os.File, all bool) 
 	if err != nil || piece.Next == piece.Offset {
 		return false, err
 	}
-	ack, err := s.cp.Output(ctx, s.node, piece)
+	limited, cancel := context.WithTimeout(ctx, shipTime)
+	defer cancel()
+	ack, err := s.cp.Output(limited, s.node, piece)
 	switch {
 	case err != nil && refused(err):
 		return true, t.drop(f, piece, err)
@@ -183,6 +186,25 @@ func (s *shipper) shipPiece(ctx context.Context, t *tail, f *os.File, all bool) 
 		return false, fmt.Errorf("%w: it wants byte %d again", errStuck, ack.Next)
 	}
 	return true, t.shipped(f, ack.Next)
+}
+
+// slot waits until a piece may be on its way. What is printed meanwhile takes no more of the disk than it may.
+func (s *shipper) slot(ctx context.Context, t *tail, f *os.File) error {
+	for {
+		late := time.NewTimer(quietTime)
+		select {
+		case s.slots <- struct{}{}:
+			late.Stop()
+			return nil
+		case <-ctx.Done():
+			late.Stop()
+			return ctx.Err()
+		case <-late.C:
+			if err := t.keepUp(f); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // refused tells an error that another try would not change.

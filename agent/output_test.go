@@ -217,6 +217,56 @@ func TestTooMuchOutputIsDroppedAndToldOf(t *testing.T) {
 	})
 }
 
+// A store that hangs takes nothing for ten minutes, in which containers print megabytes: nobody waits, the disk
+// is not filled, and each byte is there in the end, or said to be dropped.
+func TestAStoreThatHangsCostsOutputAndNothingElse(t *testing.T) {
+	printing(t, func(p *printer) {
+		const line, lines = "0123456789012345678901234567890123456789012345678901234567890\n", 600 * 256
+		hang := make(chan struct{})
+		p.shipper.cp, p.shipper.behind = hangingPlane{p.plane, hang}, 1<<20
+		p.shipper.forget(p.source.id) // opened anew it has the limit
+		p.shipper.follow(p.source, 0)
+		most := int64(0)
+		for range lines / 256 {
+			p.print(strings.Repeat(line, 256))
+			time.Sleep(time.Second)
+			most = max(most, p.disk())
+		}
+		if limit := int64(3 << 20); most > limit {
+			p.t.Errorf("%d bytes of the disk were taken, want no more than %d", most, limit)
+		}
+		close(hang)
+		p.drain()
+		bytes, dropped := 0, 0
+		for _, l := range p.plane.lines("t/c") {
+			n := 0
+			if _, err := fmt.Sscanf(l, "[slipway dropped %d bytes", &n); err == nil {
+				dropped += n
+			} else {
+				bytes += len(l) + 1
+			}
+		}
+		if dropped == 0 || bytes < 1<<19 || bytes+dropped != lines*len(line) {
+			p.t.Errorf("%d bytes are there and %d told to be dropped, want together the %d that were printed", bytes, dropped, lines*len(line))
+		}
+	})
+}
+
+// hangingPlane answers no output until it is let go.
+type hangingPlane struct {
+	*plane
+	until chan struct{}
+}
+
+func (h hangingPlane) Output(ctx context.Context, node string, o nodeapi.Output) (nodeapi.OutputAck, error) {
+	select {
+	case <-h.until:
+		return h.plane.Output(ctx, node, o)
+	case <-ctx.Done():
+		return nodeapi.OutputAck{}, ctx.Err()
+	}
+}
+
 func TestAContainerThatPrintsWhileItsLogIsSlowIsNotBlocked(t *testing.T) {
 	printing(t, func(p *printer) {
 		slow := make(chan struct{})

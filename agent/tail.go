@@ -22,7 +22,7 @@ type source struct {
 }
 
 // maxBehind is how far a log store may fall behind a container, in bytes on this machine's
-// disk, before the oldest of its output is dropped.
+// disk, before the oldest of its output is dropped. What comes while a call is under way is beyond it.
 const maxBehind = 256 << 20
 
 // freeStep is how many shipped bytes are freed at a time.
@@ -31,7 +31,8 @@ const freeStep = 1 << 20
 // tail reads one container's output and remembers how far it is shipped. Who ships holds turn.
 type tail struct {
 	source
-	turn chan struct{}
+	turn   chan struct{}
+	behind int64 // maxBehind
 
 	next  int64 // the byte from which the control plane wants to go on
 	from  int64 // the byte from which there is something to tell: later than next where bytes are lost
@@ -46,8 +47,8 @@ type tail struct {
 	wait  time.Duration
 }
 
-func newTail(s source, next int64) *tail {
-	return &tail{source: s, turn: make(chan struct{}, 1), next: next, from: next}
+func newTail(s source, next, behind int64) *tail {
+	return &tail{source: s, turn: make(chan struct{}, 1), behind: behind, next: next, from: next}
 }
 
 // take waits for the turn to ship.
@@ -68,11 +69,11 @@ func (t *tail) read(f *os.File, all bool, now time.Time) (nodeapi.Output, error)
 	if t.log != nil {
 		piece.Log = *t.log
 	}
-	info, err := f.Stat()
-	if err != nil {
+	if err := t.keepUp(f); err != nil {
 		return piece, err
 	}
-	if err := t.keepUp(f, info.Size()); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return piece, err
 	}
 	t.from = max(t.from, min(dataFrom(f, t.from, info.Size()), info.Size()))
@@ -109,11 +110,12 @@ func readFrom(f *os.File, from, size int64) (b []byte, inLine bool, err error) {
 }
 
 // keepUp drops the oldest output, up to the end of a line, when too much of it waits to be shipped.
-func (t *tail) keepUp(f *os.File, size int64) error {
-	if size-t.from <= maxBehind {
-		return nil
+func (t *tail) keepUp(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Size()-t.from <= t.behind {
+		return err
 	}
-	from := size - maxBehind/2
+	from := info.Size() - t.behind/2
 	b := make([]byte, maxMessage)
 	n, err := f.ReadAt(b, from)
 	if err != nil && !errors.Is(err, io.EOF) {
