@@ -30,6 +30,7 @@ type victim struct {
 	Options Options
 	Image   string
 	Spec    *engine.Spec // nil: tasks, as fast as it can
+	Exec    []string     // to be run in that
 }
 
 func TestMain(m *testing.M) {
@@ -60,6 +61,11 @@ func suffer(order string) {
 	if v.Spec != nil {
 		v.Spec.Image = image
 		must(e.Create(ctx, *v.Spec))
+		if v.Exec != nil {
+			must(e.Start(ctx, v.Spec.ID))
+			_, err := e.Exec(ctx, v.Spec.ID, engine.Exec{Args: v.Exec, Stdout: os.Stdout})
+			must(err)
+		}
 		select {} // it was too quick for its killer
 	}
 	var workers errgroup.Group
@@ -77,11 +83,18 @@ func suffer(order string) {
 
 func sufferOnce(ctx context.Context, e *Engine, image engine.Image) error {
 	task := ids.Hex(16)
-	namespace, err := e.Prepare(ctx, task, engine.Group{Limits: engine.Limits{MemoryLimit: 256 << 20}})
+	group := engine.Group{Limits: engine.Limits{MemoryLimit: 256 << 20}}
+	if rand.IntN(2) == 0 {
+		group.PID, group.IPC = engine.TaskWide, engine.TaskWide
+	}
+	namespace, err := e.Prepare(ctx, task, group)
 	if err != nil {
 		return err
 	}
-	spec := engine.Spec{ID: task + "-main", Task: task, Name: "main", Image: image, Namespace: namespace, Command: []string{"stubborn"}}
+	spec := engine.Spec{ID: task + "-main", Task: task, Name: "main", Image: image, Namespace: namespace, Command: []string{"stubborn"},
+		PID: group.PID, IPC: group.IPC, Init: true, OpenStdin: true, Terminal: rand.IntN(4) == 0,
+		Mounts: []engine.Mount{{Kind: engine.TaskVolume, Source: "data", Path: "/seeded"}},
+	}
 	var both errgroup.Group
 	both.Go(func() error {
 		_, err := e.Attach(ctx, task, []engine.Port{{Container: 80, Protocol: "tcp"}, {Container: 53, Protocol: "udp"}})
@@ -91,6 +104,10 @@ func sufferOnce(ctx context.Context, e *Engine, image engine.Image) error {
 	steps := []func() error{
 		both.Wait,
 		func() error { return e.Start(ctx, spec.ID) },
+		func() error {
+			_, err := e.Exec(ctx, spec.ID, engine.Exec{Args: []string{enginetest.ProgramPath, "exit", "3"}})
+			return err
+		},
 		func() error { return e.Delete(ctx, spec.ID) },
 		func() error { return e.RemoveOutput(spec.ID) },
 		func() error { return e.Detach(ctx, task) },

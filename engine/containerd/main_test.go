@@ -189,6 +189,7 @@ func (m *machine) leftovers() []string {
 		"/sys/fs/cgroup/*/slipway-" + name,
 		"/sys/fs/cgroup/slipway-" + name,
 		filepath.Join(m.options.Data, "containers/*"),
+		filepath.Join(m.options.Data, "volumes/tasks/*"),
 	} {
 		files, _ := filepath.Glob(pattern)
 		left = append(left, files...)
