@@ -335,6 +335,28 @@ func TestWhatHasNoRecordIsSwept(t *testing.T) {
 	}
 }
 
+// One attempt that ends does not say that another has printed all.
+func TestATerminalPrintsUntilTheLastAttemptHasEnded(t *testing.T) {
+	d := folder(t.TempDir())
+	if err := os.Mkdir(d.path("files"), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"c.1", "c.2"} {
+		r := &tasks.CreateTaskRequest{ContainerID: key}
+		if err := d.connect(r, engine.Spec{Terminal: true}); err != nil || !strings.Contains(r.Stdout, key) {
+			t.Errorf("%s prints to %s (%v)", key, r.Stdout, err)
+		}
+	}
+	for i, key := range []string{"c.1", "c.2"} {
+		if err := os.Remove(d.printing(key)); err != nil {
+			t.Error(err)
+		}
+		if last := i == 1; d.isPrinting() == last {
+			t.Errorf("after %s it prints: %v", key, !last)
+		}
+	}
+}
+
 // specOf is a container of the task that waits, and exits with 5 when it is told to end.
 func specOf(t *testing.T, e engine.Engine, task *enginetest.Task) engine.Spec {
 	t.Helper()

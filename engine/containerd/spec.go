@@ -72,7 +72,6 @@ func (e *Engine) ociSpec(ctx context.Context, s engine.Spec, img *image) (*specs
 	spec.Process.User = user
 	spec.Process.Terminal = s.Terminal
 	spec.Process.OOMScoreAdj = new(int)
-	spec.Linux.CgroupsPath = e.cgroups.path(s.Task, keyOf(s.ID))
 	spec.Linux.Resources.CPU, spec.Linux.Resources.Memory, spec.Linux.Resources.Pids = e.limitsOf(s)
 	spec.Mounts = append(spec.Mounts, cgroupMount())
 	for _, set := range []func(*specs.Spec, engine.Spec) error{e.setNamespaces, e.setShm, setUlimits, setPrivileges, setDevices} {

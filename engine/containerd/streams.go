@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +16,17 @@ import (
 	"slipway/engine"
 )
 
-func (d folder) stdin() string    { return d.path("files/stdin") }
-func (d folder) printing() string { return d.path("files/printing") }
+func (d folder) stdin() string { return d.path("files/stdin") }
+
+// printing is there while what an attempt's terminal printed is on its way.
+func (d folder) printing(key string) string { return d.path("files/" + printingPrefix + key) }
+
+const printingPrefix = "printing-"
+
+func (d folder) isPrinting() bool {
+	files, _ := os.ReadDir(d.path("files"))
+	return slices.ContainsFunc(files, func(f fs.DirEntry) bool { return strings.HasPrefix(f.Name(), printingPrefix) })
+}
 
 // connect says where the container's standard input comes from and its output goes.
 func (d folder) connect(r *tasks.CreateTaskRequest, s engine.Spec) error {
@@ -32,10 +42,10 @@ func (d folder) connect(r *tasks.CreateTaskRequest, s engine.Spec) error {
 	}
 	// A shim gives what a terminal prints to a program, not to a file. That is a shell, which every
 	// machine has: it reads 3, and to close 5 says that it has begun.
-	script := "exec 5>&-; cat <&3 >>" + quoted(d.output()) + "; rm -f " + quoted(d.printing())
+	script := "exec 5>&-; cat <&3 >>" + quoted(d.output()) + "; rm -f " + quoted(d.printing(r.ContainerID))
 	r.Terminal, r.Stderr = true, ""
 	r.Stdout = (&url.URL{Scheme: "binary", Path: "/bin/sh", RawQuery: url.Values{"-c": {script}}.Encode()}).String()
-	return errors.Join(appendNothing(d.output()), appendNothing(d.printing()))
+	return errors.Join(appendNothing(d.output()), appendNothing(d.printing(r.ContainerID)))
 }
 
 // quoted is a word for a shell.
@@ -54,7 +64,7 @@ func appendNothing(file string) error {
 // hand; a machine that went down in between has left the mark for ever.
 func (d folder) awaitPrinted(ctx context.Context) {
 	for end := time.Now().Add(3 * time.Second); time.Now().Before(end) && ctx.Err() == nil; sleep(ctx, 2*time.Millisecond) {
-		if _, err := os.Stat(d.printing()); err != nil {
+		if !d.isPrinting() {
 			return
 		}
 	}
