@@ -180,8 +180,10 @@ func TestStages(t *testing.T) {
 // that was current is the previous one.
 func TestStagesHoldTogether(t *testing.T) {
 	each(t, func(w *world) {
+		made := 0
 		rapid.Check(t, func(r *rapid.T) {
-			ctx, name := t.Context(), "s"+fmt.Sprint(time.Now().UnixNano())
+			made++
+			ctx, name := t.Context(), fmt.Sprint("s", made)
 			ref := w.SecretRef(account, name)
 			w.create(name, "1", v1)
 			current := v1
