@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -13,6 +14,11 @@ import (
 
 // setNamespaces has a container join its task's namespaces, or the machine's, or have its own.
 func (e *Engine) setNamespaces(spec *specs.Spec, s engine.Spec) error {
+	for name := range s.Sysctls {
+		if !sysctlName.MatchString(name) {
+			return fmt.Errorf("sysctl %q is not the name of a setting", name)
+		}
+	}
 	spec.Linux.Sysctl = maps.Clone(s.Sysctls)
 	switch {
 	case s.Network == engine.HostNet:
@@ -37,6 +43,10 @@ func (e *Engine) setNamespaces(spec *specs.Spec, s engine.Spec) error {
 	}
 	return nil
 }
+
+// sysctlName is that of a file below /proc/sys. Which may be set is for runc to say: those of the namespaces
+// that are the container's own.
+var sysctlName = regexp.MustCompile(`^[A-Za-z0-9_]+(\.[A-Za-z0-9_-]+)+$`)
 
 // setPID gives a container that wants an init a PID namespace whose first process reaps. Its own is then
 // an ordinary process, which signals end unless it says otherwise, and which they reach without a go-between.

@@ -92,12 +92,28 @@ func (e *Engine) copyOut(ctx context.Context, img *image, path, dir string) erro
 		if info, err := os.Lstat(source); err != nil || !info.IsDir() {
 			return os.Mkdir(fresh, 0o755)
 		}
+		if err := e.roomFor(ctx, source); err != nil {
+			return err
+		}
 		return contfs.CopyDir(fresh, source)
 	})
 	if err != nil {
 		return err
 	}
 	return os.Rename(fresh, filepath.Join(dir, "full"))
+}
+
+// roomFor fails where a folder of an image would take the last of the disk.
+func (e *Engine) roomFor(ctx context.Context, folder string) error {
+	usage, err := contfs.DiskUsage(ctx, folder)
+	if err != nil {
+		return err
+	}
+	free, err := e.space.free(e.space.dir)
+	if err == nil && uint64(usage.Size) > free {
+		err = fmt.Errorf("%w: the image has %d bytes for it, %d are free in %s", errTooLarge, usage.Size, free, e.space.dir)
+	}
+	return err
 }
 
 // moveInto moves all of one folder into another, which becomes like it. What is there already stays.

@@ -117,6 +117,7 @@ func kernelSettings(t *testing.T, b *Body) {
 	}
 	refused := map[string]func(*engine.Spec){
 		"kernel.panic": func(s *engine.Spec) { s.Sysctls = map[string]string{"kernel.panic": "1"} },
+		`"net./../x"`:  func(s *engine.Spec) { s.Sysctls = map[string]string{"net./../x": "1"} },
 		`"files"`:      func(s *engine.Spec) { s.Ulimits = []engine.Ulimit{{Name: "files", Soft: 1, Hard: 1}} },
 		"above":        func(s *engine.Spec) { s.Ulimits = []engine.Ulimit{{Name: "nofile", Soft: -1, Hard: 1}} },
 	}
