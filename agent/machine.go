@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -27,7 +28,7 @@ var errIdentity = errs.New(errs.Invalid, "the node's identity is damaged")
 // introduce is what the node says of itself, but for its engine.
 func introduce(c Config) (nodeapi.Hello, error) {
 	h := nodeapi.Hello{
-		Cluster: c.Cluster, Version: c.Version, CPU: c.CPU, Memory: c.Memory, Ports: c.Ports, Attributes: c.Attributes,
+		Cluster: c.Cluster, Version: c.Version, CPU: c.CPU, Memory: c.Memory, Ports: c.Ports, Attributes: attributesOf(c.Attributes),
 	}
 	if h.CPU == 0 {
 		h.CPU = 1024 * runtime.NumCPU()
@@ -40,6 +41,17 @@ func introduce(c Config) (nodeapi.Hello, error) {
 	}
 	h.Node, err = NodeID(c.Dir)
 	return h, err
+}
+
+// attributesOf is what a node says of its machine, beside what its operator does. Source: Amazon ECS
+// Developer Guide, "Amazon ECS container instance attributes".
+func attributesOf(given map[string]string) map[string]string {
+	all := map[string]string{"ecs.os-type": runtime.GOOS, "ecs.cpu-architecture": runtime.GOARCH}
+	if runtime.GOARCH == "amd64" {
+		all["ecs.cpu-architecture"] = "x86_64"
+	}
+	maps.Copy(all, given)
+	return all
 }
 
 func spareMemory() (mib int, err error) {

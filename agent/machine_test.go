@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -72,5 +73,16 @@ func TestTheMachineIsOfferedLessAReserve(t *testing.T) {
 	}
 	if h.CPU < 1024 || h.CPU%1024 != 0 || h.Memory < 1 {
 		t.Errorf("offers cpu %d, memory %d", h.CPU, h.Memory)
+	}
+}
+
+func TestTheMachineSaysWhatItIs(t *testing.T) {
+	h, err := introduce(Config{Dir: t.TempDir(), Attributes: map[string]string{"rack": "r3"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+	if h.Attributes["ecs.cpu-architecture"] != architecture || h.Attributes["ecs.os-type"] != "linux" || h.Attributes["rack"] != "r3" {
+		t.Errorf("it says %v", h.Attributes)
 	}
 }
