@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"slipway/store"
 )
@@ -33,13 +34,19 @@ func namesOf(tx *store.Tx, repo Repository, wanted []Digest) (map[Digest]Digest,
 		}
 		return names, nil
 	}
-	for _, d := range wanted {
-		name, err := nameOf(tx, repo, d)
+	for some := range slices.Chunk(wanted, inAtOnce) {
+		args := []any{repo.KeyID}
+		for _, d := range some {
+			args = append(args, string(d))
+		}
+		err := tx.Each(`select content, digest from registry_blobs where customer_key = $1 and content in `+store.In(2, len(some)), args, func(rows *sql.Rows) error {
+			var content, name Digest
+			err := rows.Scan(&content, &name)
+			names[content] = name
+			return err
+		})
 		if err != nil {
 			return nil, err
-		}
-		if name != "" {
-			names[d] = name
 		}
 	}
 	return names, nil
