@@ -222,10 +222,20 @@ func removeTree(dir string) error {
 
 // killAll ends what a lost container may have left.
 func killAll(dir string) {
+	for _, pid := range processesIn(dir) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// processesIn are the processes of a cgroup, but never this one: a thread of ours is in that of a holder for
+// a moment, and version 1 tells it by its process.
+func processesIn(dir string) []int {
 	procs, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-	for pid := range strings.FieldsSeq(string(procs)) {
-		if n, err := strconv.Atoi(pid); err == nil && n > 1 { // 0: one that we cannot see
-			_ = syscall.Kill(n, syscall.SIGKILL)
+	var pids []int
+	for word := range strings.FieldsSeq(string(procs)) {
+		if pid, err := strconv.Atoi(word); err == nil && pid > 1 && pid != os.Getpid() { // 0: one that we cannot see
+			pids = append(pids, pid)
 		}
 	}
+	return pids
 }

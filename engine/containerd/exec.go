@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -269,14 +268,7 @@ func (c cgroups) killSession(task, key string, session int) {
 
 // processes are those of a container, or of a task without its containers.
 func (c cgroups) processes(names ...string) []int {
-	procs, _ := os.ReadFile(filepath.Join(slices.Concat([]string{c.tree("memory"), c.prefix}, names, []string{"cgroup.procs"})...))
-	var pids []int
-	for word := range strings.FieldsSeq(string(procs)) {
-		if pid, err := strconv.Atoi(word); err == nil && pid > 1 { // 0: one that we cannot see
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	return processesIn(filepath.Join(append([]string{c.tree("memory"), c.prefix}, names...)...))
 }
 
 // sweepExecs ends what a former life of ours had run in containers.

@@ -2,6 +2,7 @@ package containerd
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -114,6 +115,10 @@ func holderThread(root string, cgroups []string, unified bool) (pid int, err err
 		return 0, err
 	}
 	if err := strip(root); err != nil {
+		return 0, err
+	}
+	// Go opens nothing that programs inherit; whoever started us may have.
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return 0, err
 	}
 	pid, err = syscall.ForkExec("/pause", []string{"pause"}, &syscall.ProcAttr{Dir: "/", Sys: attr})
