@@ -153,6 +153,28 @@ func TestSealedBlobsLieNowhereInPlain(t *testing.T) {
 	})
 }
 
+// Behind a balancer an upload goes on at another server with every part.
+func TestSealedUploadsMoveBetweenServers(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s safe, _ registry.CustomerKey) {
+		servers, text := []kit{s.kit, s.server(), s.server()}, strings.Repeat("some of the text. ", 200_000)
+		id := s.start("vault")
+		for i, at := 0, 0; at < len(text); i++ {
+			end := min(len(text), at+900_001)
+			n, err := servers[i%3].Append(ctx, account, "vault", id, int64(at), strings.NewReader(text[at:end]))
+			if at = end; err != nil || n != int64(at) {
+				t.Fatalf("%d bytes of %d, %v", n, at, err)
+			}
+		}
+		n, err := servers[1].FinishUpload(ctx, account, "vault", id, digestOf(text))
+		if err != nil || n != int64(len(text)) {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+		for _, k := range servers {
+			check(t, k.reads(account, "vault", text))
+		}
+	})
+}
+
 // Bytes are shared by repositories of one key, and by nobody else.
 func TestKeysShareNoBytes(t *testing.T) {
 	eachSafe(t, func(t *testing.T, s safe, key registry.CustomerKey) {
