@@ -94,6 +94,7 @@ func bound(r nodeapi.TaskReport) (ports []placement.Port) {
 // merge is all that two reports of one task tell: the state of the later, whichever came first,
 // and what only one of them knows.
 func merge(a, b nodeapi.TaskReport) nodeapi.TaskReport {
+	later := b.Status == a.Status // as far as can be told
 	if b.Status > a.Status {
 		a, b = b, a
 	}
@@ -109,7 +110,7 @@ func merge(a, b nodeapi.TaskReport) nodeapi.TaskReport {
 	a.Containers = slices.Clone(a.Containers)
 	for _, c := range b.Containers {
 		if i := slices.IndexFunc(a.Containers, func(have nodeapi.ContainerReport) bool { return have.Name == c.Name }); i >= 0 {
-			a.Containers[i] = mergeContainer(a.Containers[i], c)
+			a.Containers[i] = mergeContainer(a.Containers[i], c, later)
 		} else {
 			a.Containers = append(a.Containers, c)
 		}
@@ -118,10 +119,10 @@ func merge(a, b nodeapi.TaskReport) nodeapi.TaskReport {
 	return a
 }
 
-// mergeContainer takes how well a container is from b, which came later, unless it is known to be of an
-// earlier time.
-func mergeContainer(a, b nodeapi.ContainerReport) nodeapi.ContainerReport {
-	if b.Status == a.Status && b.Restarts >= a.Restarts && b.Health != "" {
+// mergeContainer takes how well a container is from b if that is of a later report, unless it is known to be of
+// an earlier time.
+func mergeContainer(a, b nodeapi.ContainerReport, later bool) nodeapi.ContainerReport {
+	if later && b.Status == a.Status && b.Restarts >= a.Restarts && b.Health != "" {
 		a.Health = b.Health
 	}
 	if b.Status > a.Status {

@@ -111,3 +111,25 @@ func TestHowWellATaskIs(t *testing.T) {
 		wantEqual(w.T, "restarts that the node is told of", again.Task(id, false).Containers[0].Restarts, 2)
 	})
 }
+
+// A container may be well before its task runs, as when another waits for that.
+func TestHowWellATaskIsOnceItRuns(t *testing.T) {
+	check := &cluster.HealthSpec{Command: []string{"CMD", "true"}, Interval: 5, Timeout: 2, Retries: 1}
+	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "a", Image: "a", Essential: true, Memory: new(10), Health: check}}}
+	each(t, func(w world) {
+		node := w.join('a', 4096, 4096)
+		id := w.runs(w.register("web", spec), 1)[0].ID
+		for _, c := range []struct {
+			status       nodeapi.Status
+			health, want string
+		}{
+			{nodeapi.Pending, "UNKNOWN", "UNKNOWN"},
+			{nodeapi.Running, "HEALTHY", "HEALTHY"},
+			{nodeapi.Pending, "UNKNOWN", "HEALTHY"}, // late
+			{nodeapi.Running, "UNHEALTHY", "UNHEALTHY"},
+		} {
+			node.Report(nodeapi.TaskReport{ID: id, Status: c.status, Containers: []nodeapi.ContainerReport{{Name: "a", Status: nodeapi.Running, Health: c.health}}})
+			wantEqual(w.T, "health", w.task(id).Health(), c.want)
+		}
+	})
+}
