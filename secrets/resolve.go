@@ -13,8 +13,9 @@ import (
 
 // Needed is what who wants the value of a reference must be allowed.
 type Needed struct {
-	Action   string // "ssm:GetParameters" or "secretsmanager:GetSecretValue"
-	Resource string // an ARN
+	Action   string            // "ssm:GetParameters" or "secretsmanager:GetSecretValue"
+	Resource string            // an ARN
+	Keys     map[string]string // condition keys of the service, in lower case, that the reference has
 	Tags     map[string]string
 	Policy   string // of the secret; "": none
 }
@@ -35,7 +36,21 @@ func (c *Control) Need(ctx context.Context, account, valueFrom string) (Needed, 
 		return Needed{}, err
 	}
 	s, err := c.Deciding(ctx, c.SecretRef(account, part.secret))
-	return Needed{Action: "secretsmanager:GetSecretValue", Resource: s.ARN, Tags: s.Tags, Policy: s.Policy}, err
+	return Needed{Action: "secretsmanager:GetSecretValue", Resource: s.ARN, Keys: part.keys(s.ARN), Tags: s.Tags, Policy: s.Policy}, err
+}
+
+// keys are the condition keys that a call which reads the part would have.
+func (p secretPart) keys(arn string) map[string]string {
+	keys := map[string]string{"secretsmanager:secretid": arn}
+	if p.version != "" {
+		keys["secretsmanager:versionid"] = p.version
+	}
+	if p.stage != "" {
+		keys["secretsmanager:versionstage"] = p.stage
+	} else if p.version == "" {
+		keys["secretsmanager:versionstage"] = StageCurrent
+	}
+	return keys
 }
 
 // Resolve returns the value that a container's secret has by its valueFrom: the name or the ARN of a parameter

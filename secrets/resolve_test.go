@@ -93,6 +93,17 @@ func TestWhatReferencesNeed(t *testing.T) {
 				t.Errorf("%s: %s, %v, want %s", from, got, err, want)
 			}
 		}
+		for from, want := range map[string]string{
+			s.ARN:                    "map[secretsmanager:secretid:" + s.ARN + " secretsmanager:versionstage:AWSCURRENT]",
+			s.ARN + "::AWSPREVIOUS:": "map[secretsmanager:secretid:" + s.ARN + " secretsmanager:versionstage:AWSPREVIOUS]",
+			s.ARN + ":k::" + v1:      "map[secretsmanager:secretid:" + s.ARN + " secretsmanager:versionid:" + v1 + "]",
+			"/app/db":                "map[]",
+		} {
+			n, err := w.Need(t.Context(), account, from)
+			if got := fmt.Sprint(n.Keys); err != nil || got != want {
+				t.Errorf("%s has the keys %s, %v, want %s", from, got, err, want)
+			}
+		}
 		for _, from := range []string{"", "arn:aws:ssm:us-east-1:" + other + ":parameter/x", s.ARN + ":k"} {
 			if n, err := w.Need(t.Context(), account, from); !errors.Is(err, secrets.ErrUnresolved) {
 				t.Errorf("%s: %v, %v", from, n, err)

@@ -50,7 +50,7 @@ func (v vault) Value(ctx context.Context, as cluster.Reader, from string) (strin
 	}
 	service, _, _ := strings.Cut(need.Action, ":")
 	request := accounts.Request{
-		Action: need.Action, Resource: need.Resource, Values: tagValues(service, need.Tags),
+		Action: need.Action, Resource: need.Resource, Values: neededValues(service, need),
 		Policy: func() (string, error) { return need.Policy, nil },
 	}
 	if err := v.authorize(ctx, &who, &request); errors.Is(err, errNotAllowed) {
@@ -69,13 +69,16 @@ func unable(service, from string) string {
 	return "unable to retrieve secret from asm: failed to fetch secret " + from + " from secrets manager"
 }
 
-// tagValues are the condition keys that tell the tags of what is read.
-func tagValues(service string, tags map[string]string) func(string) ([]string, bool) {
-	folded := make(map[string]string, len(tags))
-	for key, value := range tags {
+// neededValues are the condition keys that tell what is read, and its tags.
+func neededValues(service string, need secrets.Needed) func(string) ([]string, bool) {
+	folded := make(map[string]string, len(need.Tags))
+	for key, value := range need.Tags {
 		folded[strings.ToLower(key)] = value
 	}
 	return func(key string) ([]string, bool) {
+		if value, has := need.Keys[key]; has {
+			return []string{value}, true
+		}
 		prefix, tag, ok := strings.Cut(key, ":resourcetag/")
 		value, has := folded[tag]
 		if !ok || !has || prefix != "aws" && prefix != service {

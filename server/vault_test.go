@@ -87,6 +87,7 @@ func TestTasksAreGivenWhatTheirExecutionRolesMayRead(t *testing.T) {
 	reader := g.role("reader", tasksService, all)
 	nobody := g.role("nobody", tasksService, `{"Effect":"Deny","Action":"*","Resource":"*"}`)
 	tagged := g.role("tagged", tasksService, `{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}}`)
+	current := g.role("current", tasksService, `{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*","Condition":{"StringEquals":{"secretsmanager:VersionStage":"AWSCURRENT"}}}`)
 	other := g.role("other", "lambda.amazonaws.com", all)
 	parameter := "arn:aws:ssm:us-east-1:" + g.root.Owner.Account + ":parameter/web/key"
 	missing := strings.Replace(g.secret, "secret:web-", "secret:gone-", 1)
@@ -97,6 +98,8 @@ func TestTasksAreGivenWhatTheirExecutionRolesMayRead(t *testing.T) {
 		{reader, parameter, "of the parameter", ""},
 		{reader, "/web/key", "of the parameter", ""},
 		{tagged, g.secret + ":key::", "of the secret", ""},
+		{current, g.secret + ":key::", "of the secret", ""},
+		{current, g.secret + "::AWSPREVIOUS:", "", "from secrets manager: AccessDeniedException: User: "},
 		{tagged, parameter, "", "unable to retrieve secrets from ssm: AccessDeniedException: User: "},
 		{nobody, g.secret, "", "unable to retrieve secret from asm: failed to fetch secret " + g.secret + " from secrets manager: AccessDeniedException: User: "},
 		{nobody, parameter, "", "is not authorized to perform: ssm:GetParameters on resource: " + parameter},
