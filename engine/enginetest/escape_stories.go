@@ -50,6 +50,9 @@ func waysOut(t *testing.T, b *Body, victim *Container, secret string) (ways [][]
 	// Other containers, and processes of the machine.
 	add("find", secret, "tmp/"+secret)
 	for _, pid := range []int{victim.See().Pid, os.Getpid(), os.Getppid()} {
+		if pid < 300 { // there may be one of that number inside
+			continue
+		}
 		for _, way := range []string{"kill", "trace", "inject"} {
 			add(way, strconv.Itoa(pid))
 		}

@@ -86,6 +86,9 @@ func bombContained(t *testing.T, b *Body) {
 		if err == nil && stats.Pids < most-5 {
 			err = fmt.Errorf("only %d processes and threads", stats.Pids)
 		}
+		if bomb.See().State == engine.Exited {
+			return nil // a Go program that gets no thread gives up
+		}
 		return err
 	})
 	neighbour := task.Run("neighbour", "fork", "10")

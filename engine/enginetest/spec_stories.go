@@ -3,7 +3,6 @@ package enginetest
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -186,13 +185,14 @@ func terminals(t *testing.T, b *Body) {
 
 func inits(t *testing.T, b *Body) {
 	task := NewTask(t, b)
-	orphans := []string{"orphan", "5", "then", "sleep", "200ms", "then", "show"}
-	want(t, "without an init", task.RunSpec(task.Spec("without", orphans...)).Facts().Zombies, 5)
-	spec := task.Spec("with", orphans...)
+	without := task.RunSpec(task.Spec("without", "orphan", "5", "then", "ended", "5"))
+	without.Prints("ended")
+	without.Exit(0)
+	spec := task.Spec("with", "orphan", "5", "then", "ended", "0", "then", "show", "then", "stubborn")
 	spec.Init = true
-	seen := task.RunSpec(spec).Facts()
-	want(t, "with an init", seen.Zombies, 0)
-	want(t, "the init is there", slices.Contains(seen.Processes, "pause "), true)
+	with := task.RunSpec(spec)
+	with.Prints("waiting")
+	want(t, "the init is there", strings.Contains(with.output(), `"pause "`), true)
 
 	spec = task.Spec("signalled", "print", "here", "then", "sleep", "1h")
 	spec.Init = true

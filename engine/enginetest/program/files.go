@@ -6,7 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
+	"time"
+
+	"slipway/engine/enginetest/facts"
 )
 
 func ls(args []string) {
@@ -66,6 +71,20 @@ func orphan(args []string) {
 
 func abandon([]string) {
 	check(exec.Command("/proc/self/exe", "sleep", "10ms").Start())
+}
+
+// ended waits until no orphan lives any more, and so many of them are left that nobody has reaped.
+func ended(args []string) {
+	living := func(p string) bool { return strings.Contains(p, "sleep 10ms") || strings.Contains(p, "abandon") }
+	for {
+		seen := facts.Gather()
+		seen.Processes = slices.DeleteFunc(seen.Processes, func(p string) bool { return strings.Contains(p, "ended") })
+		if !slices.ContainsFunc(seen.Processes, living) && seen.Zombies == number(args[0]) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	fmt.Println("ended")
 }
 
 func symlink(args []string) { check(os.Symlink(args[0], args[1])) }

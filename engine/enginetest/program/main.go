@@ -30,6 +30,7 @@
 //	fill FILE MIB        write so much, print "filled MIB" or why not
 //	open FILES           open so many files, print "opened N" or how many were possible
 //	orphan COUNT         leave so many children to be reaped by somebody else, who end at once
+//	ended COUNT          wait until those have ended and so many are left that nobody has reaped, print "ended"
 //	shmput KEY TEXT      put a text into shared memory
 //	shmget KEY           print it, or why not
 //	tty                  print whether standard input and output are a terminal
@@ -76,7 +77,7 @@ func run(step []string) {
 		"stubborn": stubborn, "eat": eat, "serve": serve, "echo": echo, "get": get, "knock": knock, "forge": forge, "write": write,
 		"read": read, "try": try, "spawn": spawn, "fork": fork, "show": show,
 		"warn": warn, "cat": cat, "env": env, "size": size, "work": work,
-		"ls": ls, "fill": fill, "open": open, "orphan": orphan, "shmput": shmput, "shmget": shmget,
+		"ls": ls, "fill": fill, "open": open, "orphan": orphan, "ended": ended, "shmput": shmput, "shmget": shmget,
 		"tty": tty, "stdin": stdin, "escape": escape, "burn": burn, "abandon": abandon, "symlink": symlink, "bomb": bomb,
 	}
 	word, ok := words[step[0]]
