@@ -13,6 +13,7 @@ import (
 // Named is a store whose blobs may have names that are not their digests.
 type Named interface {
 	blob.Store
+	BeginAs(ctx context.Context, id string) error
 	OpenUpload(ctx context.Context, id string) (blob.Reader, error)
 	CommitAs(ctx context.Context, id string, name blob.Digest) (int64, error)
 	OpenAs(ctx context.Context, name blob.Digest) (blob.Reader, error)
@@ -25,6 +26,7 @@ func RunNamed(t *testing.T, open func(t *testing.T) Named) {
 		"NameThatIsNoDigest": nameThatIsNoDigest,
 		"SameNameTwice":      sameNameTwice,
 		"UploadIsRead":       uploadIsRead,
+		"AnotherMind":        anotherMind,
 		"UnknownNames":       unknownNamed,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
@@ -36,8 +38,10 @@ var someName = blob.DigestOf([]byte("another name"))
 func nameThatIsNoDigest(t *testing.T, open func(*testing.T) Named) {
 	for _, size := range []int{0, 1, 70_000, 9<<20 + 17} {
 		s, data := open(t), random(size)
-		id := begin(t, s)
-		appendAll(t, s, id, data)
+		id := ids.UUID()
+		check(t, s.BeginAs(t.Context(), id))
+		appendAll(t, s, id, data[:size/2])
+		appendAll(t, s, id, data[size/2:])
 		name := blob.DigestOf(append([]byte("the name of "), data...))
 		if n, err := s.CommitAs(t.Context(), id, name); err != nil || n != int64(size) {
 			t.Fatalf("CommitAs of %d bytes = %d, %v", size, n, err)
@@ -105,6 +109,28 @@ func uploadIsRead(t *testing.T, open func(*testing.T) Named) {
 		t.Fatal(err)
 	}
 	want(t, s, data)
+}
+
+// What was to have a name becomes the blob of its digest all the same.
+func anotherMind(t *testing.T, open func(*testing.T) Named) {
+	for _, restart := range []bool{false, true} {
+		s, data := open(t), random(300_000)
+		id := ids.UUID()
+		check(t, s.BeginAs(t.Context(), id))
+		appendAll(t, s, id, data)
+		if restart {
+			s = open(t)
+			appendAll(t, s, id, []byte("more"))
+			data = append(data, "more"...)
+		}
+		_, err := s.Commit(t.Context(), id, blob.DigestOf(nil))
+		wantErr(t, err, blob.ErrMismatch)
+		appendAll(t, s, id, []byte("the end"))
+		data = append(data, "the end"...)
+		_, err = s.Commit(t.Context(), id, blob.DigestOf(data))
+		check(t, err)
+		want(t, s, data)
+	}
 }
 
 func unknownNamed(t *testing.T, open func(*testing.T) Named) {

@@ -7,6 +7,9 @@ import (
 	"slipway/blob"
 )
 
+// BeginAs starts an upload that CommitAs is to end. It is not hashed as it comes; Commit would hash it then.
+func (s *Store) BeginAs(_ context.Context, id string) error { return s.begin(id, nil) }
+
 // OpenUpload reads what an upload has so far. It returns blob.ErrNoUpload.
 func (s *Store) OpenUpload(ctx context.Context, id string) (blob.Reader, error) {
 	u, err := s.take(ctx, id)

@@ -19,7 +19,7 @@ type upload struct {
 	turn   chan struct{} // full while somebody works on the upload
 	path   string
 	size   int64
-	sha256 hash.Hash // of all size bytes; nil until needed after a restart
+	sha256 hash.Hash // of all size bytes; nil until needed after a restart, or where nobody may ask for it
 	ended  bool
 }
 
@@ -28,7 +28,9 @@ func newUpload(path string, size int64) *upload {
 }
 
 // Begin starts an upload.
-func (s *Store) Begin(_ context.Context, id string) error {
+func (s *Store) Begin(_ context.Context, id string) error { return s.begin(id, blob.NewHash("sha256")) }
+
+func (s *Store) begin(id string, h hash.Hash) error {
 	path, err := s.uploadPath(id)
 	if err != nil {
 		return err
@@ -38,7 +40,7 @@ func (s *Store) Begin(_ context.Context, id string) error {
 		return explain(err)
 	}
 	u := newUpload(path, 0)
-	u.sha256 = blob.NewHash("sha256")
+	u.sha256 = h
 	s.mu.Lock()
 	s.uploads[id] = u
 	s.mu.Unlock()
@@ -133,9 +135,6 @@ func (u *upload) append(r io.Reader) error {
 		return err
 	}
 	defer f.Close()
-	if err := u.catchUp(f); err != nil {
-		return err
-	}
 	if _, err := f.Seek(u.size, io.SeekStart); err != nil {
 		return err
 	}

@@ -7,6 +7,9 @@ import (
 	"slipway/blob"
 )
 
+// BeginAs is Begin: a bucket is slower than the hash.
+func (s *Store) BeginAs(ctx context.Context, id string) error { return s.Begin(ctx, id) }
+
 // OpenUpload reads what an upload has so far. It returns blob.ErrNoUpload. A bucket gives out no parts: they
 // are joined to an object, of which they are made anew after that, all of it in the bucket. So it is for
 // who lost sight of an upload, and not for every day.

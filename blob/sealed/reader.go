@@ -1,6 +1,7 @@
 package sealed
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -25,9 +26,25 @@ type reader struct {
 	tags  []byte // of segments from first on
 }
 
+// smallSize is how much is read at once: of another machine, in one request instead of four.
+const smallSize = 64 << 10
+
+// small is all of something that is kept, in memory.
+type small struct {
+	*bytes.Reader
+	io.Closer
+}
+
 // newReader reads what is kept of a blob, and returns the digest that it was sealed with. Unless it
 // fails, closing the reader closes kept.
 func newReader(kept blob.Reader, key Key) (*reader, blob.Digest, error) {
+	if size := kept.Size(); size <= smallSize {
+		all := make([]byte, size)
+		if err := readAt(kept, all, 0); err != nil {
+			return nil, "", err
+		}
+		kept = small{bytes.NewReader(all), kept}
+	}
 	header, footer := make([]byte, headerSize), make([]byte, footerSize)
 	if err := readAt(kept, header, 0); err != nil {
 		return nil, "", err

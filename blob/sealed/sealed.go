@@ -24,6 +24,9 @@ import (
 type Inner interface {
 	blob.Store
 
+	// BeginAs is Begin of an upload that CommitAs is to end: nobody asks for the digest of its bytes.
+	BeginAs(ctx context.Context, id string) error
+
 	// OpenUpload reads what an upload has so far. It returns blob.ErrNoUpload. Nothing else may be done with
 	// the upload until the reader is closed.
 	OpenUpload(ctx context.Context, id string) (blob.Reader, error)

@@ -34,7 +34,7 @@ func (s *Store) Begin(ctx context.Context, id string) error {
 	if err := u.begin(s.key, header); err != nil {
 		return err
 	}
-	if err := s.inner.Begin(ctx, id); err != nil {
+	if err := s.inner.BeginAs(ctx, id); err != nil {
 		return err
 	}
 	if _, err := s.inner.Append(ctx, id, 0, bytes.NewReader(header)); err != nil {
