@@ -9,14 +9,14 @@ import (
 	"slipway/store/storetest"
 )
 
-// BenchmarkResolve reads what containers are told, among two hundred parameters.
+// BenchmarkResolve reads what containers are told, among two thousand parameters.
 func BenchmarkResolve(b *testing.B) {
 	db := storetest.SQLite(b)
 	room, err := secrets.New(b.Context(), db, sealtest.Keys(b, db), region)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for i := range 200 {
+	for i := range 2000 {
 		n := secrets.NewParameter{Account: account, Name: fmt.Sprint("/app/", i), Value: hidden, Type: secrets.TypeSecure}
 		if _, _, err := room.PutParameter(b.Context(), n); err != nil {
 			b.Fatal(err)
@@ -36,12 +36,14 @@ func BenchmarkResolve(b *testing.B) {
 			}
 		})
 	}
-	b.Run("page of a listing", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, _, err := room.ListParameters(b.Context(), account, nil, "", 50); err != nil {
-				b.Fatal(err)
+	for name, filters := range map[string][]secrets.ParameterFilter{"page of a listing": nil, "by name": {{Key: secrets.ByName, Values: []string{"/app/77"}}}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := room.ListParameters(b.Context(), account, filters, "", 50); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
+		})
+	}
 }

@@ -197,12 +197,12 @@ func (c *Control) scanParameters(ctx context.Context, s parameterScan, want func
 	if s.versions {
 		join = `v.parameter = p.id and v.labels <> '[]'`
 	}
-	end := append([]byte(s.prefix), 0xff) // which no name has
+	begin, end := max(s.prefix, s.after+"\x00"), append([]byte(s.prefix), 0xff) // after all that come before, and those that begin so
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		found, next = nil, ""
 		err := tx.Each(`select `+parameterColumns+` from secrets_parameters p join secrets_parameter_versions v on `+join+`
-			where p.account = $1 and p.name > $2 and p.name >= $3 and p.name < $4 order by p.name, v.version`,
-			[]any{s.account, []byte(s.after), []byte(s.prefix), end}, func(rows *sql.Rows) error {
+			where p.account = $1 and p.name >= $2 and p.name < $3 order by p.name, v.version`,
+			[]any{s.account, []byte(begin), end}, func(rows *sql.Rows) error {
 				p, err := c.scanParameter(rows)
 				if err != nil || !want(p) {
 					return err
