@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // headerTimeout bounds how long a stranger may take to send a request's header. Bodies are
@@ -46,6 +49,22 @@ func listenAdmin(ctx context.Context, addr string, api net.Addr) (net.Listener, 
 		return nil, fmt.Errorf("admin listener: %w", err)
 	}
 	return l, nil
+}
+
+// silence is how long a node may leave unacknowledged what it is sent. A session is sent something every few
+// seconds, so this is when a machine whose cable was pulled is missed.
+const silence = 15 * time.Second
+
+// listenNodes opens the listener of nodes.
+func listenNodes(ctx context.Context, addr string) (net.Listener, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { // what is accepted inherits it
+		var failed error
+		err := c.Control(func(fd uintptr) {
+			failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(silence.Milliseconds()))
+		})
+		return errors.Join(err, failed)
+	}}
+	return lc.Listen(ctx, "tcp", addr)
 }
 
 // endWith ends the requests of h when ctx does: those that would never end by themselves.

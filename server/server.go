@@ -145,7 +145,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		s.config.Advertise = reachable(s.api.Addr().(*net.TCPAddr))
 	}
 	if s.config.Nodes != "" {
-		if s.wire, err = lc.Listen(ctx, "tcp", s.config.Nodes); err != nil {
+		if s.wire, err = listenNodes(ctx, s.config.Nodes); err != nil {
 			return fmt.Errorf("listener of nodes: %w", err)
 		}
 	}

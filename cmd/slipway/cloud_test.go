@@ -53,16 +53,16 @@ func startCloud(t testing.TB, args ...string) *cloud {
 // startServer starts "slipway server": the control plane alone, which is ready at once.
 func startServer(t testing.TB, args ...string) *cloud {
 	t.Helper()
-	nodes := freeAddress(t)
+	nodes := freeAddress(t, "127.0.0.1")
 	c := launch(t, "server", filepath.Join(t.TempDir(), "data"), append(args, "--nodes", nodes)...)
 	c.nodes = "https://" + nodes
 	return c
 }
 
 // freeAddress is one that nobody listens at: it stays the same over restarts.
-func freeAddress(t testing.TB) string {
+func freeAddress(t testing.TB, host string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}

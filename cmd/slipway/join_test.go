@@ -120,12 +120,13 @@ func (c *cloud) connected(is bool) {
 
 // agentProcess is a running "slipway agent".
 type agentProcess struct {
-	t     *testing.T
-	data  string
-	args  []string
-	cmd   *exec.Cmd
-	ended chan struct{}
-	log   *syncBuffer
+	t       testing.TB
+	data    string
+	machine string // the network namespace that it is in; "": the test's
+	args    []string
+	cmd     *exec.Cmd
+	ended   chan struct{}
+	log     *syncBuffer
 }
 
 // joinAgent starts a node that joins c. When the test ends its tasks are stopped, and then it is.
@@ -151,6 +152,9 @@ func (c *cloud) invite(args ...string) string {
 func (a *agentProcess) start() {
 	a.t.Helper()
 	a.cmd = exec.Command("slipway", a.args...)
+	if a.machine != "" { // which leaves the rest of the machine as it is, cgroups above all
+		a.cmd = exec.Command("nsenter", append([]string{"--net=/run/netns/" + a.machine, "slipway"}, a.args...)...)
+	}
 	a.cmd.Stdout, a.cmd.Stderr = a.log, a.log
 	a.ended = make(chan struct{})
 	if err := a.cmd.Start(); err != nil {
@@ -175,4 +179,14 @@ func (a *agentProcess) end() {
 	if a.t.Failed() {
 		a.t.Logf("slipway agent said:\n%s", a.log)
 	}
+}
+
+// id is the id of the agent's node.
+func (a *agentProcess) id() string {
+	a.t.Helper()
+	text, err := os.ReadFile(filepath.Join(a.data, "node-id"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
 }

@@ -60,6 +60,19 @@ func (n neighbor) call(kind, flags uint16) error {
 	return netlink(kind, flags, body)
 }
 
+// learnNothing has a bridge not learn addresses from what comes in at a port of it.
+// Source: rtnetlink(7), linux/if_link.h.
+func learnNothing(port string) error {
+	const brportLearning = 8 // IFLA_BRPORT_LEARNING
+	link, err := net.InterfaceByName(port)
+	if err != nil {
+		return err
+	}
+	message := unix.IfInfomsg{Family: unix.AF_BRIDGE, Index: int32(link.Index)}
+	body := slices.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&message)), unix.SizeofIfInfomsg))
+	return netlink(unix.RTM_SETLINK, 0, append(body, attribute(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, attribute(brportLearning, []byte{0}))...))
+}
+
 // attribute is a value as netlink carries it, filled up to four bytes.
 func attribute(kind uint16, value []byte) []byte {
 	a := binary.NativeEndian.AppendUint16(nil, uint16(unix.SizeofRtAttr+len(value)))

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,8 +27,7 @@ func (c cni) pin(p plugged, namespace string) error {
 	if err != nil {
 		return err
 	}
-	learning := filepath.Join("/sys/class/net", p.port, "brport/learning")
-	if err := os.WriteFile(learning, []byte("0"), 0o644); err != nil {
+	if err := learnNothing(p.port); err != nil {
 		return fmt.Errorf("have bridge %s learn nothing from %s: %w", c.name, p.port, err)
 	}
 	if err := (neighbor{link: p.port, hardware: p.hardware}).set(); err != nil {
