@@ -109,6 +109,9 @@ func (e *Engine) removeAttempt(ctx context.Context, key, task string) error {
 			return err
 		}
 	}
+	if err := e.dropDisk(key); err != nil {
+		return err
+	}
 	if err := os.RemoveAll(filepath.Join(e.runcDir(), key)); err != nil {
 		return err
 	}

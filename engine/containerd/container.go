@@ -86,6 +86,9 @@ func (e *Engine) create(ctx context.Context, s engine.Spec, key string) error {
 	if err != nil {
 		return err
 	}
+	if rootfs, err = e.boundDisk(ctx, key, rootfs, s.DiskLimit); err != nil {
+		return err
+	}
 	// Where a caller gives up in the middle of this, containerd may lose the shim.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()

@@ -95,6 +95,9 @@ func sufferOnce(ctx context.Context, e *Engine, image engine.Image) error {
 		PID: group.PID, IPC: group.IPC, Init: true, OpenStdin: true, Terminal: rand.IntN(4) == 0,
 		Mounts: []engine.Mount{{Kind: engine.TaskVolume, Source: "data", Path: "/seeded"}},
 	}
+	if rand.IntN(3) == 0 && disksBound() {
+		spec.DiskLimit = 8 << 20
+	}
 	var both errgroup.Group
 	both.Go(func() error {
 		_, err := e.Attach(ctx, task, []engine.Port{{Container: 80, Protocol: "tcp"}, {Container: 53, Protocol: "udp"}})

@@ -179,6 +179,11 @@ func (m *machine) leftovers() []string {
 		}
 		collect("rule", rules, m.options.Bridge)
 	}
+	loops, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	for _, file := range loops {
+		backing, _ := os.ReadFile(file) // they come and go
+		collect("loop device", string(backing), m.options.Data)
+	}
 	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range processes {
 		line, _ := os.ReadFile(file)
@@ -190,6 +195,7 @@ func (m *machine) leftovers() []string {
 		"/sys/fs/cgroup/slipway-" + name,
 		filepath.Join(m.options.Data, "containers/*"),
 		filepath.Join(m.options.Data, "volumes/tasks/*"),
+		filepath.Join(m.options.Data, "disks/*"),
 	} {
 		files, _ := filepath.Glob(pattern)
 		left = append(left, files...)

@@ -49,8 +49,8 @@ func hostnameOf(s engine.Spec) string {
 // ociSpec is the whole of what runc is asked for. It begins with containerd's default: own
 // namespaces, docker's capabilities, masked and read-only paths.
 func (e *Engine) ociSpec(ctx context.Context, s engine.Spec, img *image) (*specs.Spec, error) {
-	if s.DiskLimit > 0 { // as Info says
-		return nil, fmt.Errorf("this machine cannot limit disk use to %d bytes", s.DiskLimit)
+	if s.DiskLimit > 0 && !disksBound() { // as Info says
+		return nil, fmt.Errorf("this machine cannot limit disk use to %d bytes: it lacks mkfs.ext4, mount or loop devices", s.DiskLimit)
 	}
 	args, err := argsOf(s, img)
 	if err != nil {

@@ -113,7 +113,7 @@ func (e *Engine) remains(ctx context.Context) (map[string]string, error) {
 	for _, s := range shims {
 		add(s.key)
 	}
-	for _, key := range foldersIn(e.runcDir()) {
+	for _, key := range append(foldersIn(e.runcDir()), foldersIn(filepath.Join(e.run, "disks"))...) {
 		add(key)
 	}
 	running, err := e.client.TaskService().List(ctx, &tasks.ListTasksRequest{})
