@@ -36,12 +36,12 @@ func (c *Control) Need(ctx context.Context, account, valueFrom string) (Needed, 
 		return Needed{}, err
 	}
 	s, err := c.Deciding(ctx, c.SecretRef(account, part.secret))
-	return Needed{Action: "secretsmanager:GetSecretValue", Resource: s.ARN, Keys: part.keys(s.ARN), Tags: s.Tags, Policy: s.Policy}, err
+	return Needed{Action: "secretsmanager:GetSecretValue", Resource: s.ARN, Keys: part.keys(s.ARN, c.region), Tags: s.Tags, Policy: s.Policy}, err
 }
 
 // keys are the condition keys that a call which reads the part would have.
-func (p secretPart) keys(arn string) map[string]string {
-	keys := map[string]string{"secretsmanager:secretid": arn}
+func (p secretPart) keys(arn, region string) map[string]string {
+	keys := map[string]string{"secretsmanager:secretid": arn, "secretsmanager:secretprimaryregion": region}
 	if p.version != "" {
 		keys["secretsmanager:versionid"] = p.version
 	}

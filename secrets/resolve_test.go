@@ -94,9 +94,9 @@ func TestWhatReferencesNeed(t *testing.T) {
 			}
 		}
 		for from, want := range map[string]string{
-			s.ARN:                    "map[secretsmanager:secretid:" + s.ARN + " secretsmanager:versionstage:AWSCURRENT]",
-			s.ARN + "::AWSPREVIOUS:": "map[secretsmanager:secretid:" + s.ARN + " secretsmanager:versionstage:AWSPREVIOUS]",
-			s.ARN + ":k::" + v1:      "map[secretsmanager:secretid:" + s.ARN + " secretsmanager:versionid:" + v1 + "]",
+			s.ARN:                    "map[secretsmanager:secretid:" + s.ARN + " secretsmanager:secretprimaryregion:us-east-1 secretsmanager:versionstage:AWSCURRENT]",
+			s.ARN + "::AWSPREVIOUS:": "map[secretsmanager:secretid:" + s.ARN + " secretsmanager:secretprimaryregion:us-east-1 secretsmanager:versionstage:AWSPREVIOUS]",
+			s.ARN + ":k::" + v1:      "map[secretsmanager:secretid:" + s.ARN + " secretsmanager:secretprimaryregion:us-east-1 secretsmanager:versionid:" + v1 + "]",
 			"/app/db":                "map[]",
 		} {
 			n, err := w.Need(t.Context(), account, from)

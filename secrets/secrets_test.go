@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"slipway/seal"
 	"slipway/seal/sealtest"
 	"slipway/secrets"
 	"slipway/store"
@@ -456,6 +458,32 @@ func TestForgettingAnAccount(t *testing.T) {
 		must(t, w.ForgetAccount(ctx, account))
 		if text := string(w.dump()); strings.Contains(text, "mine") || !strings.Contains(text, "theirs") {
 			t.Errorf("left is %s", text)
+		}
+	})
+}
+
+// Values are sealed anew when the keys are replaced, and are what they were.
+func TestValuesOutliveTheirKeys(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		keys, err := seal.Open(t.Context(), db, seal.NewFile(filepath.Join(t.TempDir(), "master.key")), "test")
+		must(t, err)
+		room, err := secrets.New(t.Context(), db, keys, region)
+		must(t, err)
+		w := &world{room, t, db}
+		w.mustPut("/db", hidden, func(n *secrets.NewParameter) { n.Type = secrets.TypeSecure })
+		s := w.create("db", hidden, "")
+		before := w.dump()
+		must(t, keys.Rotate(t.Context(), seal.Rotation{}, func(string) {}))
+		if bytes.Equal(before, w.dump()) {
+			t.Error("nothing was sealed anew")
+		}
+		if w.read("/db") != hidden || w.value(s.ARN, "", "") != hidden {
+			t.Errorf("read %q and %q", w.read("/db"), w.value(s.ARN, "", ""))
+		}
+		report, err := keys.List(t.Context())
+		must(t, err)
+		if len(report.Keys) != 1 || report.Keys[0].Secrets != 2 {
+			t.Errorf("the keys seal %+v", report.Keys)
 		}
 	})
 }

@@ -24,6 +24,7 @@ const (
 	keyVersionID      = "secretsmanager:VersionId"
 	keyVersionStage   = "secretsmanager:VersionStage"
 	keyBlockPublic    = "secretsmanager:BlockPublicPolicy"
+	keyPrimaryRegion  = "secretsmanager:SecretPrimaryRegion"
 )
 
 // keys are names of condition keys with what the input has for them, or nil.
@@ -36,7 +37,7 @@ func (d *door) asked(c ctx, id string, more keys) awswire.Ask {
 		Resource: s.ARN, Shown: id, Err: err,
 		Tags:   func(ctx) (map[string]string, error) { return s.Tags, nil },
 		Policy: func(ctx) (string, error) { return s.Policy, nil },
-		Keys:   map[string][]string{keySecretID: {s.ARN}},
+		Keys:   map[string][]string{keySecretID: {s.ARN}, keyPrimaryRegion: {d.room.Region()}},
 	}
 	for name, value := range more {
 		if value != nil {
