@@ -197,7 +197,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	background.Go(func() error { e.followEvents(live); return nil })
 	background.Go(func() error { e.keepSpare(live); return nil })
 	background.Go(func() error { e.keepSwept(live); return nil })
-	background.Go(func() error { e.sweepExecs(live); return nil })
 	if e.daemon != nil {
 		background.Go(func() error { return e.daemon.run(live) })
 	}

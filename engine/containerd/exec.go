@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -272,17 +273,17 @@ func (c cgroups) processes(names ...string) []int {
 }
 
 // sweepExecs ends what a former life of ours had run in containers.
-func (e *Engine) sweepExecs(ctx context.Context) {
-	ctx = e.context(ctx)
+func (e *Engine) sweepExecs(ctx context.Context) error {
 	entries, err := os.ReadDir(e.execsDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	for _, entry := range entries {
 		if dot := strings.LastIndexByte(entry.Name(), '.'); dot > 0 && !strings.HasPrefix(entry.Name()[dot+1:], e.execPrefix()) {
 			err = errors.Join(err, e.sweepExec(ctx, execution{e: e, key: entry.Name()[:dot], id: entry.Name()[dot+1:]}))
 		}
 	}
-	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrNotExist) {
-		e.log.Warn("programs that were run in containers may be left", "error", err)
-	}
+	return err
 }
 
 func (e *Engine) sweepExec(ctx context.Context, x execution) error {

@@ -72,7 +72,8 @@ func (e *Engine) keepSwept(ctx context.Context) {
 }
 
 // sweep takes away attempts in whose place others count, whatever belongs to an attempt without a record,
-// and the folders of containers without any. It waits until containerd serves.
+// the folders of containers without any, and what a former life of ours had run in them. It waits until
+// containerd serves.
 func (e *Engine) sweep(ctx context.Context) error {
 	ctx = e.context(ctx)
 	remains, err := e.remains(ctx)
@@ -98,7 +99,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 		failed = errors.Join(failed, e.removeAttempt(ctx, key, task))
 		e.dropTask(task)
 	}
-	return errors.Join(failed, e.sweepFolders(ctx, known))
+	return errors.Join(failed, e.sweepFolders(ctx, known), e.sweepExecs(ctx))
 }
 
 // remains finds what containerd runs or has lost, what has a cgroup and what runc knows: keys of attempts,
