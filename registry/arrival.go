@@ -52,7 +52,7 @@ func (c *Control) arrive(ctx context.Context, account, repository, id string, d 
 	waited, cancel := context.WithTimeout(ctx, doomWait)
 	defer cancel()
 	for {
-		err := c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
+		err := c.updateSoon(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
 			return c.insertArrival(tx, repo, a)
 		})
 		if !errors.Is(err, errDoomed) {

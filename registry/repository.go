@@ -187,22 +187,25 @@ func (c *Control) DeleteRepository(ctx context.Context, account, name string, fo
 
 // view runs f on a repository, or returns ErrNoRepository.
 func (c *Control) view(ctx context.Context, account, name string, f func(*store.Tx, Repository) error) error {
-	return c.db.View(ctx, func(tx *store.Tx) error {
-		repo, err := findRepository(tx, account, name)
-		if err != nil {
-			return err
-		}
-		return f(tx, repo)
-	})
+	return c.db.View(ctx, on(account, name, f))
 }
 
 // update is view for a transaction that writes.
 func (c *Control) update(ctx context.Context, account, name string, f func(*store.Tx, Repository) error) error {
-	return c.db.Update(ctx, func(tx *store.Tx) error {
+	return c.db.Update(ctx, on(account, name, f))
+}
+
+// updateSoon is update for what is said of bytes on their way, which a power cut may take as it may take them.
+func (c *Control) updateSoon(ctx context.Context, account, name string, f func(*store.Tx, Repository) error) error {
+	return c.db.UpdateSoon(ctx, on(account, name, f))
+}
+
+func on(account, name string, f func(*store.Tx, Repository) error) func(*store.Tx) error {
+	return func(tx *store.Tx) error {
 		repo, err := findRepository(tx, account, name)
 		if err != nil {
 			return err
 		}
 		return f(tx, repo)
-	})
+	}
 }

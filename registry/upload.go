@@ -18,7 +18,7 @@ import (
 // repository whose key cannot be used.
 func (c *Control) StartUpload(ctx context.Context, account, repository string) (string, error) {
 	id, key := ids.UUID(), ""
-	err := c.update(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
+	err := c.updateSoon(ctx, account, repository, func(tx *store.Tx, repo Repository) error {
 		if err := c.checkKey(tx, repo); err != nil {
 			return err
 		}

@@ -38,6 +38,13 @@ func (*pgDialect) writeOptions() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelSerializable}
 }
 
+func (d *pgDialect) soonOptions() *sql.TxOptions { return d.writeOptions() }
+
+func (*pgDialect) soon(tx *Tx) error {
+	_, err := tx.Exec(`set local synchronous_commit = off`)
+	return err
+}
+
 func (*pgDialect) prepare(ctx context.Context, db *sql.DB) error {
 	// "if not exists" alone can still collide when two servers start at once.
 	_, err := db.ExecContext(ctx, `

@@ -51,6 +51,8 @@ type sqliteDialect struct{}
 
 func (sqliteDialect) name() string                 { return "sqlite" }
 func (sqliteDialect) writeOptions() *sql.TxOptions { return nil }
+func (sqliteDialect) soonOptions() *sql.TxOptions  { return &sql.TxOptions{Isolation: soonIsolation} }
+func (sqliteDialect) soon(*Tx) error               { return nil } // its connection saw the isolation
 
 func (sqliteDialect) prepare(ctx context.Context, db *sql.DB) error {
 	_, err := db.ExecContext(ctx, `

@@ -40,9 +40,13 @@ func openStatements(name string) (*sql.DB, error) {
 type conn struct {
 	driver.Conn
 	free map[string]driver.Stmt
+	lost bool // it is in a state that it must not be used in
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if opts.Isolation == driver.IsolationLevel(soonIsolation) {
+		return c.beginSoon(ctx)
+	}
 	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
 }
 

@@ -46,6 +46,8 @@ type DB struct {
 type dialect interface {
 	name() string
 	writeOptions() *sql.TxOptions
+	soonOptions() *sql.TxOptions                   // of a transaction whose commit does not wait for the disk
+	soon(tx *Tx) error                             // the first that such a transaction does
 	prepare(ctx context.Context, db *sql.DB) error // once, before the first migration
 	serialize(tx *Tx, lock string) error           // hold lock until the transaction ends
 	next(tx *Tx) (int64, error)                    // a number greater than any before
@@ -108,6 +110,17 @@ func (db *DB) Row(ctx context.Context, query string, args ...any) *sql.Row {
 // it must have no effect outside the transaction that a second run would spoil.
 func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
 	return db.run(ctx, db.write, db.dialect.writeOptions(), f)
+}
+
+// UpdateSoon is Update for what a power cut may take: it does not wait until the disk has what f wrote. A crash of
+// the process takes nothing, and what is committed later is never there without it.
+func (db *DB) UpdateSoon(ctx context.Context, f func(*Tx) error) error {
+	return db.run(ctx, db.write, db.dialect.soonOptions(), func(tx *Tx) error {
+		if err := db.dialect.soon(tx); err != nil {
+			return err
+		}
+		return f(tx)
+	})
 }
 
 // A transaction that met another is run again, with a growing pause: maxTries take two seconds.

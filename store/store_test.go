@@ -93,6 +93,49 @@ func TestUpdatesAreSerial(t *testing.T) {
 	})
 }
 
+// What is written without waiting for the disk is there for everybody at once, and what is written after it waits.
+func TestUpdateSoon(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		migrate(t, db, counters)
+		put(t, db, "a", 0)
+		oops := errors.New("oops")
+		for i := range 3 {
+			waits := func(f func(*store.Tx) error) error { return db.Update(t.Context(), f) }
+			if i < 2 {
+				waits = func(f func(*store.Tx) error) error { return db.UpdateSoon(t.Context(), f) }
+			}
+			for _, end := range []error{oops, nil} {
+				err := waits(func(tx *store.Tx) error {
+					if said := waitsForDisk(t, db, tx); said != (i == 2) {
+						t.Errorf("transaction %d waits for the disk: %v", i, said)
+					}
+					return errors.Join(increment(tx), end)
+				})
+				if !errors.Is(err, end) {
+					t.Errorf("transaction %d ends with %v, want %v", i, err, end)
+				}
+			}
+		}
+		if n := get(t, db, "a"); n != 3 {
+			t.Errorf("n = %d, want 3", n)
+		}
+	})
+}
+
+// waitsForDisk reports whether the commit of a transaction will.
+func waitsForDisk(t *testing.T, db *store.DB, tx *store.Tx) bool {
+	t.Helper()
+	query, waits := `pragma synchronous`, "2"
+	if db.Dialect() == "postgres" { // the server of the tests waits for nothing: what is asked is who said so
+		query, waits = `select source from pg_settings where name = 'synchronous_commit'`, "command line"
+	}
+	var said string
+	if err := tx.Row(query).Scan(&said); err != nil {
+		t.Fatal(err)
+	}
+	return said == waits
+}
+
 // increment reads and then writes, as most updates do: on its own it would lose updates.
 func increment(tx *store.Tx) error {
 	var n int

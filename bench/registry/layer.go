@@ -11,6 +11,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -170,6 +171,7 @@ func measure(ctx context.Context, r row, peers []*peer) (pushes, pulls [][]float
 			if err := warmMemory(len(batch) * r.size); err != nil {
 				return nil, nil, err
 			}
+			syscall.Sync() // what another left to be written is not waited for by this one
 			pushed, err := r.clock(ctx, batch, peers[i].bring)
 			if err != nil {
 				return nil, nil, fmt.Errorf("push to %s: %w", peers[i].name, err)
