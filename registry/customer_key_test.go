@@ -175,6 +175,43 @@ func TestSealedUploadsMoveBetweenServers(t *testing.T) {
 	})
 }
 
+// A repository that goes while a layer arrives, and comes again without a key or with another, does not have it.
+func TestSealedUploadIntoARepositoryThatIsMadeAnew(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s safe, _ registry.CustomerKey) {
+		for _, point := range []string{"arrived", "committed"} {
+			for what, makeAnew := range map[string]func(){
+				"without a key":    func() { s.create("vault") },
+				"with another key": func() { s.createSealed(account, "vault", s.newKey(account, "").ID) },
+			} {
+				key := s.newKey(account, "")
+				_, err := s.DeleteRepository(ctx, account, "vault", true)
+				check(t, err)
+				s.createSealed(account, "vault", key.ID)
+				s.OnReach(func(at string) error {
+					if at == point {
+						_, err := s.DeleteRepository(ctx, account, "vault", true)
+						makeAnew()
+						return err
+					}
+					return nil
+				})
+				if err := s.bringAnew(account, "vault", "the recipe"); !errors.Is(err, registry.ErrNoBlob) {
+					t.Errorf("%s, %s: %v, want that it is not there", point, what, err)
+				}
+				s.OnReach(nil)
+				wantErr(t, s.reads(account, "vault", "the recipe"), registry.ErrNoBlob)
+				s.wantNowhere("the recipe")
+			}
+		}
+		s.age(month)
+		_, err := s.Sweep(ctx, false, func(registry.Swept) {})
+		check(t, err)
+		if left := s.bytesOf(); len(left) > 0 || s.count("registry_arrivals") > 0 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
 // Bytes are shared by repositories of one key, and by nobody else.
 func TestKeysShareNoBytes(t *testing.T) {
 	eachSafe(t, func(t *testing.T, s safe, key registry.CustomerKey) {
