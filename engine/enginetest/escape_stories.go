@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,8 +30,8 @@ func noWayOut(t *testing.T, b *Body) {
 	inside.Prints("waiting")
 	ways := waysOut(t, b, other, secret)
 	var steps []string
-	for _, way := range ways {
-		steps = append(append(append(steps, "escape"), way...), "then")
+	for _, w := range ways {
+		steps = slices.Concat(steps, []string{"escape"}, w, []string{"then"})
 	}
 	_, out, _ := inside.Exec(engine.Exec{}, steps...)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
@@ -42,90 +43,131 @@ func noWayOut(t *testing.T, b *Body) {
 	}
 }
 
-// waysOut are those that the test program knows, with what there is on this machine to get at.
-func waysOut(t *testing.T, b *Body, victim *Container, secret string) (ways [][]string) {
-	t.Helper()
-	add := func(words ...string) { ways = append(ways, words) }
+// way is how a program tries to get out: a word of its escape step, and what that needs.
+type way []string
 
-	// Other containers, and processes of the machine.
-	add("find", secret, "tmp/"+secret)
-	for _, pid := range []int{victim.See().Pid, os.Getpid(), os.Getppid()} {
+// waysOut are those that the test program knows, with what there is on this machine to get at.
+func waysOut(t *testing.T, b *Body, victim *Container, secret string) []way {
+	t.Helper()
+	return slices.Concat(
+		[]way{{"find", secret, "tmp/" + secret}},
+		toProcesses(victim.See().Pid, os.Getpid(), os.Getppid()),
+		toFiles(b, victim), toKernel(), toDevices(t), byMounts(), byCalls(), toInterfaces(t),
+	)
+}
+
+// toProcesses are those of others and of the machine.
+func toProcesses(pids ...int) (ways []way) {
+	for _, pid := range pids {
 		if pid < 300 { // there may be one of that number inside
 			continue
 		}
-		for _, way := range []string{"kill", "trace", "inject"} {
-			add(way, strconv.Itoa(pid))
+		for _, call := range []string{"kill", "trace", "inject"} {
+			ways = append(ways, way{call, strconv.Itoa(pid)})
 		}
 	}
+	return ways
+}
+
+// toFiles are another's output and volume, the engine's own and its sockets.
+func toFiles(b *Body, victim *Container) []way {
 	output := b.Engine.Output(victim.id)
-	add("read", output)
-	add("write", output, "x")
+	ways := []way{{"read", output}, {"write", output, "x"}}
 	for dir := filepath.Dir(output); dir != "/" && dir != "/tmp"; dir = filepath.Dir(dir) {
-		add("read", filepath.Join(dir, "engine.lock"))
-		add("read", filepath.Join(dir, "volumes/tasks", victim.ID, "data/name"))
+		ways = append(ways, way{"read", filepath.Join(dir, "engine.lock")},
+			way{"read", filepath.Join(dir, "volumes/tasks", victim.ID, "data/name")})
 	}
 	for _, socket := range []string{"/run/containerd/containerd.sock", "/var/run/docker.sock", "/run/systemd/private"} {
-		add("write", socket, "x")
+		ways = append(ways, way{"write", socket, "x"})
 	}
+	return ways
+}
 
-	// The kernel's files.
+// toKernel are files by which the kernel tells of the machine, or is told.
+func toKernel() []way {
+	ways := []way{{"cgroup"}}
 	for _, file := range []string{
 		"/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/latency_stats", "/proc/sched_debug", "/proc/kmsg",
-		"/sys/firmware/dmi/tables/DMI", "/sys/kernel/debug/x", "/sys/kernel/security/x", "/dev/mem", "/dev/kmsg", "/proc/kpagecount", "/proc/kpageflags", "/proc/kpagecgroup", "/proc/vmcore",
+		"/sys/firmware/dmi/tables/DMI", "/sys/kernel/debug/x", "/sys/kernel/security/x", "/dev/mem", "/dev/kmsg",
+		"/proc/kpagecount", "/proc/kpageflags", "/proc/kpagecgroup", "/proc/vmcore",
 	} {
-		add("read", file)
+		ways = append(ways, way{"read", file})
 	}
-	for file, text := range map[string]string{
-		"/proc/sysrq-trigger": "h", "/proc/sys/kernel/core_pattern": "|/tmp/x", "/proc/sys/kernel/modprobe": "/tmp/x",
-		"/proc/sys/vm/drop_caches": "1", "/proc/sys/kernel/hostname": "x", "/proc/sys/net/ipv4/ip_forward": "1",
-		"/proc/sys/fs/binfmt_misc/register": ":x:M::x::/x:", "/proc/sys/vm/panic_on_oom": "1", "/proc/irq/default_smp_affinity": "1",
-		"/proc/self/oom_score_adj": "-1000", "/proc/self/uid_map": "0 0 1", "/proc/mtrr": "x", "/proc/acpi/wakeup": "x",
-		"/sys/kernel/uevent_helper": "/tmp/x", "/sys/power/state": "x", "/sys/kernel/mm/transparent_hugepage/enabled": "never",
-		"/sys/fs/cgroup/release_agent": "/tmp/x", "/sys/kernel/profiling": "1", "/sys/module/kernel/parameters/panic": "1",
-	} {
-		add("write", file, text)
-	}
-	add("cgroup")
+	return append(ways,
+		way{"write", "/proc/sysrq-trigger", "h"},
+		way{"write", "/proc/sys/kernel/core_pattern", "|/tmp/x"},
+		way{"write", "/proc/sys/kernel/modprobe", "/tmp/x"},
+		way{"write", "/proc/sys/kernel/hostname", "x"},
+		way{"write", "/proc/sys/vm/drop_caches", "1"},
+		way{"write", "/proc/sys/vm/panic_on_oom", "1"},
+		way{"write", "/proc/sys/net/ipv4/ip_forward", "1"},
+		way{"write", "/proc/sys/fs/binfmt_misc/register", ":x:M::x::/x:"},
+		way{"write", "/proc/irq/default_smp_affinity", "1"},
+		way{"write", "/proc/self/oom_score_adj", "-1000"},
+		way{"write", "/proc/self/uid_map", "0 0 1"},
+		way{"write", "/proc/mtrr", "x"},
+		way{"write", "/proc/acpi/wakeup", "x"},
+		way{"write", "/sys/kernel/uevent_helper", "/tmp/x"},
+		way{"write", "/sys/kernel/mm/transparent_hugepage/enabled", "never"},
+		way{"write", "/sys/kernel/profiling", "1"},
+		way{"write", "/sys/module/kernel/parameters/panic", "1"},
+		way{"write", "/sys/power/state", "x"},
+		way{"write", "/sys/fs/cgroup/release_agent", "/tmp/x"},
+	)
+}
 
-	// Devices: the disk that the root file system is on first of all.
+// toDevices are those that a container has no business with: the disk of the root file system first of all.
+func toDevices(t *testing.T) []way {
+	t.Helper()
 	var root unix.Stat_t
 	if err := unix.Stat("/", &root); err != nil {
 		t.Fatal(err)
 	}
-	number := func(n uint32) string { return fmt.Sprint(n) }
-	add("device", "b", number(unix.Major(root.Dev)), number(unix.Minor(root.Dev)))
-	for _, minor := range []string{"1", "2", "4", "11"} { // mem, kmem, port, kmsg
-		add("device", "c", "1", minor)
+	return []way{
+		{"device", "b", fmt.Sprint(unix.Major(root.Dev)), fmt.Sprint(unix.Minor(root.Dev))},
+		{"device", "b", "7", "0"},    // a loop device
+		{"device", "c", "1", "1"},    // mem
+		{"device", "c", "1", "2"},    // kmem
+		{"device", "c", "1", "4"},    // port
+		{"device", "c", "1", "11"},   // kmsg
+		{"device", "c", "10", "229"}, // fuse
+		{"device", "c", "10", "232"}, // kvm
+		{"device", "c", "10", "237"}, // loop-control
+		{"tun"},                      // which runc lets everybody open
 	}
-	for _, minor := range []string{"229", "232", "237"} { // fuse, kvm, loop-control
-		add("device", "c", "10", minor)
-	}
-	add("device", "b", "7", "0")
-	add("tun") // which runc lets everybody open
+}
 
-	// Calls.
+func byMounts() (ways []way) {
 	for _, kind := range []string{"proc", "sysfs", "tmpfs", "cgroup", "cgroup2", "devtmpfs", "overlay", "bpf", "debugfs"} {
-		add("mount", "x", kind)
+		ways = append(ways, way{"mount", "x", kind})
 	}
 	for _, at := range []string{"/proc/sys", "/sys", "/etc/hosts", "/"} {
-		add("remount", at)
+		ways = append(ways, way{"remount", at})
 	}
+	return ways
+}
+
+func byCalls() (ways []way) {
 	for _, name := range []string{"mnt", "net", "pid", "uts", "ipc", "cgroup", "user"} {
-		add("setns", "/proc/1/ns/"+name)
+		ways = append(ways, way{"setns", "/proc/1/ns/" + name})
 	}
-	for _, flags := range []int{unix.CLONE_NEWUSER, unix.CLONE_NEWNS, unix.CLONE_NEWNET, unix.CLONE_NEWPID, unix.CLONE_NEWCGROUP} {
-		add("clone", strconv.Itoa(flags))
+	for _, flag := range []int{unix.CLONE_NEWUSER, unix.CLONE_NEWNS, unix.CLONE_NEWNET, unix.CLONE_NEWPID, unix.CLONE_NEWCGROUP} {
+		ways = append(ways, way{"clone", strconv.Itoa(flag)})
 	}
 	for _, call := range []string{
 		"bpf", "module", "kexec", "keys", "handle", "pivot", "time", "reboot", "swap", "nice", "chroot", "admin", "acct", "perf",
 	} {
-		add(call)
+		ways = append(ways, way{call})
 	}
+	return ways
+}
 
-	// The machine's network interfaces.
+// toInterfaces are the machine's.
+func toInterfaces(t *testing.T) (ways []way) {
+	t.Helper()
 	for _, file := range must(filepath.Glob("/sys/class/net/*"))(t) {
 		if name := filepath.Base(file); name != "lo" && name != "eth0" {
-			add("raw", name)
+			ways = append(ways, way{"raw", name})
 		}
 	}
 	return ways
