@@ -119,7 +119,7 @@ func rootContainer(t *testing.T, c *cloud) {
 	container := c.app("root", "show")
 	container.User, container.Privileged = aws.String("0"), aws.Bool(true)
 	f := c.facts(c.define(&ecs.RegisterTaskDefinitionInput{
-		Family: aws.String("root"), PidMode: types.PidModeHost, ContainerDefinitions: []types.ContainerDefinition{container},
+		Family: aws.String("root"), PidMode: types.PidModeHost, EphemeralStorage: &types.EphemeralStorage{SizeInGiB: 21}, ContainerDefinitions: []types.ContainerDefinition{container},
 	}, &ecs.RunTaskInput{}))
 	ours, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
