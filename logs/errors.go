@@ -1,6 +1,9 @@
 package logs
 
-import "slipway/internal/errs"
+import (
+	"slipway/internal/errs"
+	"slipway/logs/pattern"
+)
 
 // What this room can fail with.
 var (
@@ -15,7 +18,7 @@ var (
 	ErrPolicy       = errs.New(errs.Invalid, "not a resource policy")
 	ErrNoPolicy     = errs.New(errs.NotFound, "resource policy not found")
 	ErrToken        = errs.New(errs.Invalid, "not a token of this listing")
-	ErrPattern      = errs.New(errs.Invalid, "not a filter pattern")
+	ErrPattern      = pattern.ErrSyntax
 	ErrOrder        = errs.New(errs.Invalid, "events are not in the order of their times")
 	ErrSpan         = errs.New(errs.Invalid, "events span more than 24 hours")
 	ErrTooLarge     = errs.New(errs.Invalid, "Upload too large")
@@ -23,5 +26,4 @@ var (
 	ErrOffset       = errs.New(errs.Invalid, "not a piece of output")
 
 	ErrTooManyPolicies = errs.New(errs.Conflict, "too many resource policies")
-	ErrUnsupported     = errs.New(errs.Unsupported, "not supported by Slipway yet")
 )

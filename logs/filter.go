@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"slipway/internal/page"
+	"slipway/logs/pattern"
 	"slipway/store"
 )
 
@@ -16,7 +17,7 @@ type FilterQuery struct {
 	Streams []string // nil: all that have the prefix
 	Prefix  string
 	Span    Span
-	Pattern string // see Pattern; "" fits every event
+	Pattern string // see pattern.Parse; "" fits every event
 	Limit   int    // events of a page; 0: MaxPage
 	Token   string // of the page before; "" is the first
 }
@@ -28,7 +29,7 @@ const filterWeight = 32 << 20
 // The token is that of the next page, if there may be more events. It returns ErrNoGroup,
 // ErrNoStream, ErrPattern or ErrToken.
 func (c *Control) Filter(ctx context.Context, account string, q FilterQuery) (found []Record, token string, err error) {
-	pattern, err := ParsePattern(q.Pattern)
+	wanted, err := pattern.Parse(q.Pattern)
 	if err != nil {
 		return nil, "", err
 	}
@@ -47,7 +48,7 @@ func (c *Control) Filter(ctx context.Context, account string, q FilterQuery) (fo
 			return err
 		}
 		span := q.Span.after(cutoff(g.Retention, tx.Now.UnixMilli()))
-		s := &search{codec: c.codec, pattern: pattern, span: span, from: from, sheaf: sheaf{limit: cmp.Or(q.Limit, MaxPage)}}
+		s := &search{codec: c.codec, pattern: wanted, span: span, from: from, sheaf: sheaf{limit: cmp.Or(q.Limit, MaxPage)}}
 		if err := s.run(tx, of); err != nil {
 			return err
 		}
@@ -105,7 +106,7 @@ func named(tx *store.Tx, records []record) ([]Record, error) {
 // search is one page of a Filter in the making.
 type search struct {
 	codec    *codec
-	pattern  Pattern
+	pattern  pattern.Pattern
 	span     Span
 	from     place
 	sheaf    sheaf

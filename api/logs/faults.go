@@ -19,12 +19,11 @@ var faults = awswire.Faults{
 	{Cause: logs.ErrNoPolicy, Fault: ResourceNotFoundException, Text: "Policy does not exist."},
 	{Cause: logs.ErrTooManyPolicies, Fault: LimitExceededException, Text: "Resource limit exceeded."},
 	{Cause: logs.ErrToken, Fault: InvalidParameterException, Text: "The specified nextToken is invalid."},
-	{Cause: logs.ErrPattern, Fault: InvalidParameterException, Text: "Invalid filter pattern"},
+	{Cause: logs.ErrPattern, Fault: InvalidParameterException},
 	{Cause: logs.ErrName, Fault: InvalidParameterException},
 	{Cause: logs.ErrRetention, Fault: InvalidParameterException},
 	{Cause: logs.ErrTag, Fault: InvalidParameterException},
 	{Cause: logs.ErrTooManyTags, Fault: TooManyTagsException},
-	{Cause: logs.ErrUnsupported, Fault: InvalidParameterException},
 }
 
 // unsupported is the refusal of a member that asks for what Slipway does not do.
