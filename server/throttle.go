@@ -200,6 +200,22 @@ var quotas = []struct {
 	{"lambda", "GetPolicy", 15, 15},
 	{"lambda", "", 15, 15},
 
+	// Source: AWS Secrets Manager User Guide, "AWS Secrets Manager quotas".
+	{"secretsmanager", "DescribeSecret GetSecretValue", 10_000, 10_000},
+	{"secretsmanager", "DeleteResourcePolicy GetResourcePolicy PutResourcePolicy ValidateResourcePolicy", 50, 50},
+	{"secretsmanager", "PutSecretValue UpdateSecret UpdateSecretVersionStage", 50, 50},
+	{"secretsmanager", "TagResource UntagResource", 50, 50},
+	{"secretsmanager", "BatchGetSecretValue", 100, 100},
+	{"secretsmanager", "CreateSecret", 50, 50},
+	{"secretsmanager", "DeleteSecret", 50, 50},
+	{"secretsmanager", "GetRandomPassword", 50, 50},
+	{"secretsmanager", "ListSecretVersionIds", 50, 50},
+	{"secretsmanager", "ListSecrets", 100, 100},
+	{"secretsmanager", "RestoreSecret", 50, 50},
+
+	// Source: AWS General Reference, "AWS Systems Manager endpoints and quotas": the standard throughput.
+	{"ssm", "GetParameter GetParameters PutParameter", 40, 40},
+
 	// Source: AWS CloudTrail User Guide, "Quotas in AWS CloudTrail".
 	{"cloudtrail", "LookupEvents", 2, 2},
 	{"cloudtrail", "", 10, 10},
