@@ -114,6 +114,8 @@ func openServer(cmd *cobra.Command, config server.Config) (*server.Server, error
 		return nil, withHint(err, "run it as root, or give it a folder of your own with --data DIR")
 	case errors.Is(err, syscall.EADDRINUSE) && strings.HasPrefix(err.Error(), "admin "):
 		return nil, withHint(err, "choose another address with --admin HOST:PORT")
+	case errors.Is(err, syscall.EADDRINUSE) && strings.HasPrefix(err.Error(), "listener of nodes"):
+		return nil, withHint(err, `choose another address with --nodes HOST:PORT, or none with --nodes ""`)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, withHint(err, "choose another address with --listen HOST:PORT")
 	}
