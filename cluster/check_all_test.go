@@ -60,7 +60,7 @@ func whole() cluster.Spec {
 		Containers: []cluster.ContainerSpec{
 			{
 				Name: "a", Image: "a", Essential: true, RegistryLogin: aSecret, VersionConsistency: "enabled",
-				Env: []cluster.Variable{{Name: "A", Value: "1"}}, Secrets: []cluster.SecretSpec{{Name: "S", From: aSecret + ":key::"}, {Name: "P", From: aParameter}, {Name: "N", From: "/web/key"}},
+				Env: []cluster.Variable{{Name: "A", Value: "1"}}, Secrets: []cluster.SecretSpec{{Name: "S", From: aSecret + ":key::"}, {Name: "P", From: aParameter}, {Name: "N", From: "/web/key"}, {Name: "V", From: aParameter + ":3"}, {Name: "L", From: "key:prod"}},
 				DependsOn: dependencies("b SUCCESS", "c HEALTHY"), StartTimeout: new(10), StopTimeout: new(3),
 				Ports:  []cluster.PortSpec{{Container: 80, Protocol: "tcp", Name: "web", AppProtocol: "http"}, {Range: "8000-8010", Protocol: "tcp"}},
 				Mounts: []cluster.MountSpec{{Volume: "own", Path: "/own"}, {Volume: "host", Path: "/host", ReadOnly: new(true)}},
