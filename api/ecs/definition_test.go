@@ -8,7 +8,10 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
+	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"pgregory.net/rapid"
 
 	"slipway/cluster/clustertest"
@@ -302,4 +305,38 @@ func wantTold(t failing, s *story, definition object) {
 		}
 		s.node.Report(clustertest.Exited(told, 0))
 	}
+}
+
+func TestTheSDKDeletesDefinitions(t *testing.T) {
+	client, s := sdk(t)
+	old, active := register(t, client, "web"), register(t, client, "web")
+	task := run(t, client, old, "sleep")
+	if _, err := client.DeregisterTaskDefinition(t.Context(), &awsecs.DeregisterTaskDefinitionInput{TaskDefinition: &old}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := client.DeleteTaskDefinitions(t.Context(), &awsecs.DeleteTaskDefinitionsInput{TaskDefinitions: []string{old, active}})
+	if err != nil || len(out.TaskDefinitions) != 1 || out.TaskDefinitions[0].Status != types.TaskDefinitionStatusDeleteInProgress || out.TaskDefinitions[0].DeleteRequestedAt == nil {
+		t.Fatalf("deleted %+v, error %v", out, err)
+	}
+	if len(out.Failures) != 1 || *out.Failures[0].Arn != active {
+		t.Errorf("failures %+v", out.Failures)
+	}
+	if _, err := client.StopTask(t.Context(), &awsecs.StopTaskInput{Task: task.TaskArn}); err != nil {
+		t.Fatal(err)
+	}
+	stopped := awsecs.NewTasksStoppedWaiter(client, func(o *awsecs.TasksStoppedWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, 50*time.Millisecond
+	})
+	if err := stopped.Wait(t.Context(), &awsecs.DescribeTasksInput{Tasks: []string{*task.TaskArn}}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan struct{})
+	go func() { s.control.Run(ctx); close(ran) }()
+	for err = nil; err == nil; time.Sleep(10 * time.Millisecond) {
+		_, err = client.DescribeTaskDefinition(t.Context(), &awsecs.DescribeTaskDefinitionInput{TaskDefinition: &old})
+	}
+	wantFault[*types.ClientException](t, err, "Unable to describe task definition.")
+	stop()
+	<-ran
 }
