@@ -60,7 +60,7 @@ func checkArgs(h *nodeapi.HealthCheck) []string {
 	case h.Command[0] == "CMD":
 		return h.Command[1:]
 	case h.Command[0] == "CMD-SHELL" && len(h.Command) > 1:
-		return []string{"/bin/sh", "-c", h.Command[1]}
+		return append([]string{"/bin/sh", "-c"}, h.Command[1:]...) // as docker: what follows the line are its parameters
 	case h.Command[0] == "CMD-SHELL":
 		return nil
 	}

@@ -113,6 +113,7 @@ func TestWhatChecksAContainer(t *testing.T) {
 		{nil, nil}, {[]string{"NONE"}, nil}, {[]string{"CMD-SHELL"}, nil},
 		{[]string{"CMD", "curl", "-f"}, []string{"curl", "-f"}},
 		{[]string{"CMD-SHELL", "curl || exit 1"}, []string{"/bin/sh", "-c", "curl || exit 1"}},
+		{[]string{"CMD-SHELL", "test $0 = a", "a"}, []string{"/bin/sh", "-c", "test $0 = a", "a"}},
 		{[]string{"curl", "-f"}, []string{"curl", "-f"}},
 	} {
 		if got := checkArgs(&nodeapi.HealthCheck{Command: c.command}); !reflect.DeepEqual(got, c.want) {

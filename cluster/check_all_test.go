@@ -133,7 +133,6 @@ func TestWhatCannotRunIsRefusedByItsPath(t *testing.T) {
 		{health(cluster.HealthSpec{}), one + "healthCheck.command: Health check command must not be empty."},
 		{health(cluster.HealthSpec{}, "true"), one + `healthCheck.command[0]: "true" is not one of CMD, CMD-SHELL, NONE.`},
 		{health(cluster.HealthSpec{}, "CMD"), one + "healthCheck.command: CMD is followed by nothing to run."},
-		{health(cluster.HealthSpec{}, "CMD-SHELL", "a", "b"), one + "healthCheck.command: CMD-SHELL is followed by one line, and 2 are given."},
 		{health(cluster.HealthSpec{}, "NONE", "a"), one + "healthCheck.command: NONE is followed by nothing."},
 		{health(cluster.HealthSpec{Interval: 4, Timeout: 5, Retries: 3}, "CMD", "true"), one + "healthCheck.interval: 4 is not between 5 and 300 seconds."},
 		{health(cluster.HealthSpec{Interval: 30, Timeout: 121, Retries: 3}, "CMD", "true"), one + "healthCheck.timeout: 121 is not between 2 and 120 seconds."},
@@ -159,7 +158,7 @@ func TestWhatCannotRunIsRefusedByItsPath(t *testing.T) {
 			s.ExecutionRole = ""
 			s.Containers[0].EnvFiles = []cluster.EnvFile{{Type: "s3", ARN: "arn:aws:s3:::bucket/key"}}
 		}, one + "environmentFiles: When you are specifying environment files, you must also specify a value for 'executionRoleArn'."},
-		{container(func(c c) { c.RegistryLogin = "secret" }), one + `repositoryCredentials.credentialsParameter: "secret" is not the ARN of a secret.`},
+		{container(func(c c) { c.RegistryLogin = "a secret" }), one + `repositoryCredentials.credentialsParameter: "a secret" is neither the ARN nor the name of a secret.`},
 		{container(func(c c) { c.EnvFiles = []cluster.EnvFile{{Type: "s3", ARN: "s3://bucket/key"}} }), one + `environmentFiles[0].value: "s3://bucket/key" is not the ARN of an object, such as arn:aws:s3:::bucket/key.env.`},
 		{container(func(c c) { c.EnvFiles = []cluster.EnvFile{{Type: "http", ARN: "arn:aws:s3:::bucket/key"}} }), one + `environmentFiles[0].type: "http" is not one of s3.`},
 		{container(func(c c) { c.EnvFiles = make([]cluster.EnvFile, 11) }), one + "environmentFiles: 11 files are more than 10."},

@@ -71,7 +71,6 @@ func (c *checker) health(h *HealthSpec, path string) {
 	}
 	c.refuse(!slices.Contains([]string{"CMD", "CMD-SHELL", "NONE"}, h.Command[0]), path+".command[0]", "%q is not one of CMD, CMD-SHELL, NONE.", h.Command[0])
 	c.refuse(h.Command[0] != "NONE" && len(h.Command) < 2, path+".command", "%s is followed by nothing to run.", h.Command[0])
-	c.refuse(h.Command[0] == "CMD-SHELL" && len(h.Command) > 2, path+".command", "CMD-SHELL is followed by one line, and %d are given.", len(h.Command)-1)
 	c.refuse(h.Command[0] == "NONE" && len(h.Command) > 1, path+".command", "NONE is followed by nothing.")
 	c.words(h.Command, path+".command")
 	c.within(&h.Interval, 5, 300, " seconds", path+".interval")
@@ -153,7 +152,8 @@ func (c *checker) values(s ContainerSpec, at func(string) string) {
 		c.refuse(!objectPattern.MatchString(file.ARN), path+".value", "%q is not the ARN of an object, such as arn:aws:s3:::bucket/key.env.", file.ARN)
 	}
 	if s.RegistryLogin != "" {
-		c.refuse(!isSecretARN(s.RegistryLogin), at("repositoryCredentials.credentialsParameter"), "%q is not the ARN of a secret.", s.RegistryLogin)
+		known := isSecretARN(s.RegistryLogin) || secretPattern.MatchString(s.RegistryLogin)
+		c.refuse(!known, at("repositoryCredentials.credentialsParameter"), "%q is neither the ARN nor the name of a secret.", s.RegistryLogin)
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 var (
 	objectPattern    = regexp.MustCompile(`^arn:aws:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f]+$`)
 	parameterPattern = regexp.MustCompile(`^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*(:[A-Za-z0-9_.-]+)?$`) // with a version or label, or without
+	secretPattern    = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
 	sysctlPattern    = regexp.MustCompile(`^[a-z0-9_]+([./][A-Za-z0-9_*-]+)+$`)
 )
 
@@ -38,4 +39,12 @@ func isParameterARN(s string) bool {
 	a, err := arn.Parse(s)
 	name, ok := strings.CutPrefix(a.Resource, "parameter/")
 	return err == nil && a.Service == "ssm" && a.Region != "" && a.Account != "" && ok && parameterPattern.MatchString(name)
+}
+
+// secretARN is the ARN, but for its suffix, of a secret that may be named without.
+func secretARN(region, account, name string) string {
+	if arn.Is(name) {
+		return name
+	}
+	return arn.ARN{Service: "secretsmanager", Region: region, Account: account, Resource: "secret:" + name}.String()
 }

@@ -58,16 +58,17 @@ func (c *Control) Secrets(ctx context.Context, r nodeapi.CredentialsRequest) (no
 	}
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	reading := reading{vault: c.config.Vault, as: Reader{t.Account, t.roleARN(t.Spec.ExecutionRole), c.taskARN(t)}, known: map[string]string{}}
+	reading := reading{vault: c.config.Vault, region: c.config.Region, as: Reader{t.Account, t.roleARN(t.Spec.ExecutionRole), c.taskARN(t)}, known: map[string]string{}}
 	return reading.all(ctx, t.Spec)
 }
 
 // reading is one reading for one task. Values that are named twice are read once.
 type reading struct {
-	vault Vault
-	as    Reader
-	known map[string]string
-	size  int
+	vault  Vault
+	region string
+	as     Reader
+	known  map[string]string
+	size   int
 }
 
 func (r *reading) all(ctx context.Context, s Spec) (nodeapi.Secrets, error) {
@@ -164,7 +165,7 @@ func (r *reading) file(ctx context.Context, object string) ([]Variable, error) {
 // login reads {"username": ..., "password": ...}. Source: Amazon ECS Developer Guide, "Using non-AWS
 // container images in Amazon ECS".
 func (r *reading) login(ctx context.Context, secret string) (login nodeapi.Login, err error) {
-	text, err := r.value(ctx, secret)
+	text, err := r.value(ctx, secretARN(r.region, r.as.Account, secret))
 	if err != nil {
 		return login, err
 	}

@@ -73,6 +73,20 @@ func TestANodeIsGivenWhatADefinitionNames(t *testing.T) {
 	})
 }
 
+// The secret of a login may go by its name.
+func TestALoginByTheNameOfItsSecret(t *testing.T) {
+	each(t, func(w world) {
+		w.roles.Vault.Put("arn:aws:secretsmanager:"+region+":"+account+":secret:registry/login", `{"username": "ann", "password": "the password"}`)
+		spec := web()
+		spec.ExecutionRole, spec.Containers[0].RegistryLogin = "pull", "registry/login"
+		node := w.join('a', 1024, 1024)
+		given, err := w.secrets(node, w.runs(w.register("web", spec), 1)[0].ID)
+		if err != nil || given.Logins["web"].Username != "ann" {
+			w.Errorf("given %v, error %v", given, err)
+		}
+	})
+}
+
 // wantNowhere looks for words in all that the room has written.
 func (w world) wantNowhere(words ...string) {
 	w.Helper()

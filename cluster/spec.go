@@ -29,7 +29,7 @@ type ContainerSpec struct {
 	Name               string            `json:"name"`
 	Image              string            `json:"image"`
 	VersionConsistency string            `json:"versionConsistency,omitempty"`
-	RegistryLogin      string            `json:"repositoryCredentials,omitempty"` // ARN of the secret with the login
+	RegistryLogin      string            `json:"repositoryCredentials,omitempty"` // ARN or name of the secret with the login
 	Entrypoint         []string          `json:"entryPoint,omitempty"`            // none: the image's
 	Command            []string          `json:"command,omitempty"`               // none: the image's
 	Env                []Variable        `json:"environment,omitempty"`

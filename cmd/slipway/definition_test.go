@@ -206,7 +206,7 @@ func loginVoyage(t *testing.T, c *cloud, role string) {
 		})
 	})
 	enginetest.Push(t, registry+"/private/app:v1", enginetest.Image(t))
-	secret := c.aws("secretsmanager", "create-secret", "--name", "login", "--secret-string", `{"username":"ann","password":"hunter2-login"}`, "--query", "ARN", "--output", "text")
+	secret := c.aws("secretsmanager", "create-secret", "--name", "registry/login", "--secret-string", `{"username":"ann","password":"hunter2-login"}`, "--query", "Name", "--output", "text")
 	container := c.app("app", "print", "ahoy")
 	container.Image = aws.String(registry + "/private/app:v1")
 	container.RepositoryCredentials = &types.RepositoryCredentials{CredentialsParameter: &secret}
