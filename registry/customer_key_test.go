@@ -271,6 +271,31 @@ func TestKeysShareNoBytes(t *testing.T) {
 	})
 }
 
+// The same image under two keys needs, in each repository, the blobs of that one's key.
+func TestImagesUnderTwoKeys(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s safe, _ registry.CustomerKey) {
+		s.createSealed(account, "other", s.newKey(account, "").ID)
+		for _, repository := range []string{"vault", "other"} {
+			s.push(repository, "v1", "config", "layer")
+		}
+		for _, repository := range []string{"vault", "other"} {
+			s.put(repository, "v2", imageOf("layer", "config"))
+			s.wantPull(repository, "v2")
+			wantErr(t, s.DeleteBlob(ctx, account, repository, digestOf("layer")), registry.ErrBlobInUse)
+		}
+		_, err := s.DeleteRepository(ctx, account, "other", true)
+		check(t, err)
+		s.age(month)
+		_, err = s.Sweep(ctx, false, func(registry.Swept) {})
+		check(t, err)
+		s.wantPull("vault", "v1")
+		if kept := s.bytesOf(); len(kept) != 2 {
+			t.Errorf("the blob store has %v", kept)
+		}
+		s.wantUsage()
+	})
+}
+
 // wantNoUse expects that nothing that has to do with bytes is done in a repository, and that all says why.
 func (k kit) wantNoUse(account, repository, upload string, image registry.Digest, cause error, arn string) {
 	k.t.Helper()
@@ -335,6 +360,10 @@ func TestKeysAreRevoked(t *testing.T) {
 		}
 		for _, k := range []kit{s.kit, elsewhere} {
 			k.wantNoUse(account, "vault", id, image, registry.ErrKeyDisabled, key.ARN)
+			check(t, k.DeleteKeys(ctx))
+			if n := k.OpenVaults(); n != 0 {
+				t.Errorf("%d keys are in memory that cannot be used", n)
+			}
 		}
 		_, err = s.CreateSealed(ctx, account, "new", registry.Mutability{}, nil, key.ID)
 		wantErr(t, err, registry.ErrKeyDisabled)

@@ -17,6 +17,13 @@ func (c *Control) ClearDoomed(ctx context.Context) error        { return c.clear
 func (c *Control) SweepWhenDue(ctx context.Context) error       { return c.sweepWhenDue(ctx) }
 func (c *Control) EvaluateLifecycles(ctx context.Context) error { return c.evaluateLifecycles(ctx) }
 
+// OpenVaults is how many customer keys are in memory.
+func (c *Control) OpenVaults() int {
+	c.vaults.mu.Lock()
+	defer c.vaults.mu.Unlock()
+	return len(c.vaults.open)
+}
+
 func (c *Control) ForgetArrivals(ctx context.Context, idle time.Duration) error {
 	return c.forgetArrivals(ctx, idle)
 }
