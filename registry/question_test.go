@@ -2,6 +2,8 @@ package registry_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -108,4 +110,32 @@ func (k kit) wouldSweep() int {
 	report, err := k.Sweep(ctx, true, func(registry.Swept) {})
 	check(k.t, err)
 	return report.Layers
+}
+
+// However pushes go to two servers, and whatever is deleted and added up meanwhile, a repository has as many images
+// as it may, and not one more.
+func TestImagesAreCountedOnAllServers(t *testing.T) {
+	each(t, func(t *testing.T, k kit) {
+		const most = 6
+		check(t, k.SetQuota(ctx, account, registry.Quota{Images: most}))
+		servers := []kit{k, k.server()}
+		var there []registry.Digest
+		for i := range 40 {
+			image := fmt.Sprint("config ", i)
+			err := servers[i%2].pushAs(account, "web", "", image)
+			if full := len(there) == most; full != errors.Is(err, registry.ErrQuota) || !full && err != nil {
+				t.Fatalf("push %d beside %d images: %v", i, len(there), err)
+			}
+			if err == nil {
+				there = append(there, digestOf(string(imageOf(image).raw())))
+			}
+			if len(there) == most && i%3 == 0 {
+				check(t, k.DeleteManifest(ctx, account, "web", there[0]))
+				there = there[1:]
+			}
+			if i%7 == 0 {
+				check(t, k.FoldUsage(ctx))
+			}
+		}
+	})
 }

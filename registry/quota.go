@@ -79,24 +79,6 @@ func checkRepositories(tx *store.Tx, repo Repository) error {
 	return err
 }
 
-// checkImages refuses an image that would be one more than a repository may have. It counts no further than it must, and looks
-// before the push's own transaction, which would otherwise meet that of every other push into the repository.
-func (c *Control) checkImages(ctx context.Context, account, repository string, d Digest) error {
-	const most = `coalesce((select images from registry_quotas where account = $1), $4)`
-	var quota, n int64
-	err := c.db.Row(ctx, `select `+most+`, case when exists (select 1 from registry_manifests where repository = r.id and digest = $3) then 0 else (select count(*) from
-			(select 1 from registry_manifests where repository = r.id limit (select case when `+most+` < 0 then 0 else `+most+` end)) counted) end
-		from registry_repositories r where account = $1 and name = $2`, account, repository, string(d), DefaultQuota.Images).Scan(&quota, &n)
-	repo := Repository{Account: account, Name: repository}
-	switch {
-	case noRows(err):
-		return &Error{Cause: ErrNoRepository, Account: account, Repository: repository}
-	case err == nil && quota >= 0 && n >= quota:
-		return over(repo, quota, "images in a repository")
-	}
-	return err
-}
-
 // room is how many bytes more an account may bring, beside those that are about to arrive; less than 0: any.
 func room(tx *store.Tx, repo Repository, but string) (int64, error) {
 	q, err := readQuota(tx, repo.Account)

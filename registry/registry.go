@@ -53,6 +53,7 @@ type Control struct {
 	sweeping    Sweeping
 	tasks       func(context.Context) ([]Task, error) // nil: there are none
 	pulls       pulls
+	counted     counted
 	refusals    refusals
 
 	excluded     atomic.Pointer[excluded]
