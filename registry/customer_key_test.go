@@ -355,6 +355,9 @@ func TestKeysAreRevoked(t *testing.T) {
 		if err != nil || was.State != registry.KeyDisabled {
 			t.Fatalf("%+v, %v", was, err)
 		}
+		if n := s.OpenVaults(); n != 0 {
+			t.Errorf("%d keys are in memory when none can be used", n)
+		}
 		if got, err := io.ReadAll(open); err != nil || string(got) != "layer" {
 			t.Errorf("what was being read: %q, %v", got, err)
 		}
