@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,16 +43,4 @@ func stdin([]string) {
 	fmt.Println("reading")
 	io.Copy(io.Discard, os.Stdin)
 	fmt.Println("ended")
-}
-
-func burn([]string) {
-	fmt.Println("burning")
-	for range runtime.NumCPU() - 1 {
-		go func() {
-			for {
-			}
-		}()
-	}
-	for {
-	}
 }

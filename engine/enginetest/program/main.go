@@ -26,7 +26,7 @@
 //	size                 print the size of the terminal now and whenever it changes, for ever
 //	work DURATION        use the cpu for so long
 //	ls FOLDER            print name, mode, owner and group of the folder and what is in it
-//	burn                 use the cpu for ever, on as many threads as there are
+//	burn                 use the first cpu for ever
 //	fill FILE MIB        write so much, print "filled MIB" or why not
 //	open FILES           open so many files, print "opened N" or how many were possible
 //	orphan COUNT         leave so many children to be reaped by somebody else, who end at once

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -32,6 +33,22 @@ func size([]string) {
 		check(err)
 		fmt.Printf("size %dx%d\n", at.Col, at.Row)
 		<-changed
+	}
+}
+
+// burn uses the first cpu there is: between several, the kernel moves what runs, and shares are not exact.
+func burn([]string) {
+	runtime.LockOSThread()
+	var all, first unix.CPUSet
+	check(unix.SchedGetaffinity(0, &all))
+	cpu := 0
+	for !all.IsSet(cpu) {
+		cpu++
+	}
+	first.Set(cpu)
+	check(unix.SchedSetaffinity(0, &first))
+	fmt.Println("burning")
+	for {
 	}
 }
 
