@@ -106,11 +106,19 @@ func (c *closing) deleteClusters(ctx context.Context, account string) error {
 }
 
 func (c *closing) deleteDefinitions(ctx context.Context, account string) error {
+	if err := c.eachDefinition(ctx, account, cluster.Active, c.cluster.Deregister); err != nil {
+		return err
+	}
+	return c.eachDefinition(ctx, account, cluster.Inactive, c.cluster.DeleteDefinition)
+}
+
+// eachDefinition does with every definition in a state what takes it out of that state.
+func (c *closing) eachDefinition(ctx context.Context, account, status string, do func(context.Context, string, cluster.Ref) (cluster.Definition, error)) error {
 	return each(func() ([]cluster.Ref, error) {
-		refs, _, err := c.cluster.ListDefinitions(ctx, account, cluster.DefinitionFilter{}, cluster.Page{})
+		refs, _, err := c.cluster.ListDefinitions(ctx, account, cluster.DefinitionFilter{Status: status}, cluster.Page{})
 		return refs, err
 	}, func(ref cluster.Ref) error {
-		_, err := c.cluster.Deregister(ctx, account, ref)
+		_, err := do(ctx, account, ref)
 		return err
 	})
 }

@@ -23,6 +23,8 @@ func (s *Server) holdings(t *testing.T, account string) int {
 	must(t, err)
 	definitions, _, err := s.cluster.ListDefinitions(t.Context(), account, cluster.DefinitionFilter{}, cluster.Page{})
 	must(t, err)
+	inactive, _, err := s.cluster.ListDefinitions(t.Context(), account, cluster.DefinitionFilter{Status: cluster.Inactive}, cluster.Page{})
+	must(t, err)
 	repositories, err := s.registry.Repositories(t.Context(), account, "", 100)
 	must(t, err)
 	groups, _, err := s.logs.Groups(t.Context(), account, logs.GroupQuery{})
@@ -31,7 +33,7 @@ func (s *Server) holdings(t *testing.T, account string) int {
 	must(t, err)
 	kept, _, err := s.secrets.ListSecrets(t.Context(), account, secrets.SecretQuery{Order: secrets.OrderName, Limit: 10})
 	must(t, err)
-	return len(clusters) + len(definitions) + len(repositories) + len(groups) + len(s.hooksOf(t, account)) + len(parameters) + len(kept)
+	return len(clusters) + len(definitions) + len(inactive) + len(repositories) + len(groups) + len(s.hooksOf(t, account)) + len(parameters) + len(kept)
 }
 
 func (s *Server) hooksOf(t *testing.T, account string) (of []Hook) {
