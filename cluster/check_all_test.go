@@ -252,3 +252,14 @@ func TestWhatCannotRunIsRefusedByItsPath(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkCheck is what a RunTask pays for the check of a definition that uses most of what there is.
+func BenchmarkCheck(b *testing.B) {
+	s := whole()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.Check(region); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
