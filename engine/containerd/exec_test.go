@@ -3,7 +3,9 @@ package containerd
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -61,4 +63,41 @@ func programsIn(t *testing.T, e *Engine, id string) []string {
 		t.Fatal(fmt.Errorf("%w: %s", err, &out))
 	}
 	return slices.DeleteFunc(seen.Processes, func(args string) bool { return strings.HasSuffix(args, " show ") })
+}
+
+// BenchmarkExec is a health check that does nothing, and BenchmarkStats one look at what a container uses.
+//
+//	go test -run - -bench 'Exec|Stats' ./engine/containerd
+func BenchmarkExec(b *testing.B) {
+	e, id := benchContainer(b)
+	for b.Loop() {
+		if code, err := e.Exec(b.Context(), id, engine.Exec{Args: []string{enginetest.ProgramPath, "exit", "0"}}); code != 0 || err != nil {
+			b.Fatal(code, err)
+		}
+	}
+}
+
+func BenchmarkStats(b *testing.B) {
+	e, id := benchContainer(b)
+	for b.Loop() {
+		if _, err := e.Stats(b.Context(), id); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchContainer(b *testing.B) (e *Engine, id string) {
+	m := newMachine(b)
+	m.options.Log = slog.New(slog.DiscardHandler)
+	ref := enginetest.Push(b, enginetest.Registry(b)+"/bench/program:1", enginetest.Image(b))
+	e = m.start()
+	image, err := e.Pull(b.Context(), ref, engine.Login{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	spec := engine.Spec{ID: "bench-main", Task: "bench", Name: "main", Image: image, Command: []string{"stubborn"}}
+	if err := errors.Join(e.Create(b.Context(), spec), e.Start(b.Context(), spec.ID)); err != nil {
+		b.Fatal(err)
+	}
+	return e, spec.ID
 }
