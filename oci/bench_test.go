@@ -14,7 +14,7 @@ import (
 )
 
 // BenchmarkPull reads a blob of 64 MiB from a file, which the kernel sends, and from a bucket, whose bytes
-// are hashed on their way. BenchmarkPush brings one there.
+// are hashed on their way; and from both where they are sealed. BenchmarkPush brings one there.
 func BenchmarkPull(b *testing.B) {
 	places(b, func(b *testing.B, d *door) {
 		data, digest := someBytes(64 << 20)
@@ -53,6 +53,7 @@ func places(b *testing.B, bench func(*testing.B, *door)) {
 			d.create("team/web")
 			bench(b, d)
 		})
+		b.Run(name+", sealed", func(b *testing.B) { bench(b, newSafe(b, open(b), "").door) })
 	}
 }
 

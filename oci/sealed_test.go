@@ -26,7 +26,7 @@ type safe struct {
 	dir string
 }
 
-func newSafe(t *testing.T, blobs sealed.Inner, dir string) safe {
+func newSafe(t testing.TB, blobs sealed.Inner, dir string) safe {
 	t.Helper()
 	d := newDoorOver(t, storetest.SQLite(t), blobs, oci.Config{})
 	key, err := d.registry.CreateCustomerKey(t.Context(), account, "")
