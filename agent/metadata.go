@@ -54,12 +54,21 @@ func (t *task) metadataOf(c *container, desired nodeapi.Status, region string) e
 		m.Ports = append(m.Ports, endpoint.Port{ContainerPort: p.Container, Protocol: p.Protocol, HostPort: p.Host})
 	}
 	if w.Restart != nil {
-		m.RestartCount = &r.Restarts
+		m.RestartCount = t.restartCount(c)
 	}
 	if w.Log != nil {
 		m.LogDriver, m.LogOptions = "awslogs", logOptions(w.Log, region)
 	}
 	return m
+}
+
+// restartCount counts the present run, though it may just be about to begin: its container asks as soon as it has.
+func (t *task) restartCount(c *container) *int {
+	n := c.restarts()
+	if c.pending() && t.comesBack(c) {
+		n = max(n, c.rerun.Count)
+	}
+	return &n
 }
 
 // known is a time that has come; nil: it has not.

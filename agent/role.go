@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"slipway/agent/endpoint"
+	"slipway/engine"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
@@ -39,5 +40,7 @@ func (a *Agent) region() string {
 
 // extraEnv is what a container is given beside what its definition says.
 func (a *Agent) extraEnv(w *worker, c *container) []string {
-	return slices.Concat(w.secretEnv(c), a.door.Env(w.id, c.id, a.region(), w.want.Role != ""))
+	return slices.Concat(w.secretEnv(c), a.door.Env(endpoint.Container{
+		Task: w.id, ID: c.id, Region: a.region(), Role: w.want.Role != "", Local: networkOf(w.want) == engine.HostNet,
+	}))
 }

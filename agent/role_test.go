@@ -79,7 +79,7 @@ func (m *machine) uri(task string) string {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	for _, variable := range endpoint.New(endpoint.Config{Secret: secret}).Env(task, "", "", true) {
+	for _, variable := range endpoint.New(endpoint.Config{Secret: secret}).Env(endpoint.Container{Task: task, Role: true}) {
 		if path, is := strings.CutPrefix(variable, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="); is {
 			return path
 		}

@@ -234,7 +234,7 @@ func TestPortsAreKeptOpen(t *testing.T) {
 		}})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); s.keepOpen(ctx, 80, http.NotFoundHandler()) }()
+		go func() { defer close(ended); s.keepOpen(ctx, 80, s.config.Listen, s.told, http.NotFoundHandler()) }()
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if len(opened) != 2 {

@@ -3,8 +3,9 @@
 // plane's API, wherever that is.
 //
 // A container is known by the address that it calls from, and by the ids in its environment, which
-// nobody can guess: it needs both. A task in the machine's own network has no address of its own, so its ids
-// alone tell it, and whoever they were shown to. Tasks without a role have no credentials and do not reach the API.
+// nobody can guess: it needs both. A task in the machine's own network has no address of its own and calls from the
+// machine itself, so its ids alone tell it, and whoever they were shown to. Tasks without a role have no credentials
+// and do not reach the API.
 // Credentials are asked for when a container first wants them, kept in memory and nowhere
 // else, and forgotten with their task.
 //
@@ -16,6 +17,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/http"
@@ -36,6 +38,11 @@ const (
 	ports           = 2
 )
 
+// The port of the machine's own address at which tasks in its network ask is one of those that no
+// system gives to outgoing connections. It follows from the node's secret, so that two nodes on a machine do
+// not meet, and stays the same.
+const firstLocal, lastLocal = 61000, 65535
+
 const (
 	// settleTime is how long a container may be ahead of what is known of its task.
 	settleTime = time.Second
@@ -47,6 +54,8 @@ const (
 type Config struct {
 	// Listen opens a port of engine.HostAddress: engine.Engine's.
 	Listen func(ctx context.Context, port int) (net.Listener, error)
+	// ListenLocal opens a port of the machine's own address, 127.0.0.1; nil: as the system does.
+	ListenLocal func(ctx context.Context, port int) (net.Listener, error)
 	// Issue makes credentials of a task's role: the control plane's.
 	Issue func(ctx context.Context, task string) (nodeapi.Credentials, error)
 	// API is where the control plane's API is: "http://127.0.0.1:4600". Nil: containers are not led to it.
@@ -67,6 +76,7 @@ type Server struct {
 	byAddress map[netip.Addr]*task
 	byID      map[string]*task
 	settled   bool
+	local     chan struct{} // closed once there is a task in the machine's network
 	tried     chan struct{} // gets one for each port whose first try at opening is over
 	changed   chan struct{} // closed, and made anew, when there is more to know
 }
@@ -96,9 +106,12 @@ type task struct {
 
 // New makes a Server that knows no task.
 func New(c Config) *Server {
+	if c.ListenLocal == nil {
+		c.ListenLocal = listenLocal
+	}
 	return &Server{
 		config: c, byAddress: map[netip.Addr]*task{}, byID: map[string]*task{}, changed: make(chan struct{}),
-		tried: make(chan struct{}, ports),
+		tried: make(chan struct{}, ports), local: make(chan struct{}),
 	}
 }
 
@@ -106,14 +119,39 @@ func New(c Config) *Server {
 // again.
 func (s *Server) Run(ctx context.Context) {
 	var parts sync.WaitGroup
-	parts.Go(func() { s.keepOpen(ctx, credentialsPort, s.handler()) })
+	parts.Go(func() { s.keepOpen(ctx, credentialsPort, s.config.Listen, s.told, s.handler()) })
+	parts.Go(func() { s.serveLocal(ctx) })
 	if s.config.API != nil {
-		parts.Go(func() { s.keepOpen(ctx, apiPort, s.apiHandler()) })
+		parts.Go(func() { s.keepOpen(ctx, apiPort, s.config.Listen, s.told, s.apiHandler()) })
 	} else {
 		s.tried <- struct{}{}
 	}
 	parts.Go(func() { loop.Run(ctx, "renew credentials of tasks", refreshPeriod, nil, s.renew) })
 	parts.Wait()
+}
+
+// told says that a port was tried.
+func (s *Server) told() { s.tried <- struct{}{} }
+
+// serveLocal serves the tasks in the machine's network, once there is one.
+func (s *Server) serveLocal(ctx context.Context) {
+	select {
+	case <-s.local:
+		s.keepOpen(ctx, s.localPort(), s.config.ListenLocal, func() {}, s.handler())
+	case <-ctx.Done():
+	}
+}
+
+func listenLocal(ctx context.Context, port int) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(ctx, "tcp4", localAddress(port))
+}
+
+func localAddress(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func (s *Server) localPort() int {
+	n := binary.BigEndian.Uint32(s.hash("port for tasks in the machine's network"))
+	return firstLocal + int(n%(lastLocal-firstLocal+1))
 }
 
 // Tried returns when Run has tried to open every port, so that a container that is started then finds
@@ -145,6 +183,8 @@ func (s *Server) Admit(t Task) {
 		s.byID[t.ID] = served
 		if at.IsValid() {
 			s.byAddress[at] = served
+		} else {
+			s.openLocal()
 		}
 		s.tell()
 	}
@@ -204,24 +244,47 @@ func (s *Server) tell() {
 	s.changed = make(chan struct{})
 }
 
+// openLocal is called with the lock held.
+func (s *Server) openLocal() {
+	select {
+	case <-s.local:
+	default:
+		close(s.local)
+	}
+}
+
+// Container is one whose environment is to be made.
+type Container struct {
+	Task, ID string // of the control plane, and of the engine
+	Region   string
+	Role     bool // its task acts in one
+	Local    bool // it is in the machine's network
+}
+
 // Env is what a container finds in its environment: where its metadata is and, if its task has a role, the
 // credentials and the API. It stays the same for the task's life, whatever becomes of this process.
-func (s *Server) Env(task, container, region string, role bool) []string {
-	id := s.idOf(container)
-	env := []string{
-		"ECS_CONTAINER_METADATA_URI_V4=http://" + engine.HostAddress + metadataPrefix + id,
-		"ECS_AGENT_URI=http://" + engine.HostAddress + agentPrefix + id,
+func (s *Server) Env(c Container) []string {
+	at := "http://" + engine.HostAddress
+	if c.Local {
+		at = "http://" + localAddress(s.localPort())
 	}
-	if !role {
+	id := s.idOf(c.ID)
+	env := []string{"ECS_CONTAINER_METADATA_URI_V4=" + at + metadataPrefix + id, "ECS_AGENT_URI=" + at + agentPrefix + id}
+	if !c.Role {
 		return env
 	}
-	env = append(env,
-		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+s.path(task),
-		"AWS_REGION="+region,
-		"AWS_DEFAULT_REGION="+region,
-	)
-	if s.config.API != nil {
+	env = append(env, "AWS_REGION="+c.Region, "AWS_DEFAULT_REGION="+c.Region)
+	if c.Local {
+		env = append(env, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+at+s.path(c.Task))
+	} else {
+		env = append(env, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+s.path(c.Task))
+	}
+	switch {
+	case s.config.API == nil:
+	case !c.Local:
 		env = append(env, fmt.Sprintf("AWS_ENDPOINT_URL=http://%s:%d", engine.HostAddress, apiPort))
+	case s.config.Line == nil: // what needs the node's own line, it does not reach
+		env = append(env, "AWS_ENDPOINT_URL="+s.config.API.String())
 	}
 	return env
 }
@@ -242,12 +305,16 @@ func (s *Server) idOf(container string) string {
 
 // secretOf follows from what it is of and the node's secret, so that nothing of it need be kept.
 func (s *Server) secretOf(what string) string {
-	mac := hmac.New(sha256.New, s.config.Secret)
-	mac.Write([]byte(what))
-	b := mac.Sum(nil)
+	b := s.hash(what)
 	b[6] = b[6]&0x0f | 0x80 // version 8 of RFC 9562: made in a way of one's own
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}
+
+func (s *Server) hash(what string) []byte {
+	mac := hmac.New(sha256.New, s.config.Secret)
+	mac.Write([]byte(what))
+	return mac.Sum(nil)
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
@@ -297,7 +364,7 @@ func (s *Server) caller(w http.ResponseWriter, r *http.Request, proves func(*tas
 func (s *Server) find(from netip.Addr, proves func(*task) bool) (t *task, settled bool, changed chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t = s.byAddress[from]; t != nil || !from.IsValid() {
+	if t = s.byAddress[from]; t != nil || !from.IsLoopback() {
 		return t, s.settled, s.changed
 	}
 	for _, on := range s.byID {

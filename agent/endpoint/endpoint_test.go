@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -78,7 +79,7 @@ type node struct {
 func story(t *testing.T, tell func(n *node)) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &node{T: t}
-		n.Server = New(Config{Issue: n.issueOne, Listen: nowhere, Secret: []byte("the node's own")})
+		n.Server = New(Config{Issue: n.issueOne, Listen: nowhere, ListenLocal: nowhere, Secret: []byte("the node's own")})
 		n.Admit(acting(web, webAddress))
 		n.Admit(acting(job, jobAddress))
 		n.Settle()
@@ -333,19 +334,37 @@ func TestAnAgentThatStartsAnewIsWaitedFor(t *testing.T) {
 func TestTheEnvironmentOfAContainer(t *testing.T) {
 	s := New(Config{Secret: []byte("one")})
 	other := New(Config{Secret: []byte("other"), API: target(t, "http://127.0.0.1:4600")})
-	env := s.Env(web, web+"-a", "eu-west-1", true)
-	want := []string{
-		"ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/" + s.idOf(web+"-a"), "ECS_AGENT_URI=http://169.254.170.2/api/" + s.idOf(web+"-a"),
-		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=" + s.path(web), "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+	lined := New(Config{Secret: []byte("other"), API: other.config.API, Line: http.DefaultTransport})
+	here := Container{Task: web, ID: web + "-a", Region: "eu-west-1"}
+	acting := here
+	acting.Role = true
+	local := acting
+	local.Local = true
+	own := "http://" + localAddress(other.localPort())
+	for _, c := range []struct {
+		s    *Server
+		of   Container
+		want []string
+	}{
+		{s, here, []string{
+			"ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/" + s.idOf(web+"-a"), "ECS_AGENT_URI=http://169.254.170.2/api/" + s.idOf(web+"-a"),
+		}},
+		{s, acting, append(s.Env(here), "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+s.path(web))},
+		{other, acting, append(other.Env(here), "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+other.path(web), "AWS_ENDPOINT_URL=http://169.254.170.2:4600")},
+		{other, local, []string{
+			"ECS_CONTAINER_METADATA_URI_V4=" + own + "/v4/" + other.idOf(web+"-a"), "ECS_AGENT_URI=" + own + "/api/" + other.idOf(web+"-a"),
+			"AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + own + other.path(web), "AWS_ENDPOINT_URL=http://127.0.0.1:4600",
+		}},
+		{lined, local, other.Env(local)[:5]},
+	} {
+		if got := c.s.Env(c.of); !slices.Equal(got, c.want) {
+			t.Errorf("environment of %+v\n%q, want\n%q", c.of, got, c.want)
+		}
 	}
-	if !slices.Equal(env, want) {
-		t.Errorf("environment %v, want %v", env, want)
-	}
-	if got := s.Env(web, web+"-a", "eu-west-1", false); !slices.Equal(got, want[:2]) {
-		t.Errorf("environment without a role: %v, want %v", got, want[:2])
-	}
-	if got := other.Env(web, web+"-a", "eu-west-1", true); len(got) != 6 || got[5] != "AWS_ENDPOINT_URL=http://169.254.170.2:4600" {
-		t.Errorf("environment with an API: %v", got)
+	if p := s.localPort(); p == other.localPort() || p < firstLocal || p > lastLocal {
+		t.Errorf("port %d of one node, %d of the other", p, other.localPort())
 	}
 	secrets := map[string]bool{}
 	for _, s := range []*Server{s, other} {
@@ -357,5 +376,35 @@ func TestTheEnvironmentOfAContainer(t *testing.T) {
 	}
 	if len(secrets) != 8 {
 		t.Errorf("%v: want one for each task, container and node", secrets)
+	}
+}
+
+// A task in the machine's network reaches the node over the machine's own address, which is opened for it.
+func TestATaskInTheMachinesNetworkReachesTheNode(t *testing.T) {
+	s := New(Config{Listen: nowhere, Secret: []byte(t.TempDir())})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Run(ctx) }()
+	defer func() { stop(); <-ended }()
+	s.Settle()
+	s.Admit(acting(web, webAddress))
+	url := "http://" + localAddress(s.localPort())
+	if conn, err := net.Dial("tcp", localAddress(s.localPort())); err == nil {
+		conn.Close()
+		t.Errorf("%s is open before there is such a task", url)
+	}
+	s.Admit(acting(job, ""))
+	for {
+		answer, err := http.Get(url + metadataPrefix + s.idOf(job+"-b"))
+		if err != nil {
+			time.Sleep(10 * time.Millisecond) // it is being opened
+			continue
+		}
+		body, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if answer.StatusCode != 200 || !strings.Contains(string(body), `"Name":"b"`) {
+			t.Errorf("%s %s", answer.Status, body)
+		}
+		return
 	}
 }

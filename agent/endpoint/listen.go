@@ -25,11 +25,11 @@ const (
 // quiet is for what containers do to their own connections.
 var quiet = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 
-// keepOpen serves a port until ctx ends.
-func (s *Server) keepOpen(ctx context.Context, port int, h http.Handler) {
-	tried := sync.OnceFunc(func() { s.tried <- struct{}{} })
+// keepOpen serves a port until ctx ends, and says when it has tried for the first time to open it.
+func (s *Server) keepOpen(ctx context.Context, port int, open func(context.Context, int) (net.Listener, error), told func(), h http.Handler) {
+	tried := sync.OnceFunc(told)
 	for wait := firstOpen; ctx.Err() == nil; wait = min(2*wait, lastOpen) {
-		l, err := s.config.Listen(ctx, port)
+		l, err := open(ctx, port)
 		tried()
 		if err == nil {
 			wait = firstOpen

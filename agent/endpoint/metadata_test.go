@@ -119,15 +119,15 @@ func TestATaskWithoutARoleHasNoCredentialsAndNoAPI(t *testing.T) {
 	})
 }
 
-// A task in the machine's network calls from anywhere on it, so its ids alone tell it; a task with an address of its own
-// is not taken for it.
+// A task in the machine's network calls from the machine itself, so its ids alone tell it; a task with an address of its
+// own is not taken for it, nor is a machine elsewhere.
 func TestATaskInTheMachinesNetworkIsKnownByItsIDs(t *testing.T) {
 	const host = "33333333333333333333333333333333"
 	story(t, func(n *node) {
 		n.Admit(acting(host, ""))
-		for _, from := range []string{"10.87.0.1", "127.0.0.1", "192.0.2.7"} {
-			n.wantNamed(n.get(from, n.v4(host+"-b")), "b")
-		}
+		n.wantNamed(n.get("127.0.0.1", n.v4(host+"-b")), "b")
+		n.wantRefused(n.get("10.87.0.9", n.v4(host+"-b")), 404, "")
+		n.wantRefused(n.get("192.0.2.7", n.path(host)), 404, "")
 		if w := n.get("127.0.0.1", n.path(host)); w.Code != 200 {
 			n.Errorf("its credentials: %d %s", w.Code, w.Body)
 		}
