@@ -65,6 +65,7 @@ type Agent struct {
 	deeds   atomic.Uint64                   // numbers the agent's own deeds, to tell an older look from a newer
 	heavy   chan struct{}                   // bounds the engine calls that load the machine
 	work    sync.WaitGroup                  // of everything the main loop has started
+	streams streams
 }
 
 // doneKept is how long late news of a task that is gone may be on its way: far longer than a dead line lives.
@@ -118,6 +119,7 @@ func (a *Agent) Run(ctx context.Context) {
 	a.loop(ctx)
 	parts.Wait()
 	a.work.Wait()
+	a.streams.running.Wait()
 }
 
 // tell hands news to the main loop.

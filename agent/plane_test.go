@@ -3,7 +3,9 @@ package agent
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -37,6 +39,9 @@ type plane struct {
 
 	// fault may fail a call: before it has an effect, or after it, when only the answer is lost.
 	fault func(call string) (before, after error)
+
+	streams chan net.Conn // the plane's ends of the streams that were opened
+	asks    []nodeapi.Stream
 }
 
 // printed is a stream of output as the control plane has it.
@@ -50,6 +55,7 @@ func newPlane(t testing.TB) *plane {
 	return &plane{
 		t: t, wanted: map[string]nodeapi.Task{}, seen: map[string]nodeapi.TaskReport{}, steps: map[string][]nodeapi.Status{},
 		logs: map[string]*printed{}, noGroup: map[string]bool{}, changed: make(chan struct{}),
+		streams: make(chan net.Conn, 100),
 	}
 }
 
@@ -104,6 +110,7 @@ func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.
 				said[id] = w.Stop
 			}
 		}
+		frame.Streams, p.asks = p.asks, nil
 		p.mu.Unlock()
 		if err := send(frame); err != nil {
 			return err
@@ -203,6 +210,17 @@ func (p *plane) Secrets(_ context.Context, r nodeapi.CredentialsRequest) (nodeap
 		Env:    map[string][]string{"a": {"PASSWORD=secret of a", "PLAIN=secret"}},
 		Logins: map[string]nodeapi.Login{"a": {Username: "reader", Password: "secret login"}},
 	}, after
+}
+
+// Stream keeps its own end.
+func (p *plane) Stream(context.Context, nodeapi.StreamRequest) (io.ReadWriteCloser, error) {
+	before, after := p.faults("Stream")
+	if before != nil {
+		return nil, before
+	}
+	ours, theirs := net.Pipe()
+	p.streams <- ours
+	return theirs, after
 }
 
 // run wants a task run.

@@ -53,6 +53,7 @@ func (a *Agent) join(ctx context.Context, welcome func()) error {
 		if f.Welcome != nil {
 			a.welcome.Store(f.Welcome)
 		}
+		a.openStreams(ctx, f.Streams)
 		a.tell(ctx, func(now time.Time) { a.take(f, now) })
 		return ctx.Err()
 	})

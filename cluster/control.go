@@ -57,12 +57,13 @@ type Config struct {
 	KeepStopped time.Duration // a stopped task can be described this long; 0: 24 h
 }
 
-// Control is the control plane of all clusters. It holds no state of its own, so any number
-// of servers can have one over the same database.
+// Control is the control plane of all clusters. It holds no state of its own but the lines of those who
+// are in containers, so any number of servers can have one over the same database.
 type Control struct {
 	db      *store.DB
 	config  Config
 	placing sync.Mutex
+	streams *streams
 }
 
 //go:embed schema
@@ -87,7 +88,7 @@ func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 	if err := db.Migrate(ctx, "cluster", files); err != nil {
 		return nil, err
 	}
-	c := &Control{db: db, config: config}
+	c := &Control{db: db, config: config, streams: newStreams()}
 	return c, db.Update(ctx, func(tx *store.Tx) error {
 		_, err := insertCluster(tx, config.Account, DefaultCluster)
 		return err
@@ -105,6 +106,7 @@ func (c *Control) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { loop.Run(ctx, "cluster.stale", c.config.KeepAlive, nil, c.dropStale) })
 	loops.Go(func() { loop.Run(ctx, "cluster.revoke", c.config.KeepAlive, nil, c.revokeStopped) })
+	loops.Go(func() { loop.Run(ctx, "cluster.execs", tokenLife, nil, c.forgetExecs) })
 	loops.Go(func() { loop.Run(ctx, "cluster.delete", c.config.KeepAlive, nil, c.deleteUnused) })
 	loops.Go(func() { c.runLeaving(ctx) })
 	loops.Go(func() { loop.Run(ctx, "cluster.prune", c.config.KeepStopped/24, nil, c.prune) })

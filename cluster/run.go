@@ -28,6 +28,7 @@ type Run struct {
 	Group         string // "": "family:" and the family
 	StartedBy     string
 	Launch        string // EC2, EXTERNAL; "": EC2
+	Exec          bool   `json:",omitempty"` // commands may be run in the tasks' containers
 	Tags          []Tag
 	PropagateTags bool   // those of the definition too
 	Token         string // RunTask: the same token and request start nothing anew; "": no token
@@ -141,7 +142,7 @@ func printable(s string) bool {
 
 // model is the task that a Run makes copies of: all that can be known before there is a node.
 func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err error) {
-	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Overrides: r.Overrides, VPC: r.VPC, Tags: r.Tags}
+	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Overrides: r.Overrides, VPC: r.VPC, Exec: r.Exec, Tags: r.Tags}
 	replaceEmpty(&t.Group, "family:"+d.Family)
 	replaceEmpty(&t.Launch, "EC2")
 	if r.PropagateTags {

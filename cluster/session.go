@@ -28,11 +28,13 @@ func (c *Control) Session(ctx context.Context, hello nodeapi.Hello, send func(no
 	}
 	wake, stop := c.db.Watch(nodeTopic(hello.Node)) // before the first look, so that no wake is missed
 	defer stop()
-	s := &session{c: c, node: hello.Node, account: hello.Account, id: ids.Hex(16), send: send, sent: map[string]bool{}}
+	s := &session{c: c, node: hello.Node, account: hello.Account, id: ids.Hex(16), send: send, sent: map[string]bool{}, asks: make(chan nodeapi.Stream), over: make(chan struct{})}
+	defer close(s.over)
 	if err := c.join(ctx, hello, s.id); err != nil {
 		return err
 	}
 	defer s.leave(ctx)
+	defer c.streams.joined(s)()
 	return s.run(ctx, wake)
 }
 
@@ -65,6 +67,9 @@ func (c *Control) join(ctx context.Context, hello nodeapi.Hello, id string) erro
 		if err := upsertInstance(tx, hello, id); err != nil {
 			return err
 		}
+		if err := noteServer(tx, hello.Node, c.config.Registry); err != nil {
+			return err
+		}
 		tx.Touch(nodeTopic(hello.Node)) // an older session finds out
 		return c.tellInstance(tx, "instance.connected", hello.Node, hello.Account, hello.Cluster)
 	})
@@ -82,6 +87,8 @@ type session struct {
 	id      string
 	send    func(nodeapi.Frame) error
 	sent    map[string]bool // by task: whether it was told to stop
+	asks    chan nodeapi.Stream
+	over    chan struct{} // closed when it has ended
 }
 
 func (s *session) run(ctx context.Context, wake <-chan struct{}) error {
@@ -99,6 +106,8 @@ func (s *session) run(ctx context.Context, wake <-chan struct{}) error {
 			err = s.tell(ctx, false)
 		case <-alive.C:
 			err = s.beat(ctx)
+		case stream := <-s.asks:
+			err = s.send(nodeapi.Frame{Streams: []nodeapi.Stream{stream}})
 		}
 		if err != nil {
 			return ended(ctx, err)

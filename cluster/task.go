@@ -26,6 +26,7 @@ type Task struct {
 	Group     string
 	StartedBy string
 	Launch    string // EC2, EXTERNAL
+	Exec      bool   // commands may be run in its containers
 	Overrides Overrides
 	Spec      Spec    // as overridden
 	VPC       *VPC    // where it was wanted; nil unless it has an address of its own

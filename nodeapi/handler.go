@@ -44,6 +44,7 @@ func NewHandler(cp ControlPlane, a Admission) http.Handler {
 	mux.HandleFunc("POST /node/v1/join", h.join)
 	mux.HandleFunc("POST /node/v1/renew", h.renew)
 	mux.HandleFunc("POST /node/v1/session", h.session)
+	mux.HandleFunc("POST /node/v1/stream/{id}", h.stream)
 	mux.HandleFunc("POST /node/v1/report", call(h, maxReport, func(r Report) string { return r.Node }, cp.Report))
 	mux.HandleFunc("POST /node/v1/output", call(h, maxOutput, func(o outputRequest) string { return o.Node },
 		func(ctx context.Context, o outputRequest) (OutputAck, error) { return cp.Output(ctx, o.Node, o.Output) }))

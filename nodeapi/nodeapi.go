@@ -12,6 +12,7 @@ package nodeapi
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 )
@@ -32,6 +33,8 @@ type ControlPlane interface {
 	// Secrets reads what a task's definition names by reference, as its execution role may. An error
 	// other than a temporary one ends the task, with the error's text as its reason.
 	Secrets(ctx context.Context, r CredentialsRequest) (Secrets, error)
+	// Stream opens the line of a Stream that the node was asked for. It is opened once.
+	Stream(ctx context.Context, r StreamRequest) (io.ReadWriteCloser, error)
 }
 
 // Hello opens a session: who the node is and what it offers.
@@ -64,6 +67,8 @@ type Frame struct {
 	// runs beyond them is unknown there.
 	Complete bool   `json:"complete,omitempty"`
 	Tasks    []Task `json:"tasks,omitempty"` // wanted anew or wanted otherwise
+	// Streams are to be opened now: who asks for them does not wait long.
+	Streams []Stream `json:"streams,omitempty"`
 }
 
 // Task is what is wanted of one task on the node.

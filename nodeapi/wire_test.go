@@ -28,6 +28,7 @@ type plane struct {
 	output      func(string, nodeapi.Output) (nodeapi.OutputAck, error)
 	credentials func(nodeapi.CredentialsRequest) (nodeapi.Credentials, error)
 	secrets     func(nodeapi.CredentialsRequest) (nodeapi.Secrets, error)
+	stream      func(nodeapi.StreamRequest) (io.ReadWriteCloser, error)
 }
 
 func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.Frame) error) error {
@@ -68,6 +69,14 @@ func (p *plane) Secrets(_ context.Context, r nodeapi.CredentialsRequest) (nodeap
 		return nodeapi.Secrets{}, nil
 	}
 	return p.secrets(r)
+}
+
+func (p *plane) Stream(_ context.Context, r nodeapi.StreamRequest) (io.ReadWriteCloser, error) {
+	if p.stream == nil {
+		p.t.Error("Stream was called")
+		return nil, io.ErrUnexpectedEOF
+	}
+	return p.stream(r)
 }
 
 func serve(t *testing.T, p *plane) *httptest.Server {

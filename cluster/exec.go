@@ -1,0 +1,195 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"slipway/internal/ids"
+	"slipway/nodeapi"
+	"slipway/store"
+)
+
+// The limits of sessions in containers.
+const (
+	// MaxStreams is how many sessions one node has at a time.
+	MaxStreams = 64
+	// IdleLimit is how long a session may go on in which nothing is typed or printed. Source: Amazon ECS
+	// Developer Guide, "Monitor Amazon ECS containers with ECS Exec".
+	IdleLimit = 20 * time.Minute
+
+	tokenLife  = time.Minute // of a token that nobody comes with
+	maxCommand = 32 << 10    // bytes of what is to be run
+	maxUsage   = 100         // tasks of which one session tells what they use
+)
+
+// ExecRequest asks for a session in a container of a task.
+type ExecRequest struct {
+	Cluster   string
+	Task      string // id
+	Container string // "": the only one
+	Args      []string
+	Terminal  bool
+}
+
+// Admitted is a session that may begin, once and soon, by its token, at the server with that address.
+type Admitted struct {
+	ID        string
+	Token     string
+	Server    string // host:port of the APIs
+	Task      Task
+	Container string
+}
+
+// wish is what a session is about, as it is kept.
+type wish struct {
+	Exec  *nodeapi.Exec  `json:"exec,omitempty"`
+	Stats *nodeapi.Stats `json:"stats,omitempty"`
+}
+
+// Exec admits a session that runs a program in a container. It fails with ErrNoTask, ErrNoContainer,
+// ErrNotRunning, ErrExecDisabled and ErrNotConnected.
+func (c *Control) Exec(ctx context.Context, account string, r ExecRequest) (a Admitted, err error) {
+	if len(r.Args) == 0 {
+		return a, explain(ErrInvalid, "command: it names no program.")
+	}
+	if n := len(wordsOf(r.Args)); n > maxCommand {
+		return a, explain(ErrInvalid, "command: %d bytes are more than %d.", n, maxCommand)
+	}
+	err = c.db.Update(ctx, func(tx *store.Tx) error {
+		if _, err := clusterStatus(tx, account, r.Cluster); err != nil {
+			return err
+		}
+		found, err := tasksByID(tx, account, r.Cluster, []string{r.Task})
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return ErrNoTask
+		}
+		if a.Task = found[0]; a.Task.StoppingOrOver() {
+			return ErrNotRunning
+		}
+		if a.Container, err = a.Task.running(r.Container); err != nil {
+			return err
+		}
+		if !a.Task.Exec {
+			return ErrExecDisabled
+		}
+		what := wish{Exec: &nodeapi.Exec{Task: r.Task, Container: a.Container, Args: r.Args, Terminal: r.Terminal}}
+		return a.admit(tx, account, a.Task.Node, what)
+	})
+	return a, err
+}
+
+func wordsOf(args []string) (all string) {
+	for _, a := range args {
+		all += a + " "
+	}
+	return all
+}
+
+// running finds the container that is meant, which must run.
+func (t Task) running(name string) (string, error) {
+	if name == "" {
+		if len(t.Spec.Containers) > 1 {
+			return "", explain(ErrInvalid, "Container name must be provided for tasks with multiple containers.")
+		}
+		name = t.Spec.Containers[0].Name
+	}
+	i := slices.IndexFunc(t.Spec.Containers, func(s ContainerSpec) bool { return s.Name == name })
+	if i < 0 {
+		return "", ErrNoContainer
+	}
+	if t.Container(i).Status != nodeapi.Running {
+		return "", ErrNotRunning
+	}
+	return name, nil
+}
+
+// Usage admits sessions that tell what the containers of tasks use, one for each of the nodes that they are
+// on and that are connected. Tasks that do not run, or are not there, use nothing.
+func (c *Control) Usage(ctx context.Context, account, cluster string, tasks []string, period time.Duration) (all []Admitted, err error) {
+	if len(tasks) == 0 || len(tasks) > maxUsage {
+		return nil, explain(ErrInvalid, "tasks: %d are not between 1 and %d.", len(tasks), maxUsage)
+	}
+	if period < time.Second || period > time.Minute {
+		return nil, explain(ErrInvalid, "period: %v is not between 1 and 60 seconds.", period)
+	}
+	err = c.db.Update(ctx, func(tx *store.Tx) error {
+		all = nil
+		if _, err := clusterStatus(tx, account, cluster); err != nil {
+			return err
+		}
+		found, err := tasksByID(tx, account, cluster, tasks)
+		byNode := map[string][]string{}
+		for _, t := range found {
+			if t.Connected && t.Seen.Status < nodeapi.Stopped {
+				byNode[t.Node] = append(byNode[t.Node], t.ID)
+			}
+		}
+		for node, tasks := range byNode {
+			var a Admitted
+			if err := a.admit(tx, account, node, wish{Stats: &nodeapi.Stats{Tasks: tasks, Period: period}}); err != nil {
+				return err
+			}
+			all = append(all, a)
+		}
+		return err
+	})
+	return all, err
+}
+
+// admit keeps what is wished for, until somebody comes with the token.
+func (a *Admitted) admit(tx *store.Tx, account, node string, what wish) error {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	if a.Server, err = serverOf(tx, node); err != nil {
+		return err
+	}
+	a.ID, a.Token = ids.Hex(16), ids.Hex(32)
+	_, err = tx.Exec(`insert into execs (id, account, node, token, what, created) values ($1, $2, $3, $4, $5, $6)`,
+		a.ID, account, node, digestOf(a.Token), string(text), store.Micros(tx.Now))
+	return err
+}
+
+func digestOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// redeemToken begins a session, which nobody can do again. All that is wrong is ErrNoSession.
+func (c *Control) redeemToken(ctx context.Context, id, token string) (node string, what wish, err error) {
+	if !idPattern.MatchString(id) {
+		return "", what, ErrNoSession
+	}
+	err = c.db.Update(ctx, func(tx *store.Tx) error {
+		digest, text, err := admitted(tx, id, tx.Now.Add(-tokenLife), &node)
+		if err != nil {
+			return err
+		}
+		if subtle.ConstantTimeCompare([]byte(digest), []byte(digestOf(token))) != 1 {
+			return ErrNoSession
+		}
+		if err := json.Unmarshal([]byte(text), &what); err != nil {
+			return err
+		}
+		_, err = tx.Exec(`update execs set begun = $2 where id = $1`, id, store.Micros(tx.Now))
+		return err
+	})
+	return node, what, err
+}
+
+// forgetExecs forgets the sessions that can not begin any more.
+func (c *Control) forgetExecs(ctx context.Context) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`delete from execs where created < $1`, store.Micros(tx.Now.Add(-2*tokenLife)))
+		return err
+	})
+}
