@@ -271,14 +271,14 @@ func networkVoyage(t *testing.T, c *cloud) {
 
 // sharingVoyage: containers of a task see each other's processes and memory where they are told to.
 func sharingVoyage(t *testing.T, c *cloud) {
-	first := c.app("first", "shmput", "77", "in memory", "then", "wait")
+	first := c.app("first", "shmput", "77", "in memory", "then", "write", "/own/ready", "yes", "then", "wait")
+	first.User, first.MountPoints = aws.String("0"), []types.MountPoint{{SourceVolume: aws.String("own"), ContainerPath: aws.String("/own")}}
+	first.HealthCheck = &types.HealthCheck{Command: []string{"CMD", enginetest.ProgramPath, "read", "/own/ready"}, Interval: aws.Int32(5), Timeout: aws.Int32(60)}
 	second := c.app("second", "shmget", "77", "then", "show", "then", "wait")
-	second.DependsOn = []types.ContainerDependency{{ContainerName: aws.String("ready"), Condition: types.ContainerConditionSuccess}}
-	ready := c.app("ready", "sleep", "2s")
-	ready.Essential = aws.Bool(false)
-	ready.DependsOn = []types.ContainerDependency{{ContainerName: aws.String("first"), Condition: types.ContainerConditionStart}}
+	second.User, second.DependsOn = aws.String("0"), []types.ContainerDependency{{ContainerName: aws.String("first"), Condition: types.ContainerConditionHealthy}}
 	task := c.until("RUNNING", c.define(&ecs.RegisterTaskDefinitionInput{
-		Family: aws.String("sharing"), PidMode: types.PidModeTask, IpcMode: types.IpcModeTask, ContainerDefinitions: []types.ContainerDefinition{first, second, ready},
+		Family: aws.String("sharing"), PidMode: types.PidModeTask, IpcMode: types.IpcModeTask, ContainerDefinitions: []types.ContainerDefinition{first, second},
+		Volumes: []types.Volume{{Name: aws.String("own")}},
 	}, &ecs.RunTaskInput{}))
 	within(t, "the second to show", func() bool { return strings.Contains(c.printedBy(task, "second"), "Processes") })
 	contains(t, "the second", c.printedBy(task, "second"), "in memory", "shmput 77")
