@@ -103,6 +103,15 @@ func (n *network) prepareIPC(task string) error {
 	return makeIPC(n.ipc(task))
 }
 
+// ensureIPC is for a container whose task was prepared without saying that it shares memory.
+func (n *network) ensureIPC(task string) error {
+	defer n.locks.lock(task)()
+	if err := os.MkdirAll(filepath.Join(n.tasks, task), 0o711); err != nil {
+		return err
+	}
+	return n.prepareIPC(task)
+}
+
 const defaultShm = 64 << 20 // bytes, as docker has it
 
 // growShm lets a task's shared memory be as large as the container asks that wants most of it.

@@ -3,6 +3,7 @@ package containerd
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -41,7 +42,7 @@ func (e *Engine) mountsOf(ctx context.Context, s engine.Spec, img *image) ([]spe
 		return nil, err
 	}
 	var all []specs.Mount
-	for _, m := range s.Mounts {
+	for _, m := range append(declared(s, img), s.Mounts...) {
 		made, err := e.mountOf(ctx, s, m, img)
 		if err != nil {
 			return nil, err
@@ -50,6 +51,21 @@ func (e *Engine) mountsOf(ctx context.Context, s engine.Spec, img *image) ([]spe
 		all = append(all, made)
 	}
 	return all, nil
+}
+
+// declared are the volumes that an image says it writes to, where nothing else is mounted there. Where the root
+// can be written they are folders of that; where it is only read, they are volumes, as with docker.
+func declared(s engine.Spec, img *image) (volumes []engine.Mount) {
+	if !s.ReadonlyRoot {
+		return nil
+	}
+	for _, at := range slices.Sorted(maps.Keys(img.config.Config.Volumes)) {
+		given := slices.ContainsFunc(s.Mounts, func(m engine.Mount) bool { return path.Clean(m.Path) == path.Clean(at) })
+		if path.IsAbs(at) && path.Clean(at) != "/" && !given {
+			volumes = append(volumes, engine.Mount{Kind: engine.TaskVolume, Source: "of image: " + s.Name + " " + at, Path: at})
+		}
+	}
+	return volumes
 }
 
 func (e *Engine) mountOf(ctx context.Context, s engine.Spec, m engine.Mount, img *image) (specs.Mount, error) {

@@ -36,6 +36,9 @@ func (e *Engine) setNamespaces(spec *specs.Spec, s engine.Spec) error {
 	case engine.HostWide:
 		leave(spec, specs.IPCNamespace)
 	case engine.TaskWide:
+		if err := e.network.ensureIPC(s.Task); err != nil {
+			return err
+		}
 		join(spec, specs.IPCNamespace, e.network.ipc(s.Task))
 	}
 	if e.cgroups.unified {

@@ -27,6 +27,9 @@ import (
 // ProgramPath is where the test program is in images of Image.
 const ProgramPath = "/bin/program"
 
+// DeclaredVolume is a path that images of Image say they write to.
+const DeclaredVolume = "/seeded/declared"
+
 // Entry is one entry of a layer. Its Size is that of Data.
 type Entry struct {
 	tar.Header
@@ -78,6 +81,7 @@ func ImageOf(t testing.TB, layers ...[]Entry) v1.Image {
 		RootFS: v1.RootFS{Type: "layers"},
 		Config: v1.Config{
 			Entrypoint: []string{ProgramPath},
+			Volumes:    map[string]struct{}{DeclaredVolume: {}},
 			Env:        []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 		},
 	}))(t)

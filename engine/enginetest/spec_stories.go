@@ -24,7 +24,8 @@ func madeAgain(t *testing.T, b *Body) {
 
 func readonlyRoot(t *testing.T, b *Body) {
 	task := NewTask(t, b)
-	spec := task.Spec("main", "escape", "write", "/etc/passwd", "x", "then", "write", "/scratch/file", "x", "then", "write", "/dev/shm/file", "x")
+	spec := task.Spec("main", "escape", "write", "/etc/passwd", "x", "then", "write", "/scratch/file", "x", "then", "write", "/dev/shm/file", "x",
+		"then", "write", DeclaredVolume+"/file", "x")
 	spec.ReadonlyRoot = true
 	spec.Mounts = []engine.Mount{{Kind: engine.Tmpfs, Path: "/scratch"}}
 	c := task.RunSpec(spec)
