@@ -82,34 +82,31 @@ func CheckName(name string) error {
 // CreateRepository makes an empty repository. It returns ErrName, ErrRepositoryExists, ErrQuota, ErrPattern
 // or what Label returns.
 func (c *Control) CreateRepository(ctx context.Context, account, name string, m Mutability, labels map[string]string) (Repository, error) {
-	if err := CheckName(name); err != nil {
-		return Repository{}, err
-	}
-	if err := m.check(); err != nil {
-		return Repository{}, err
-	}
-	made := Repository{Account: account, Name: name, Mutability: m}
-	err := c.db.Update(ctx, func(tx *store.Tx) error { return c.makeRepository(tx, &made, labels) })
-	return made, err
+	return c.createRepository(ctx, Repository{Account: account, Name: name, Mutability: m}, labels, nil)
 }
 
 // CreateSealed is CreateRepository for one whose blobs are sealed with a key of the account, which is named
 // by its id, its ARN or an alias; "" is the account's default key, which is made when it is first asked for.
 // It also returns ErrNoKey, for a key of another account as well, ErrKeyDisabled or ErrKeyPending.
 func (c *Control) CreateSealed(ctx context.Context, account, name string, m Mutability, labels map[string]string, key string) (Repository, error) {
-	if err := CheckName(name); err != nil {
+	return c.createRepository(ctx, Repository{Account: account, Name: name, Mutability: m}, labels, &key)
+}
+
+func (c *Control) createRepository(ctx context.Context, made Repository, labels map[string]string, key *string) (Repository, error) {
+	if err := CheckName(made.Name); err != nil {
 		return Repository{}, err
 	}
-	if err := m.check(); err != nil {
+	if err := made.Mutability.check(); err != nil {
 		return Repository{}, err
 	}
-	made := Repository{Account: account, Name: name, Mutability: m}
 	err := c.db.Update(ctx, func(tx *store.Tx) error {
-		k, err := c.usableKey(tx, account, key)
-		if err != nil {
-			return err
+		if key != nil {
+			k, err := c.usableKey(tx, made.Account, *key)
+			if err != nil {
+				return err
+			}
+			made.KeyID = k.ID
 		}
-		made.KeyID = k.ID
 		return c.makeRepository(tx, &made, labels)
 	})
 	return made, err
