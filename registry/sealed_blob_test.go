@@ -325,3 +325,27 @@ func TestQuotaOfSealedBytes(t *testing.T) {
 		s.wantUsage()
 	})
 }
+
+// A key that is disabled while a layer waits for others to go is disabled for that layer too.
+func TestKeyIsRevokedWhileALayerArrives(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s safe, key registry.CustomerKey) {
+		check(t, s.bringAnew(account, "vault", "layer"))
+		s.age(month)
+		s.crashAt("doomed", 1)
+		if _, err := s.Sweep(ctx, false, func(registry.Swept) {}); !errors.Is(err, errCrash) {
+			t.Fatal(err)
+		}
+		s.kit = s.server()
+		s.OnReach(func(at string) error {
+			if at != "doomed met" {
+				return nil
+			}
+			_, err := s.DisableCustomerKey(ctx, account, key.ID)
+			return errors.Join(err, s.ClearDoomed(ctx))
+		})
+		wantErr(t, s.bringAnew(account, "vault", "layer"), registry.ErrKeyDisabled)
+		if n := s.count("registry_arrivals"); n != 0 {
+			t.Errorf("%d arrivals", n)
+		}
+	})
+}
