@@ -97,7 +97,10 @@ func (e *Engine) create(ctx context.Context, s engine.Spec, key string) error {
 		return err
 	}
 	_, err = e.client.TaskService().Create(ctx, request)
-	if err = errgrpc.ToNative(err); err != nil && !strings.Contains(err.Error(), runcFailed) {
+	if err = errgrpc.ToNative(err); err != nil {
+		err = errors.Join(err, e.folder(s.ID).disconnect(key))
+	}
+	if err != nil && !strings.Contains(err.Error(), runcFailed) {
 		return machineError{err}
 	}
 	return err

@@ -48,6 +48,14 @@ func (d folder) connect(r *tasks.CreateTaskRequest, s engine.Spec) error {
 	return errors.Join(appendNothing(d.output()), appendNothing(d.printing(r.ContainerID)))
 }
 
+// disconnect is for an attempt that has failed: nothing prints.
+func (d folder) disconnect(key string) error {
+	if err := os.Remove(d.printing(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // quoted is a word for a shell.
 func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
@@ -63,7 +71,7 @@ func appendNothing(file string) error {
 // awaitPrinted waits until all that a terminal printed is in the output. Its shim has ended, so that is at
 // hand; a machine that went down in between has left the mark for ever.
 func (d folder) awaitPrinted(ctx context.Context) {
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end) && ctx.Err() == nil; sleep(ctx, 2*time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && ctx.Err() == nil; sleep(ctx, 2*time.Millisecond) {
 		if !d.isPrinting() {
 			return
 		}

@@ -173,6 +173,10 @@ func terminals(t *testing.T, b *Body) {
 	}
 	want(t, "all of it", strings.HasSuffix(out, strings.Repeat("x", 200000)+"\r\nend\r\n"), true)
 
+	spec = task.Spec("missing")
+	spec.Terminal, spec.Entrypoint = true, []string{"/missing/program"}
+	wantError(t, b.Engine.Create(task.ctx(), spec), engine.ErrStart, "/missing/program")
+
 	spec = task.Spec("open", "stdin")
 	spec.OpenStdin = true
 	open := task.RunSpec(spec)
