@@ -2,12 +2,14 @@ package sealed_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha512"
 	"errors"
 	"io"
 	"testing"
 
 	"slipway/blob"
+	"slipway/blob/disk"
 	"slipway/blob/s3"
 	"slipway/blob/s3/s3test"
 	"slipway/blob/sealed"
@@ -88,6 +90,49 @@ func TestNothingLiesInPlainInABucket(t *testing.T) {
 	for path, kept := range files(t, server.Dir) {
 		if bytes.Contains(kept, secret[:12]) {
 			t.Errorf("%s shows what is in it", path)
+		}
+	}
+}
+
+// losing is a store that loses bytes which it took, as one does that is cut off from its bucket.
+type losing struct {
+	*disk.Store
+	keeps int64 // of the next Append; -1: all
+}
+
+var errLost = errors.New("the bucket is gone")
+
+func (l *losing) Append(ctx context.Context, id string, offset int64, r io.Reader) (int64, error) {
+	if l.keeps < 0 {
+		return l.Store.Append(ctx, id, offset, r)
+	}
+	n, err := l.Store.Append(ctx, id, offset, io.LimitReader(r, l.keeps))
+	_, lost := io.Copy(io.Discard, r)
+	l.keeps = -1
+	return n, errors.Join(err, lost, errLost)
+}
+
+// After bytes were lost that had been encrypted already, the upload goes on from what is kept, even with others.
+func TestUploadGoesOnAfterBytesWereLost(t *testing.T) {
+	for _, keeps := range []int64{0, 1, 64 << 10, 100_000} {
+		l := &losing{openDisk(t, t.TempDir()), -1}
+		s := sealed.New(l, newKey(t))
+		data := random(70_000)
+		id := begin(t, s, data)
+		l.keeps = keeps
+		n, err := s.Append(t.Context(), id, int64(len(data)), bytes.NewReader(random(200_000)))
+		if !errors.Is(err, errLost) || n != int64(len(data))+keeps {
+			t.Fatalf("%d bytes, error %v", n, err)
+		}
+		data = append(append(data, random(200_000)[:keeps]...), random(150_001)...)
+		if n, err = s.Append(t.Context(), id, n, bytes.NewReader(data[n:])); err != nil || n != int64(len(data)) {
+			t.Fatalf("%d bytes of %d, error %v", n, len(data), err)
+		}
+		if _, err := s.Commit(t.Context(), id, blob.DigestOf(data)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := read(t, s, blob.DigestOf(data)); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("read %d bytes of %d, error %v", len(got), len(data), err)
 		}
 	}
 }
