@@ -384,3 +384,20 @@ func TestSecretsLastForRestarts(t *testing.T) {
 		m.wantNowhere("secret of a")
 	})
 }
+
+// A note of a task of which nothing else is left, here or there, is forgotten.
+func TestANoteThatIsLeftGoes(t *testing.T) {
+	story(t, func(m *machine) {
+		m.kill()
+		left := ledger{filepath.Join(m.dir, "restarts")}
+		if err := left.write(taskID, map[string]*rerun{"a": {Count: 1, Started: time.Now(), Code: 3}}); err != nil {
+			m.t.Fatal(err)
+		}
+		m.start()
+		time.Sleep(time.Minute)
+		m.wantNoLedger()
+		if n := m.called("Create"); n != 0 {
+			m.t.Errorf("%d containers made", n)
+		}
+	})
+}

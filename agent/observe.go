@@ -73,25 +73,9 @@ func (a *Agent) sees(v view) {
 	there := map[string]bool{}
 	for _, e := range v.containers {
 		there[e.ID] = true
-		if w := a.task(e.Task); w != nil {
-			c := w.container(e.Name)
-			c.id = e.ID
-			if c.changed <= v.deeds {
-				c.sees(e)
-			}
-		}
+		a.seesContainer(e, v.deeds)
 	}
-	for _, id := range v.tasks {
-		a.task(id)
-	}
-	for _, id := range v.outputs {
-		a.seesOutput(id)
-	}
-	for id, decided := range v.reruns {
-		if w := a.task(id); w != nil {
-			w.decided(decided)
-		}
-	}
+	a.findsLeft(v)
 	for _, w := range a.tasks {
 		for _, c := range w.containers {
 			if !there[c.id] && c.changed <= v.deeds {
@@ -102,6 +86,34 @@ func (a *Agent) sees(v view) {
 			w.doubt = 0
 		}
 		a.dirty[w] = true
+	}
+}
+
+// seesContainer takes what a view shows of a container, unless the agent has made it or taken it away since.
+func (a *Agent) seesContainer(e engine.Container, deeds uint64) {
+	w := a.task(e.Task)
+	if w == nil {
+		return
+	}
+	c := w.container(e.Name)
+	c.id = e.ID
+	if c.changed <= deeds {
+		c.sees(e)
+	}
+}
+
+// findsLeft takes up what earlier agents have left.
+func (a *Agent) findsLeft(v view) {
+	for _, id := range v.tasks {
+		a.task(id)
+	}
+	for _, id := range v.outputs {
+		a.seesOutput(id)
+	}
+	for id, decided := range v.reruns {
+		if w := a.task(id); w != nil {
+			w.decided(decided)
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 //	want a?               a has a health check: each 30 s, from the second failure in a row it counts, not in the first minute
 //	want secrets          the definition names something by reference
 //	want stop             and now wants the task stopped
-//	want a* recorded      and has it recorded as RUNNING
+//	want a* recorded      and has it recorded as RUNNING, or as STOPPING
+//	want a* ending
 //	unnamed, denied       does not name the task; does not know it
 //	sees a running        the engine shows it creating, created, running, exited CODE, killed (for memory) or gone
 //	printed a             there is output of it
@@ -147,6 +148,8 @@ func (s *stepStory) wanted(words []string) (w nodeapi.Task) {
 			w.Stop, w.StopCode, w.StopReason = true, "UserInitiated", "enough"
 		case "recorded":
 			w.Recorded = nodeapi.Running
+		case "ending":
+			w.Recorded = nodeapi.Stopping
 		default:
 			w.Containers = append(w.Containers, containerOf(name, essential))
 		}
