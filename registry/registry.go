@@ -2,8 +2,8 @@
 // them, and the blobs that manifests name. Everything that is asked about is in SQL;
 // the blob store holds bytes and is touched only to write new ones and to read them.
 //
-// A blob is stored once, however many repositories name it, and answers in a
-// repository only where it was pushed or mounted. A manifest is accepted only when all
+// A blob is stored once, however many repositories name it, or once for each customer key that repositories
+// are sealed with, and answers in a repository only where it was pushed or mounted. A manifest is accepted only when all
 // that it needs is there, and nothing that a manifest needs goes before it.
 //
 // What nobody needs is swept away beside live traffic. The package speaks no wire and asks
