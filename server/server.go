@@ -203,7 +203,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Images:   images{s.registry, s.accounts, s.config.Advertise, s.config.Region},
 		Logs:     output{s.logs},
 		Roles:    roles{s.accounts},
-		Vault:    vault{s.accounts, s.secrets, s.files, s.root.Owner.Account},
+		Vault:    vault{s},
 		Nodes:    s.nodes,
 	})
 	return err

@@ -8,20 +8,17 @@ import (
 	"strings"
 
 	"slipway/accounts"
-	"slipway/blob/s3"
+	"slipway/audit"
 	"slipway/cluster"
 	"slipway/internal/arn"
 	"slipway/internal/errs"
+	"slipway/internal/ids"
 	"slipway/secrets"
 )
 
-// vault reads for the cluster's tasks what their execution roles may.
-type vault struct {
-	accounts *accounts.Control
-	secrets  *secrets.Control
-	files    *s3.Store // nil: blobs are kept in the data folder
-	root     string    // the account whose endpoint it is
-}
+// vault reads for the cluster's tasks what their execution roles may. Every reading is in the audit, as a call
+// of the role's that ECS made.
+type vault struct{ *Server }
 
 var _ cluster.Vault = vault{}
 
@@ -49,16 +46,47 @@ func (v vault) Value(ctx context.Context, as cluster.Reader, from string) (strin
 		return "", err
 	}
 	service, _, _ := strings.Cut(need.Action, ":")
-	request := accounts.Request{
+	value, err := readAs(ctx, v, &who, accounts.Request{
 		Action: need.Action, Resource: need.Resource, Values: neededValues(service, need),
 		Policy: func() (string, error) { return need.Policy, nil },
-	}
-	if err := v.authorize(ctx, &who, &request); errors.Is(err, errNotAllowed) {
+	}, func() (string, error) { return v.secrets.Resolve(ctx, as.Account, from) })
+	if errors.Is(err, errNotAllowed) {
 		return "", fmt.Errorf("%w: %s: %w", secrets.ErrUnresolved, unable(service, from), err)
-	} else if err != nil {
-		return "", err
 	}
-	return v.secrets.Resolve(ctx, as.Account, from)
+	return value, err
+}
+
+// readAs reads as who may, and puts it into the audit. What cannot be recorded is not given.
+func readAs[T any](ctx context.Context, v vault, who *accounts.Principal, r accounts.Request, do func() (T, error)) (value T, err error) {
+	err = v.accounts.Authorize(ctx, who, &r)
+	if errors.Is(err, accounts.ErrDenied) {
+		err = fmt.Errorf("%w: %w", errNotAllowed, err)
+	}
+	if err == nil {
+		value, err = do()
+	}
+	return value, errors.Join(err, v.recordReading(who, r, err))
+}
+
+// recordReading puts a reading into the audit, unless it will be tried again.
+func (v vault) recordReading(who *accounts.Principal, r accounts.Request, err error) error {
+	service, operation, _ := strings.Cut(r.Action, ":")
+	e := audit.Entry{
+		Account: who.Account, Principal: principalOf(who, ""), Service: service, Operation: operation, ReadOnly: true,
+		Resources: []audit.Resource{{ARN: r.Resource}}, Source: tasksService, UserAgent: tasksService, Region: v.config.Region, RequestID: ids.UUID(),
+	}
+	switch kind := errs.KindOf(err); {
+	case err == nil:
+		e.Owner = ownerOf(e.Resources, e.Account)
+	case kind == errs.Internal, kind == errs.Unavailable:
+		return nil
+	case errors.Is(err, errNotAllowed):
+		e.ErrorCode, e.ErrorMessage = "AccessDeniedException", err.Error()
+	default:
+		e.ErrorCode, e.ErrorMessage = "ResourceNotFoundException", err.Error()
+	}
+	_, err = v.audit.Record(e)
+	return err
 }
 
 // unable begins what ECS says of a value that was not had.
@@ -97,14 +125,6 @@ func (v vault) acting(ctx context.Context, as cluster.Reader) (accounts.Principa
 	return who, err
 }
 
-func (v vault) authorize(ctx context.Context, who *accounts.Principal, r *accounts.Request) error {
-	err := v.accounts.Authorize(ctx, who, r)
-	if errors.Is(err, accounts.ErrDenied) {
-		return fmt.Errorf("%w: %w", errNotAllowed, err)
-	}
-	return err
-}
-
 // File satisfies cluster.Vault.
 func (v vault) File(ctx context.Context, as cluster.Reader, object string, limit int64) ([]byte, error) {
 	if err := v.Files(as.Account); err != nil {
@@ -114,19 +134,18 @@ func (v vault) File(ctx context.Context, as cluster.Reader, object string, limit
 	if err != nil {
 		return nil, err
 	}
-	if err := v.authorize(ctx, &who, &accounts.Request{Action: "s3:GetObject", Resource: object}); err != nil {
-		return nil, err
-	}
 	a, err := arn.Parse(object)
 	if err != nil {
 		return nil, err
 	}
 	bucket, key, _ := strings.Cut(a.Resource, "/")
-	text, err := v.files.Object(ctx, bucket, key, limit)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", object, err)
-	}
-	return text, nil
+	return readAs(ctx, v, &who, accounts.Request{Action: "s3:GetObject", Resource: object}, func() ([]byte, error) {
+		text, err := v.files.Object(ctx, bucket, key, limit)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", object, err)
+		}
+		return text, nil
+	})
 }
 
 // Files satisfies cluster.Vault. What lies in buckets has no account, and the credentials are the managing
@@ -135,7 +154,7 @@ func (v vault) Files(account string) error {
 	switch {
 	case v.files == nil:
 		return errNoBucket
-	case account != v.root:
+	case account != v.root.Owner.Account:
 		return errNotYours
 	}
 	return nil

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"slipway/accounts"
+	"slipway/audit"
 	"slipway/blob/s3/s3test"
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
@@ -124,6 +126,40 @@ func TestTasksAreGivenWhatTheirExecutionRolesMayRead(t *testing.T) {
 	}
 }
 
+// Who has read what is in the audit, and no value is.
+func TestReadingsAreInTheAudit(t *testing.T) {
+	g := startGuarded(t, nil)
+	reader := g.role("reader", tasksService, `{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*"}`)
+	if _, err := g.given(reader, secretOf(g.secret)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.given(reader, secretOf("/web/key")); err == nil {
+		t.Fatal("a parameter is read that the role may not")
+	}
+	var told []string
+	for len(told) < 2 { // the audit takes records in batches
+		found, _, err := g.audit.Lookup(t.Context(), g.root.Owner.Account, audit.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = nil
+		for _, e := range found {
+			if e.Source == tasksService {
+				told = append(told, strings.Join([]string{e.Service, e.Operation, e.Resources[0].ARN, e.ErrorCode, e.Principal.Type}, " "))
+			}
+			if strings.Contains(fmt.Sprintf("%+v", e), "of the ") {
+				t.Fatalf("the audit tells %+v", e)
+			}
+		}
+	}
+	slices.Sort(told)
+	account := g.root.Owner.Account
+	want := []string{"secretsmanager GetSecretValue " + g.secret + "  AssumedRole", "ssm GetParameters arn:aws:ssm:us-east-1:" + account + ":parameter/web/key AccessDeniedException AssumedRole"}
+	if !slices.Equal(told, want) {
+		t.Errorf("the audit tells %q, want %q", told, want)
+	}
+}
+
 func envFileOf(object string) cluster.ContainerSpec {
 	return cluster.ContainerSpec{EnvFiles: []cluster.EnvFile{{Type: "s3", ARN: object}}}
 }
@@ -154,7 +190,7 @@ func TestTasksAreGivenEnvironmentFiles(t *testing.T) {
 			t.Errorf("%s as %s: %v, want one that says %s", c.object, c.role, err, c.want)
 		}
 	}
-	if err := (vault{files: g.files, root: g.root.Owner.Account}).Files("210987654321"); !errors.Is(err, errNotYours) {
+	if err := (vault{g.Server}).Files("210987654321"); !errors.Is(err, errNotYours) {
 		t.Errorf("files of another account: %v", err)
 	}
 }
