@@ -181,6 +181,13 @@ func secretVoyage(t *testing.T, c *cloud, role string) {
 	if described := c.aws("ecs", "describe-tasks", "--tasks", taskID(task)) + c.aws("ecs", "describe-task-definition", "--task-definition", "secret"); strings.Contains(described, "hunter2") {
 		t.Errorf("described as %s", described)
 	}
+	within(t, "the reading to be in the audit", func() bool {
+		events := c.aws("cloudtrail", "lookup-events", "--lookup-attributes", "AttributeKey=EventName,AttributeValue=GetParameters", "--output", "json")
+		if strings.Contains(events, "hunter2") {
+			t.Fatalf("the audit says %s", events)
+		}
+		return strings.Contains(events, "ecs-tasks.amazonaws.com")
+	})
 	if log := c.log.String(); strings.Contains(log, "hunter2") {
 		t.Errorf("the log says %s", log)
 	}

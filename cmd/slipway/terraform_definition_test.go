@@ -20,12 +20,12 @@ func TestTerraformMakesDefinitions(t *testing.T) {
 	tf.apply()
 	tf.wantSame()
 	for query, want := range map[string]string{
-		"describe-task-definition --task-definition web --query taskDefinition.revision":                                           "2",
-		"describe-task-definition --task-definition web --query taskDefinition.containerDefinitions[0].image":                      "web:2",
-		"describe-task-definition --task-definition web --include TAGS --query tags[0].value":                                      "blue",
-		"describe-task-definition --task-definition web --query taskDefinition.containerDefinitions[0].healthCheck.interval":       "30",
-		"describe-task-definition --task-definition vpc --query taskDefinition.containerDefinitions[0].portMappings[0].hostPort":   "80",
-		"describe-task-definition --task-definition web:1 --query taskDefinition.status":                                           "INACTIVE",
+		"describe-task-definition --task-definition web --query taskDefinition.revision":                                                             "2",
+		"describe-task-definition --task-definition web --query taskDefinition.containerDefinitions[0].image":                                        "web:2",
+		"describe-task-definition --task-definition web --include TAGS --query tags[0].value":                                                        "blue",
+		"describe-task-definition --task-definition web --query taskDefinition.containerDefinitions[0].healthCheck.interval":                         "30",
+		"describe-task-definition --task-definition vpc --query taskDefinition.containerDefinitions[0].portMappings[0].hostPort":                     "80",
+		"describe-task-definition --task-definition web:1 --query taskDefinition.status":                                                             "INACTIVE",
 		"describe-task-definition --task-definition web --query taskDefinition.volumes[?name=='shared']|[0].dockerVolumeConfiguration.autoprovision": "True",
 	} {
 		if got := c.aws(append([]string{"ecs"}, append(strings.Fields(query), "--output", "text")...)...); got != want {
