@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"slipway/internal/ids"
@@ -43,6 +44,20 @@ type Admitted struct {
 	Server    string // host:port of the APIs
 	Task      Task
 	Container string
+}
+
+// ChannelPath is where the channels of sessions are opened; the name of a session follows.
+const ChannelPath = "/v1/data-channel/"
+
+// sessionPrefix is what the name of a session begins with, as in ECS.
+const sessionPrefix = "ecs-execute-command-"
+
+// SessionID is the session's name.
+func (a Admitted) SessionID() string { return sessionPrefix + a.ID }
+
+// URL is where the session's channel is opened: at the server that has the line to the node.
+func (a Admitted) URL() string {
+	return "ws://" + a.Server + ChannelPath + a.SessionID() + "?role=publish_subscribe"
 }
 
 // wish is what a session is about, as it is kept.
@@ -166,6 +181,7 @@ func digestOf(token string) string {
 
 // redeemToken begins a session, which nobody can do again. All that is wrong is ErrNoSession.
 func (c *Control) redeemToken(ctx context.Context, id, token string) (node string, what wish, err error) {
+	id = strings.TrimPrefix(id, sessionPrefix)
 	if !idPattern.MatchString(id) {
 		return "", what, ErrNoSession
 	}

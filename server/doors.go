@@ -15,13 +15,16 @@ import (
 	"slipway/api/organizations"
 	"slipway/api/secretsmanager"
 	"slipway/api/ssm"
+	"slipway/api/ssmmessages"
 	"slipway/api/sts"
+	"slipway/cluster"
 	"slipway/nodeapi"
 	"slipway/oci"
 )
 
-// handler is everything on the API listener: what no other path claims is an AWS call.
-func (s *Server) handler() http.Handler {
+// handler is everything on the API listener: what no other path claims is an AWS call. Sessions in containers
+// end with ctx.
+func (s *Server) handler(ctx context.Context) http.Handler {
 	who := access{s.accounts}
 	config := awswire.Config{
 		Region: s.config.Region,
@@ -44,6 +47,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET "+cluster.ChannelPath+"{session}", ssmmessages.New(ctx, s.cluster))
 	mux.Handle("/v2/", oci.New(s.registry, images))
 	mux.Handle("/", awswire.NewMux(config, s.services()...))
 	return mux

@@ -242,7 +242,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.admin != nil {
 		running.Go(func() { serve(loops, newHTTPServer(s.adminHandler()), s.admin, 0) })
 	}
-	doors := s.handler()
+	doors := s.handler(ctx)
 	if s.wire != nil {
 		running.Go(func() {
 			serve(ctx, newHTTPServer(s.nodeHandler(ctx, doors)), tls.NewListener(s.wire, s.nodes.TLS()), drain)

@@ -36,6 +36,7 @@ func New(c *cluster.Control, region string) *awswire.Service {
 		StopTask.Handle(d.stopTask, d.onStopTask),
 		DescribeTasks.Handle(d.describeTasks, d.onDescribeTasks),
 		ListTasks.Handle(d.listTasks, d.onListTasks),
+		ExecuteCommand.Handle(d.executeCommand, d.onExecuteCommand),
 
 		ListContainerInstances.Handle(d.listContainerInstances, d.onListInstances),
 		DescribeContainerInstances.Handle(d.describeContainerInstances, d.onDescribeInstances),

@@ -18,8 +18,8 @@ var honouredInOverrides = []string{
 }
 
 var (
-	honouredInRun   = append([]string{"clientToken", "cluster", "count", "group", "launchType", "propagateTags", "startedBy", "tags", "taskDefinition"}, honouredInOverrides...)
-	honouredInStart = append([]string{"cluster", "containerInstances", "group", "propagateTags", "startedBy", "tags", "taskDefinition"}, honouredInOverrides...)
+	honouredInRun   = append([]string{"clientToken", "cluster", "count", "enableExecuteCommand", "group", "launchType", "propagateTags", "startedBy", "tags", "taskDefinition"}, honouredInOverrides...)
+	honouredInStart = append([]string{"cluster", "containerInstances", "enableExecuteCommand", "group", "propagateTags", "startedBy", "tags", "taskDefinition"}, honouredInOverrides...)
 )
 
 func (d *door) runTask(c ctx, in *RunTaskInput) (*RunTaskOutput, error) {
@@ -36,6 +36,7 @@ func (d *door) runTask(c ctx, in *RunTaskInput) (*RunTaskOutput, error) {
 		return nil, err
 	}
 	run.Permit = d.permit(func(definition string) awswire.Ask { return d.asksOfRun(c, in, definition)[0] }, run)
+	run.Exec = awswire.Or(in.EnableExecuteCommand, false)
 	run.Count, run.Launch, run.Token = int(awswire.Or(in.Count, 1)), string(launch), awswire.Or(in.ClientToken, "")
 	run.Group, run.StartedBy, run.Tags = awswire.Or(in.Group, ""), awswire.Or(in.StartedBy, ""), readTags(in.Tags)
 	started, err := d.control.RunTask(c, awswire.CallerOf(c).Account, run)
@@ -57,6 +58,7 @@ func (d *door) startTask(c ctx, in *StartTaskInput) (*StartTaskOutput, error) {
 	if run.Nodes, err = d.ids(c, "container-instance", run.Cluster, in.ContainerInstances); err != nil {
 		return nil, err
 	}
+	run.Exec = awswire.Or(in.EnableExecuteCommand, false)
 	run.Permit = d.permit(func(definition string) awswire.Ask { return d.asksOfStart(c, in, definition)[0] }, run)
 	run.Group, run.StartedBy, run.Tags = awswire.Or(in.Group, ""), awswire.Or(in.StartedBy, ""), readTags(in.Tags)
 	started, err := d.control.StartTask(c, awswire.CallerOf(c).Account, run)

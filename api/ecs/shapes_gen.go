@@ -112,6 +112,7 @@ var (
 	DescribeContainerInstances    = awswire.NewOp[DescribeContainerInstancesInput, DescribeContainerInstancesOutput](API, "DescribeContainerInstances", "POST", "/", 200)
 	DescribeTaskDefinition        = awswire.NewOp[DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput](API, "DescribeTaskDefinition", "POST", "/", 200)
 	DescribeTasks                 = awswire.NewOp[DescribeTasksInput, DescribeTasksOutput](API, "DescribeTasks", "POST", "/", 200)
+	ExecuteCommand                = awswire.NewOp[ExecuteCommandInput, ExecuteCommandOutput](API, "ExecuteCommand", "POST", "/", 200)
 	ListAttributes                = awswire.NewOp[ListAttributesInput, ListAttributesOutput](API, "ListAttributes", "POST", "/", 200)
 	ListClusters                  = awswire.NewOp[ListClustersInput, ListClustersOutput](API, "ListClusters", "POST", "/", 200)
 	ListContainerInstances        = awswire.NewOp[ListContainerInstancesInput, ListContainerInstancesOutput](API, "ListContainerInstances", "POST", "/", 200)
@@ -227,6 +228,23 @@ type DescribeTasksInput struct {
 type DescribeTasksOutput struct {
 	Failures []Failure `aws:"failures"`
 	Tasks    []Task    `aws:"tasks"`
+}
+
+type ExecuteCommandInput struct {
+	Cluster     *string `aws:"cluster"`
+	Command     string  `aws:"command,required"`
+	Container   *string `aws:"container"`
+	Interactive bool    `aws:"interactive,required"`
+	Task        string  `aws:"task,required"`
+}
+
+type ExecuteCommandOutput struct {
+	ClusterArn    *string  `aws:"clusterArn"`
+	ContainerArn  *string  `aws:"containerArn"`
+	ContainerName *string  `aws:"containerName"`
+	Interactive   *bool    `aws:"interactive"`
+	Session       *Session `aws:"session"`
+	TaskArn       *string  `aws:"taskArn"`
 }
 
 type ListAttributesInput struct {
@@ -847,6 +865,12 @@ type S3FilesVolumeConfiguration struct {
 type Secret struct {
 	Name      string `aws:"name,required"`
 	ValueFrom string `aws:"valueFrom,required"`
+}
+
+type Session struct {
+	SessionId  *string `aws:"sessionId"`
+	StreamUrl  *string `aws:"streamUrl"`
+	TokenValue *string `aws:"tokenValue"`
 }
 
 type SystemControl struct {
@@ -1529,6 +1553,7 @@ var (
 	ResourceNotFoundException                      = awswire.FaultType{Shape: "ResourceNotFoundException", Status: 400}
 	ServerException                                = awswire.FaultType{Shape: "ServerException", Status: 500}
 	ServiceNotFoundException                       = awswire.FaultType{Shape: "ServiceNotFoundException", Status: 400}
+	TargetNotConnectedException                    = awswire.FaultType{Shape: "TargetNotConnectedException", Status: 400}
 	TargetNotFoundException                        = awswire.FaultType{Shape: "TargetNotFoundException", Status: 400}
 	UnsupportedFeatureException                    = awswire.FaultType{Shape: "UnsupportedFeatureException", Status: 400}
 	UpdateInProgressException                      = awswire.FaultType{Shape: "UpdateInProgressException", Status: 400}

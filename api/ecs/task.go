@@ -104,7 +104,7 @@ func (d *door) wireTask(from cluster.Task, tags bool) Task {
 		Group: &from.Group, StartedBy: filled(from.StartedBy), LaunchType: new(LaunchType(from.Launch)),
 		CreatedAt: &from.Created, PullStartedAt: moment(seen.PullStartedAt), PullStoppedAt: moment(seen.PullStoppedAt), StartedAt: moment(seen.StartedAt),
 		ExecutionStoppedAt: moment(seen.ExecStoppedAt), StoppedAt: moment(first(seen.StoppedAt, from.Settled)),
-		HealthStatus: new(HealthStatus(from.Health())), EnableExecuteCommand: new(false), Version: new(int64(version(from))),
+		HealthStatus: new(HealthStatus(from.Health())), EnableExecuteCommand: new(from.Exec), Version: new(int64(version(from))),
 		EphemeralStorage: wireDisk(from.Spec.Disk),
 		Attachments:      wireAttachments(from), Attributes: []Attribute{}, InferenceAccelerators: []InferenceAccelerator{}, Tags: []Tag{},
 		Overrides: wireOverrides(from), Containers: []Container{},

@@ -225,6 +225,7 @@ var served = []service{
 			"DescribeContainerInstances",
 			"DescribeTaskDefinition",
 			"DescribeTasks",
+			"ExecuteCommand",
 			"ListAttributes",
 			"ListClusters",
 			"ListContainerInstances",
