@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/containerd/api/services/tasks/v1"
 	runcoptions "github.com/containerd/containerd/api/types/runc/options"
+	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/errdefs"
@@ -315,11 +316,13 @@ func (e *Engine) remove(ctx context.Context, id string) error {
 
 // endTask kills the process, waits for its end and has its shim end, which completes the output.
 func (e *Engine) endTask(ctx context.Context, key string) error {
-	switch err := e.deleteTask(ctx, key); {
-	case err == nil: // it had exited
-		return nil
-	case errdefs.IsNotFound(err):
-		return e.endLostShim(key)
+	if !e.waits(ctx, key) {
+		switch err := e.deleteTask(ctx, key); {
+		case err == nil: // it had exited
+			return nil
+		case errdefs.IsNotFound(err):
+			return e.endLostShim(key)
+		}
 	}
 	if err := e.kill(ctx, key, syscall.SIGKILL); err != nil {
 		return err
@@ -332,6 +335,13 @@ func (e *Engine) endTask(ctx context.Context, key string) error {
 		return err
 	}
 	return nil
+}
+
+// waits says that a process waits to be started. Its shim would delete it as it is, but takes two seconds for
+// that, in which it expects the output of what has never run to end.
+func (e *Engine) waits(ctx context.Context, key string) bool {
+	answer, err := e.client.TaskService().Get(ctx, &tasks.GetRequest{ContainerID: key})
+	return err == nil && answer.Process.Status == tasktypes.Status_CREATED
 }
 
 func (e *Engine) deleteTask(ctx context.Context, key string) error {
