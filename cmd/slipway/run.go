@@ -94,7 +94,7 @@ func start(ctx context.Context, c *client, o runOptions, image string, command [
 	}
 	override := types.ContainerOverride{Name: container.Name, Command: command, Environment: env}
 	out, err := c.ecs.RunTask(ctx, &ecs.RunTaskInput{
-		Cluster: &o.cluster, TaskDefinition: &family, StartedBy: aws.String("slipway run"),
+		Cluster: &o.cluster, TaskDefinition: &family, StartedBy: aws.String("slipway run"), EnableExecuteCommand: true,
 		Overrides: &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{override}},
 	})
 	if err != nil {
