@@ -335,7 +335,19 @@ type Container struct {
 	ExitedAt       time.Time // zero before the exit, and where it was lost
 }
 
-// Loader is an engine that can take an image from an archive (OCI or Docker tar) as well.
+// Loader is an engine that can take an image from an archive as well.
 type Loader interface {
-	Load(ctx context.Context, archive io.Reader) (Image, error)
+	// Load makes an image ready as Pull does: the first of the archive that fits this machine. Where the
+	// image of a.Digest is here already nothing is read; loads of one archive at the same time are one. It fails
+	// with ErrPull, and in the words of Open where that fails.
+	Load(ctx context.Context, a Archive) (Image, error)
+}
+
+// Archive is a tar of an OCI layout, or what "docker save" writes; either may be compressed by gzip or zstd.
+type Archive struct {
+	Ref    string // tells it from other archives
+	Name   string // how errors call it: without what is secret in Ref
+	Digest string // that the image must have in the archive's index; "": any
+	// Open begins to read it. The context is that of the whole load.
+	Open func(ctx context.Context) (io.ReadCloser, error)
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"sync"
 
-	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	coreimages "github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/platforms"
@@ -35,6 +33,7 @@ type images struct {
 
 // image is what a container needs of an image.
 type image struct {
+	digest   string
 	config   ocispec.Image
 	rootfs   string // the snapshot of all its layers
 	size     int64
@@ -72,7 +71,7 @@ func (e *Engine) read(ctx context.Context, target ocispec.Descriptor) (*image, e
 	if err != nil {
 		return nil, err
 	}
-	i := &image{}
+	i := &image{digest: target.Digest.String()}
 	if err := json.Unmarshal(blob, &i.config); err != nil {
 		return nil, fmt.Errorf("image config %s: %w", manifest.Config.Digest, err)
 	}
@@ -88,54 +87,4 @@ func (e *Engine) read(ctx context.Context, target ocispec.Descriptor) (*image, e
 	}
 	e.images.known[target.Digest.String()] = i
 	return i, nil
-}
-
-// Load takes the first image of an OCI or Docker archive.
-func (e *Engine) Load(ctx context.Context, archive io.Reader) (engine.Image, error) {
-	guarded, stop := e.space.guard(e.context(ctx))
-	img, err := e.load(guarded, archive)
-	if full := stop(); full != nil && err != nil {
-		err = full
-	}
-	if err != nil {
-		return engine.Image{}, fmt.Errorf("%w from an archive: %w", engine.ErrPull, err)
-	}
-	return img, nil
-}
-
-func (e *Engine) load(ctx context.Context, archive io.Reader) (engine.Image, error) {
-	ctx, done, err := e.client.WithLease(ctx) // until our record holds it
-	if err != nil {
-		return engine.Image{}, err
-	}
-	defer done(context.WithoutCancel(ctx))
-	byDigest := func(d digest.Digest) string { return "slipway.local/loaded@" + d.String() }
-	records, err := e.client.Import(ctx, archive, client.WithDigestRef(byDigest), client.WithImportPlatform(ourPlatform))
-	if err != nil {
-		return engine.Image{}, err
-	}
-	for _, record := range records {
-		img, err := e.makeReady(ctx, record)
-		if err != nil {
-			return engine.Image{}, err
-		}
-		e.used(record.Target.Digest.String())
-		return img.told(record.Name, record.Target.Digest.String()), nil
-	}
-	return engine.Image{}, fmt.Errorf("there is no image in it")
-}
-
-// makeReady unpacks an image that is here.
-func (e *Engine) makeReady(ctx context.Context, record coreimages.Image) (*image, error) {
-	if err := e.fits(ctx, record.Target); err != nil {
-		return nil, err
-	}
-	if err := client.NewImageWithPlatform(e.client, record, ourPlatform).Unpack(ctx, snapshotter); err != nil {
-		return nil, err
-	}
-	record.Labels = map[string]string{readyLabel: "1"}
-	if _, err := e.client.ImageService().Update(ctx, record, "labels."+readyLabel); err != nil {
-		return nil, err
-	}
-	return e.read(ctx, record.Target)
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sys/unix"
 
 	"slipway/engine"
 )
@@ -118,10 +117,9 @@ var (
 
 // refuseHuge refuses manifests and configs before they are read, for they are read into memory.
 func refuseHuge(_ context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-	const most = 8 << 20
 	isLayer := coreimages.IsLayerType(desc.MediaType)
-	if !isLayer && desc.Size > most {
-		return nil, fmt.Errorf("%w: %s %s has %d bytes, %d are allowed", errTooLarge, desc.MediaType, desc.Digest, desc.Size, most)
+	if !isLayer && desc.Size > maxManifest {
+		return nil, fmt.Errorf("%w: %s %s has %d bytes, %d are allowed", errTooLarge, desc.MediaType, desc.Digest, desc.Size, maxManifest)
 	}
 	return nil, nil
 }
@@ -134,23 +132,15 @@ func (e *Engine) refuseUnfit(next coreimages.Handler) coreimages.Handler {
 			err = e.space.takes(children)
 		}
 		if err == nil && coreimages.IsConfigType(desc.MediaType) {
-			err = e.fitsConfig(ctx, desc)
+			err = fitsConfig(ctx, e.client.ContentStore(), desc)
 		}
 		return children, err
 	})
 }
 
-// fits checks the platform of an image whose content is here.
-func (e *Engine) fits(ctx context.Context, target ocispec.Descriptor) error {
-	manifest, err := coreimages.Manifest(ctx, e.client.ContentStore(), target, ourPlatform)
-	if err != nil {
-		return err
-	}
-	return e.fitsConfig(ctx, manifest.Config)
-}
-
-func (e *Engine) fitsConfig(ctx context.Context, desc ocispec.Descriptor) error {
-	blob, err := content.ReadBlob(ctx, e.client.ContentStore(), desc)
+// fitsConfig checks the platform of an image whose config is here.
+func fitsConfig(ctx context.Context, store content.Provider, desc ocispec.Descriptor) error {
+	blob, err := content.ReadBlob(ctx, store, desc)
 	if err != nil {
 		return err
 	}
@@ -224,7 +214,7 @@ func explain(err error) string {
 		return fmt.Sprintf("%v: the image has none for %s: %s", errUnfit, platforms.DefaultString(), text)
 	case strings.Contains(text, "unexpected commit digest"), strings.Contains(text, "unexpected commit size"):
 		return "digest mismatch: the registry sent other bytes than the image names: " + text
-	case errors.Is(err, unix.ENOSPC), strings.Contains(text, "no space left on device"):
+	case isFull(err):
 		return "the disk is full: " + text
 	default:
 		return text

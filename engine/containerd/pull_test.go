@@ -219,31 +219,6 @@ func (l *liarWriter) Write(data []byte) (int, error) {
 	return l.ResponseWriter.Write(lie)
 }
 
-func TestLoad(t *testing.T) {
-	m := newMachine(t)
-	e := m.start()
-	file := filepath.Join(t.TempDir(), "image.tar")
-	img := enginetest.Image(t)
-	enginetest.Archive(t, file, img)
-	archive, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer archive.Close()
-	loaded, err := e.Load(t.Context(), archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if digest, _ := img.Digest(); loaded.Digest != digest.String() {
-		t.Errorf("loaded %s, want %s", loaded.Digest, digest)
-	}
-	task := enginetest.NewTask(t, &enginetest.Body{Engine: e, Image: "any.test/name@" + loaded.Digest})
-	task.Run("main", "exit", "3").Exit(3)
-
-	_, err = e.Load(t.Context(), strings.NewReader("not a tar"))
-	wantPullError(t, err, "archive")
-}
-
 // What an image holds stays in its container, or the image is refused by its name.
 func TestHostileImages(t *testing.T) {
 	m := newMachine(t)

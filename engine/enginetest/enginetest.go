@@ -53,6 +53,7 @@ func Run(t *testing.T, b Body) {
 		{"an unknown image says why", unknownImage, false},
 		{"images are told", imagesTold, false},
 		{"images that nobody uses are removed", imagesRemoved, false},
+		{"archives are loaded", archivesLoaded, false},
 		{"ports are given once", portsGivenOnce, false},
 		{"a container is made again", madeAgain, false},
 		{"a task is in the network it asks for", networkModes, false},

@@ -1,7 +1,13 @@
 package enginetest
 
 import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +56,40 @@ func imagesRemoved(t *testing.T, b *Body) {
 	wantError(t, b.Engine.Create(task.ctx(), spec), engine.ErrCreate, spec.Image.Ref)
 	task.Run("again", "exit", "8").Exit(8)
 	task.check(b.Engine.RemoveImage(task.ctx(), "sha256:nothing", time.Now()))
+}
+
+// An archive is read once, is the image that it is said to be, and runs.
+func archivesLoaded(t *testing.T, b *Body) {
+	task := NewTask(t, b)
+	loader, ok := b.Engine.(engine.Loader)
+	if !ok {
+		t.Fatal("it takes no archives")
+	}
+	file := filepath.Join(t.TempDir(), "image.tar")
+	Archive(t, file, Image(t, []Entry{File("archive", 0o644, nil)}))
+	opened := 0
+	a := engine.Archive{Ref: "https://far.example/image.tar", Name: "https://far.example/image.tar", Open: func(context.Context) (io.ReadCloser, error) {
+		opened++
+		return os.Open(file)
+	}}
+	loaded, err := loader.Load(task.ctx(), a)
+	task.check(err)
+	a.Digest = "sha256:" + strings.Repeat("0", 64)
+	_, err = loader.Load(task.ctx(), a)
+	wantError(t, err, engine.ErrPull, a.Name)
+	a.Digest = loaded.Digest
+	again, err := loader.Load(task.ctx(), a)
+	task.check(err)
+	want(t, "loaded again", again, loaded)
+	want(t, "how often it was opened", opened, 2)
+	spec := task.Spec("main", "exit", "7")
+	spec.Image = loaded
+	task.RunSpec(spec).Exit(7)
+
+	missing := errors.New("the server answered 404")
+	a.Digest, a.Open = "", func(context.Context) (io.ReadCloser, error) { return nil, missing }
+	_, err = loader.Load(task.ctx(), a)
+	wantError(t, err, engine.ErrPull, "the server answered 404")
 }
 
 func images(t *testing.T, task *Task) []engine.StoredImage {

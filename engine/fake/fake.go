@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -114,7 +115,11 @@ func (e *Engine) Pull(ctx context.Context, ref string, _ engine.Login) (engine.I
 	if !ok {
 		return engine.Image{}, fmt.Errorf("%w %s: manifest unknown", engine.ErrPull, ref)
 	}
-	digest := digestOf(ref)
+	return e.keep(ref, digestOf(ref), program), nil
+}
+
+// keep has an image here.
+func (e *Engine) keep(ref, digest string, program Program) engine.Image {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	i := e.images[digest]
@@ -126,7 +131,37 @@ func (e *Engine) Pull(ctx context.Context, ref string, _ engine.Login) (engine.I
 		i.told.Refs = append(i.told.Refs, ref)
 	}
 	i.told.UsedAt = time.Now()
-	return engine.Image{Ref: ref, Digest: digest, Size: size, Platform: "linux/amd64"}, nil
+	return engine.Image{Ref: ref, Digest: digest, Size: size, Platform: "linux/amd64"}
+}
+
+// Load takes any bytes for an image that runs Script, whose digest is theirs.
+func (e *Engine) Load(ctx context.Context, a engine.Archive) (engine.Image, error) {
+	if err := e.before(ctx, "Load", a.Name); err != nil {
+		return engine.Image{}, err
+	}
+	if e.has(a.Digest) {
+		return e.keep(a.Name, a.Digest, Script), nil
+	}
+	source, err := a.Open(ctx)
+	if err != nil {
+		return engine.Image{}, fmt.Errorf("%w %s: %w", engine.ErrPull, a.Name, err)
+	}
+	defer source.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, source); err != nil {
+		return engine.Image{}, fmt.Errorf("%w %s: %w", engine.ErrPull, a.Name, err)
+	}
+	digest := fmt.Sprintf("sha256:%x", sum.Sum(nil))
+	if a.Digest != "" && a.Digest != digest {
+		return engine.Image{}, fmt.Errorf("%w %s: it holds %s, not %s", engine.ErrPull, a.Name, digest, a.Digest)
+	}
+	return e.keep(a.Name, digest, Script), nil
+}
+
+func (e *Engine) has(digest string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.images[digest] != nil
 }
 
 const size = 1 << 20 // of every image

@@ -1,0 +1,332 @@
+package containerd
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/klauspost/compress/zstd"
+
+	"slipway/engine"
+	"slipway/engine/enginetest"
+)
+
+// layoutTar is an archive of an OCI layout.
+func layoutTar(t *testing.T, img v1.Image) []byte {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "image.tar")
+	enginetest.Archive(t, file, img)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// savedTar is what "docker save" of old writes.
+func savedTar(t *testing.T, img v1.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := tarball.Write(name.MustParseReference("test/program:1"), img, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func zipped(t *testing.T, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write(data)
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func zstded(t *testing.T, data []byte) []byte {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.EncodeAll(data, nil)
+}
+
+// archiveOf is an archive that counts how often it is opened.
+func archiveOf(name string, data []byte, opened *atomic.Int64) engine.Archive {
+	return engine.Archive{Ref: name + "?secret", Name: name, Open: func(context.Context) (io.ReadCloser, error) {
+		if opened != nil {
+			opened.Add(1)
+		}
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}}
+}
+
+func TestLoad(t *testing.T) {
+	e := newMachine(t).start()
+	for i, c := range []struct {
+		name  string
+		pack  func(*testing.T, v1.Image) []byte
+		press func(*testing.T, []byte) []byte
+	}{
+		{"layout", layoutTar, nil},
+		{"layout.gz", layoutTar, zipped},
+		{"layout.zst", layoutTar, zstded},
+		{"saved", savedTar, nil},
+		{"saved.gz", savedTar, zipped},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			img := enginetest.Image(t, []enginetest.Entry{enginetest.File("which", 0o644, []byte{byte(i)})})
+			data := c.pack(t, img)
+			if c.press != nil {
+				data = c.press(t, data)
+			}
+			var opened atomic.Int64
+			a := archiveOf("https://far.example/"+c.name, data, &opened)
+			loaded, err := e.Load(t.Context(), a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if digest, _ := img.Digest(); loaded.Digest != digest.String() && strings.HasPrefix(c.name, "layout") {
+				t.Errorf("loaded %s, want %s", loaded.Digest, digest)
+			}
+			task := enginetest.NewTask(t, &enginetest.Body{Engine: e, Image: "any.test/name@" + loaded.Digest})
+			task.Run("main", "exit", "3").Exit(3)
+			a.Digest = loaded.Digest
+			again, err := e.Load(t.Context(), a)
+			if err != nil || again != loaded || opened.Load() != 1 {
+				t.Errorf("loaded again: %+v after %+v (%v), opened %d times", again, loaded, err, opened.Load())
+			}
+		})
+	}
+}
+
+// What docker saved has one digest, whatever else is on the machine.
+func TestDigestsOfArchivesAreThoseOfTheirBytes(t *testing.T) {
+	e := newMachine(t).start()
+	data := savedTar(t, enginetest.Image(t))
+	alone, err := e.Load(t.Context(), archiveOf("a", data, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.RemoveImage(t.Context(), alone.Digest, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	pull(t, e, enginetest.Push(t, enginetest.Registry(t)+"/test/program:1", enginetest.Image(t)))
+	beside, err := e.Load(t.Context(), archiveOf("a", data, nil))
+	if err != nil || beside.Digest != alone.Digest {
+		t.Errorf("alone it is %s, beside another %s (%v)", alone.Digest, beside.Digest, err)
+	}
+}
+
+func TestLoadsOfOneArchiveAreOneLoad(t *testing.T) {
+	e := newMachine(t).start()
+	data, hold := layoutTar(t, enginetest.Image(t)), make(chan struct{})
+	var opened atomic.Int64
+	a := archiveOf("a", data, nil)
+	a.Open = func(context.Context) (io.ReadCloser, error) {
+		opened.Add(1)
+		<-hold
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}
+	var loads sync.WaitGroup
+	for range 8 {
+		loads.Go(func() {
+			if _, err := e.Load(t.Context(), a); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	waitFor(t, func() bool { return e.images.pulls.waiting() == 8 })
+	close(hold)
+	loads.Wait()
+	if opened.Load() != 1 {
+		t.Errorf("it was read %d times", opened.Load())
+	}
+}
+
+// An image of an archive is used by being loaded, and so is not removed by who looked before.
+func TestALoadIsAUse(t *testing.T) {
+	e := newMachine(t).start()
+	a := archiveOf("a", layoutTar(t, enginetest.Image(t)), nil)
+	loaded, err := e.Load(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked, err := e.Images(t.Context())
+	if err != nil || len(looked) != 1 || looked[0].InUse {
+		t.Fatalf("told %+v (%v)", looked, err)
+	}
+	if _, err := e.Load(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.RemoveImage(t.Context(), loaded.Digest, looked[0].UsedAt); !errors.Is(err, engine.ErrInUse) {
+		t.Errorf("removing what was loaded since: %v", err)
+	}
+	if err := e.RemoveImage(t.Context(), loaded.Digest, time.Now()); err != nil {
+		t.Error(err)
+	}
+}
+
+// What an archive says in its names of other images changes nothing.
+func TestArchivesNameNothing(t *testing.T) {
+	e := newMachine(t).start()
+	ref := enginetest.Push(t, enginetest.Registry(t)+"/test/program:1", enginetest.Image(t))
+	pulled := pull(t, e, ref)
+	other := enginetest.Image(t, []enginetest.Entry{enginetest.File("other", 0o644, nil)})
+	dir := filepath.Join(t.TempDir(), "layout")
+	enginetest.BuildImage(t, dir, other)
+	index := filepath.Join(dir, "index.json")
+	text, err := os.ReadFile(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := strings.Replace(string(text), `"org.opencontainers.image.ref.name": "latest"`, fmt.Sprintf(`"io.containerd.image.name": %q`, ref), 1)
+	if named == string(text) {
+		t.Fatalf("the index is %s", text)
+	}
+	if err := os.WriteFile(index, []byte(named), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	if err := errors.Join(w.AddFS(os.DirFS(dir)), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := e.Load(t.Context(), archiveOf("a", b.Bytes(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := e.Images(t.Context())
+	if err != nil || len(all) != 2 || loaded.Digest == pulled.Digest {
+		t.Errorf("after a load of %s beside %s there are %+v (%v)", loaded.Digest, pulled.Digest, all, err)
+	}
+}
+
+func TestBadArchives(t *testing.T) {
+	e := newMachine(t).start()
+	img := enginetest.Image(t)
+	good := layoutTar(t, img)
+	arm, err := mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: "arm64", RootFS: configOf(t, img).RootFS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := room{}
+	for name, c := range map[string]struct {
+		data   []byte
+		digest string
+		why    string
+	}{
+		"text":         {[]byte("not a tar"), "", "not an archive of an image"},
+		"nothing":      {nil, "", "not an archive of an image: it is empty"},
+		"cut off":      {good[:len(good)/2], "", "not an archive of an image: unexpected EOF"},
+		"damaged gzip": {zipped(t, good)[:1000], "", "not an archive of an image"},
+		"no gzip":      {[]byte{0x1f, 0x8b, 1, 2, 3}, "", "not an archive of an image"},
+		"no zstd":      {[]byte{0x28, 0xb5, 0x2f, 0xfd, 9}, "", "not an archive of an image"},
+		"other tar":    {tarOf(t, enginetest.File("a", 0o644, []byte("a"))), "", "not an archive of an image"},
+		"crowd":        {crowd(t), "", "more than 20000 entries"},
+		"platform":     {layoutTar(t, arm), "", "linux/arm64"},
+		"digest":       {good, "sha256:" + strings.Repeat("0", 64), "not sha256:" + strings.Repeat("0", 64)},
+		"huge":         {hugeManifest(t), "", "too large"},
+		"missing":      {withoutBlobs(t, img), "", "missing in the archive"},
+	} {
+		a := archiveOf("https://far.example/"+name, c.data, nil)
+		a.Digest = c.digest
+		_, err := e.Load(t.Context(), a)
+		wantPullError(t, err, a.Name, c.why)
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error tells too much: %v", name, err)
+		}
+	}
+	waitFor(t, func() bool { return roomOf(t, e) == empty })
+}
+
+// A source that breaks is told in its own words.
+func TestBrokenSources(t *testing.T) {
+	e := newMachine(t).start()
+	good := layoutTar(t, enginetest.Image(t))
+	broken := errors.New("the line broke")
+	a := archiveOf("a", nil, nil)
+	for _, c := range []func(context.Context) (io.ReadCloser, error){
+		func(context.Context) (io.ReadCloser, error) { return nil, broken },
+		func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(bytes.NewReader(good[:len(good)/3]), failing{broken})), nil
+		},
+	} {
+		a.Open = c
+		_, err := e.Load(t.Context(), a)
+		wantPullError(t, err, "a", "the line broke")
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// A disk that fills up while an archive comes says so.
+func TestLoadStopsWhereTheDiskIsFull(t *testing.T) {
+	e := newMachine(t).start()
+	e.space.free = func(string) (uint64, error) { return 0, nil }
+	a := archiveOf("a", layoutTar(t, enginetest.Image(t)), nil)
+	_, err := e.Load(t.Context(), a)
+	wantPullError(t, err, "a", "too large")
+}
+
+func tarOf(t *testing.T, entries ...enginetest.Entry) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, e := range entries {
+		e.Size = int64(len(e.Data))
+		if err := w.WriteHeader(&e.Header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(e.Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func crowd(t *testing.T) []byte {
+	entries := make([]enginetest.Entry, maxEntries+1)
+	for i := range entries {
+		entries[i] = enginetest.Dir(fmt.Sprint(i), 0o755)
+	}
+	return tarOf(t, entries...)
+}
+
+// hugeManifest is an index that is larger than anything that is read into memory.
+func hugeManifest(t *testing.T) []byte {
+	index := `{"schemaVersion":2,"manifests":[]` + strings.Repeat(" ", maxManifest) + `}`
+	return tarOf(t, enginetest.File("oci-layout", 0o644, []byte(`{"imageLayoutVersion":"1.0.0"}`)), enginetest.File("index.json", 0o644, []byte(index)))
+}
+
+// withoutBlobs is an index of an image that is not there.
+func withoutBlobs(t *testing.T, img v1.Image) []byte {
+	digest, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":100}]}`, digest)
+	return tarOf(t, enginetest.File("oci-layout", 0o644, []byte(`{"imageLayoutVersion":"1.0.0"}`)), enginetest.File("index.json", 0o644, []byte(index)))
+}
