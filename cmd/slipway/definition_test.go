@@ -80,7 +80,7 @@ func wholeContainer(t *testing.T, c *cloud) {
 		t.Fatal(err)
 	}
 	container := c.app("whole", "show", "then", "read", "/etc/hosts", "then", "read", "/etc/resolv.conf", "then", "read", "/proc/sys/net/core/somaxconn",
-		"then", "read", "/host/note", "then", "tty", "then", "try", "/dev/nothing")
+		"then", "read", "/host/note", "then", "tty", "then", "try", "/dev/nothing", "then", "get", "$ECS_CONTAINER_METADATA_URI_V4")
 	container.User, container.WorkingDirectory, container.Hostname = aws.String("0"), aws.String("/tmp"), aws.String("ship")
 	container.Environment = []types.KeyValuePair{{Name: aws.String("OPEN"), Value: aws.String("a b")}}
 	container.ReadonlyRootFilesystem, container.DockerSecurityOptions = aws.Bool(true), []string{"no-new-privileges"}
@@ -110,7 +110,7 @@ func wholeContainer(t *testing.T, c *cloud) {
 	want(t, strings.Join([]string{f.Status["NoNewPrivs"], f.Status["CapEff"], f.Limits["Max core file size"]}, " "), "1 0000000000080000 4096 8192")
 	contains(t, "the environment", strings.Join(f.Env, "\n"), "OPEN=a b")
 	contains(t, "what is mounted", f.Mounts["/"]+f.Mounts["/dev/shm"]+f.Mounts["/scratch"]+f.Mounts["/host"], " ro,", "size=16384k", "noexec", "size=8192k")
-	contains(t, "what it prints", rest, "192.0.2.7\tlighthouse", "nameserver 192.0.2.53", "search sea.example", "99", "from the machine", "opened /dev/nothing")
+	contains(t, "what it prints", rest, "192.0.2.7\tlighthouse", "nameserver 192.0.2.53", "search sea.example", "99", "from the machine", "in true", "out true", "opened /dev/nothing", `"team":"a"`)
 	contains(t, "the host's folder", f.Mounts["/host"], "ro,")
 }
 
