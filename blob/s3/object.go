@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -19,8 +20,11 @@ var ErrObject = errs.New(errs.NotFound, "the object cannot be read")
 // Object reads an object of any bucket that the store's endpoint has and its credentials open, if it has
 // no more than limit bytes. What the store keeps itself is no such object. It returns ErrObject or blob.ErrAway.
 func (s *Store) Object(ctx context.Context, bucket, key string, limit int64) ([]byte, error) {
-	if bucket == s.bucket && strings.HasPrefix(key, s.prefix) {
+	switch {
+	case bucket == s.bucket && strings.HasPrefix(key, s.prefix):
 		return nil, fmt.Errorf("%w: it lies where blobs are kept", ErrObject)
+	case path.Clean(key) != key || strings.HasPrefix(key, ".."): // servers over folders may follow it
+		return nil, fmt.Errorf("%w: its key is a way through folders", ErrObject)
 	}
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {

@@ -31,6 +31,8 @@ func TestObjectsOfOtherBuckets(t *testing.T) {
 		{"config", "web.env", 3, "", "larger than 3 bytes"},
 		{"config", "missing.env", 100, "", "there is none"},
 		{"missing", "web.env", 100, "", "cannot be read"},
+		{server.Bucket, "x/../registry/own", 100, "", "a way through folders"},
+		{"config", "../" + server.Bucket + "/registry/own", 100, "", "a way through folders"},
 		{server.Bucket, "registry/own", 100, "", "where blobs are kept"},
 	} {
 		got, err := store.Object(t.Context(), c.bucket, c.key, c.limit)
