@@ -74,8 +74,15 @@ func (t *task) waitsUntil(on *container, condition string) (end time.Time) {
 	return later(on.seen.StartedAt, t.since).Add(patience)
 }
 
-// broken tells why a waiting container will never start; "" while it may. The words are those of the
-// container agent of Amazon ECS.
+// The words of the container agent of Amazon ECS.
+const (
+	unresolvable = "CannotStartContainerError: dependency graph: " +
+		"failed to resolve container ordering dependency [%s] for target [%s] as dependency %s."
+	timedOut = "CannotStartContainerError: dependency graph: " +
+		"container ordering dependency [%s] for target [%s] has timed out."
+)
+
+// broken tells why a waiting container will never start; "" while it may.
 func (t *task) broken(c *container, now time.Time) string {
 	if !c.waiting() || c.want == nil || c.rerun != nil {
 		return ""
@@ -86,10 +93,10 @@ func (t *task) broken(c *container, now time.Time) string {
 			continue
 		}
 		if why := t.never(on, d.Condition); why != "" {
-			return fmt.Sprintf("CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [%s] for target [%s] as dependency %s.", on.name, c.name, why)
+			return fmt.Sprintf(unresolvable, on.name, c.name, why)
 		}
 		if end := t.waitsUntil(on, d.Condition); !end.IsZero() && !now.Before(end) {
-			return fmt.Sprintf("CannotStartContainerError: dependency graph: container ordering dependency [%s] for target [%s] has timed out.", on.name, c.name)
+			return fmt.Sprintf(timedOut, on.name, c.name)
 		}
 	}
 	return ""
@@ -119,7 +126,7 @@ func (t *task) endable() []*container {
 			return other.dependsOn(c) && (other.running() || t.busy[action{start, other.name}])
 		})
 	})
-	if len(free) == 0 {
+	if len(free) == 0 && !t.working(start) {
 		return running // they depend on each other
 	}
 	return free

@@ -72,7 +72,7 @@ func (t *task) reruns() map[string]*rerun {
 			given := *c.rerun
 			given.Failed = c.failed
 			all[c.name] = &given
-		case c.due() && !c.pending():
+		case c.due() && !c.pending() && !c.gaveUp:
 			all[c.name] = &rerun{
 				Count: c.restarts() + 1, Started: c.run, Ended: c.seen.ExitedAt,
 				Code: c.seen.ExitCode, OOM: c.seen.OOMKilled, Digest: c.seen.Digest,
