@@ -401,3 +401,35 @@ func TestANoteThatIsLeftGoes(t *testing.T) {
 		}
 	})
 }
+
+// A look at the engine that was taken before a container was made anew shows it as it was, and changes nothing.
+func TestAnOldLookDoesNotUndoARestart(t *testing.T) {
+	story(t, func(m *machine) {
+		m.kill()
+		old := &oldLooks{Engine: m.engine}
+		m.under = old
+		m.start()
+		deleting, deleted := make(chan struct{}), make(chan struct{})
+		m.intercept(func(_ context.Context, call, _ string) error {
+			if call == "Delete" {
+				close(deleting)
+				<-deleted
+			}
+			return nil
+		})
+		m.plane.run(restarting("print x then sleep 2m then exit 4"))
+		<-deleting
+		m.intercept(nil)
+		old.hold() // it sees the container that has ended
+		close(deleted)
+		m.untilRestarts(1)
+		old.letGo()
+		time.Sleep(time.Minute)
+		if creates, deletes := m.called("Create"), m.called("Delete"); creates != 2 || deletes != 1 {
+			m.t.Errorf("made %d times and deleted %d times, want made twice and deleted once", creates, deletes)
+		}
+		if r := m.plane.report(taskID); r.Status != nodeapi.Running || r.Containers[0].Restarts != 1 {
+			m.t.Errorf("told %s, started anew %d times, want RUNNING and once", r.Status, r.Containers[0].Restarts)
+		}
+	})
+}
