@@ -95,10 +95,8 @@ func (t *talk) send(ctx context.Context, from io.Reader) {
 func (t *talk) print(stdout, stderr io.Writer) (int, error) {
 	for {
 		m, err := t.channel.Next()
-		if errors.Is(err, io.EOF) {
-			if code := t.channel.Closed().ExitCode; code != nil {
-				return *code, nil
-			}
+		if closed := t.channel.Closed(); err != nil && closed != nil && closed.ExitCode != nil {
+			return *closed.ExitCode, nil
 		}
 		if err != nil {
 			return 0, t.whyClosed(err)
