@@ -50,3 +50,19 @@ func BenchmarkAPI(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMetadata is what it costs to tell a container of its task.
+func BenchmarkMetadata(b *testing.B) {
+	s := New(Config{Secret: []byte("the node's own")})
+	s.Admit(acting(web, webAddress))
+	h, served := s.handler(), s.byID[web]
+	r := httptest.NewRequest(http.MethodGet, metadataPrefix+s.idOf(web+"-b")+"/task", nil)
+	r.RemoteAddr = webAddress + ":40000"
+	for b.Loop() {
+		served.calls.taken = 0
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != http.StatusOK {
+			b.Fatal(w.Code, w.Body)
+		}
+	}
+}
