@@ -131,6 +131,9 @@ func (a *Agent) heavily(do job) job {
 
 func (a *Agent) pull(w *worker, c *container) job {
 	ref, login := reference(c), engine.Login{}
+	if nodeapi.IsLocation(ref) {
+		return a.load(w, c, ref)
+	}
 	if l := w.loginOf(c); l != nil {
 		login = engine.Login{Username: l.Username, Password: l.Password, PlainHTTP: l.PlainHTTP, Transport: a.toRegistry(ref)}
 	}
@@ -146,6 +149,9 @@ func reference(c *container) string {
 	ref, digest := cmp.Or(c.want.Ref, c.want.Image), c.want.Digest
 	if c.rerun != nil {
 		digest = c.rerun.Digest
+	}
+	if digest != "" && nodeapi.IsLocation(ref) {
+		return pinned(ref, digest)
 	}
 	if digest == "" || strings.Contains(ref, "@") {
 		return ref

@@ -14,6 +14,7 @@ package agent
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -21,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"slipway/agent/archive"
 	"slipway/agent/endpoint"
 	"slipway/engine"
 	"slipway/nodeapi"
@@ -39,6 +41,7 @@ type Config struct {
 	API          *url.URL             // where containers with a role are led to for the API: "http://127.0.0.1:4600"; nil: nowhere
 	Line         http.RoundTripper    // goes to API as this node; the control plane's registry is reached by it as well. Nil: as anybody reaches them
 	Attributes   map[string]string
+	Near         []netip.Prefix // addresses of this machine, or its link's, from which archives of images may come; others' may always
 	// Disk tells how full the disk of the engine's images is: 0 to 1. When it is too full, images that nobody
 	// uses are removed. Nil: it is the disk with Dir.
 	Disk func() (float64, error)
@@ -66,6 +69,8 @@ type Agent struct {
 	heavy   chan struct{}                   // bounds the engine calls that load the machine
 	work    sync.WaitGroup                  // of everything the main loop has started
 	streams streams
+
+	archives *archive.Source // of images that are named by a URL
 }
 
 // doneKept is how long late news of a task that is gone may be on its way: far longer than a dead line lives.
@@ -86,17 +91,18 @@ func New(c Config) (*Agent, error) {
 		c.Disk = diskOf(c.Dir)
 	}
 	a := &Agent{
-		config:  c,
-		hello:   hello,
-		mail:    make(chan func(time.Time), 64),
-		tasks:   map[string]*worker{},
-		done:    map[string]time.Time{},
-		dirty:   map[*worker]bool{},
-		reports: reporter{limit: reportBatch},
-		wake:    make(chan struct{}, 1),
-		output:  newShipper(c.ControlPlane, hello.Node),
-		ledger:  ledger{filepath.Join(c.Dir, "restarts")},
-		heavy:   make(chan struct{}, max(8, 4*runtime.NumCPU())),
+		config:   c,
+		hello:    hello,
+		mail:     make(chan func(time.Time), 64),
+		tasks:    map[string]*worker{},
+		done:     map[string]time.Time{},
+		dirty:    map[*worker]bool{},
+		reports:  reporter{limit: reportBatch},
+		wake:     make(chan struct{}, 1),
+		output:   newShipper(c.ControlPlane, hello.Node),
+		archives: archive.New(c.Near),
+		ledger:   ledger{filepath.Join(c.Dir, "restarts")},
+		heavy:    make(chan struct{}, max(8, 4*runtime.NumCPU())),
 	}
 	a.door = endpoint.New(endpoint.Config{
 		Listen: c.Engine.Listen, Issue: a.issue, Stats: c.Engine.Stats, API: c.API, Line: c.Line, Secret: secret,

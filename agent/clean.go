@@ -136,6 +136,9 @@ func (t *task) needs(all map[string]bool) {
 			all[c.want.Digest] = true
 		} else if c.want != nil && c.image == nil && c.seen == nil {
 			all[reference(c)] = true
+			if _, digest, isPinned := strings.Cut(c.want.Image, "#"); isPinned {
+				all[digest] = true
+			}
 		}
 	}
 }

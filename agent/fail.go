@@ -106,8 +106,8 @@ func reasonOf(a action, c *container, err error) string {
 	case a.kind == fetch:
 		return clip(text)
 	case a.kind == pull:
-		if !strings.Contains(text, c.want.Image) {
-			text = c.want.Image + ": " + text
+		if image := shown(c.want.Image); !strings.Contains(text, image) {
+			text = image + ": " + text
 		}
 		return clip("CannotPullContainerError: " + text)
 	case a.kind == openLog:

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"slipway/nodeapi"
 )
 
 // The ranges of what a container is given, in seconds where they are times. Source: Amazon ECS API
@@ -21,7 +23,7 @@ func (c *checker) container(s ContainerSpec, i int, region string) {
 	c.refuse(s.Name == "", at("name"), "Container.name should not be null or empty.")
 	c.refuse(!namePattern.MatchString(s.Name), at("name"), "Invalid container name %q: up to 255 letters, digits, hyphens and underscores are allowed.", s.Name)
 	c.refuse(s.Image == "", at("image"), "Container.image should not be null or empty.")
-	c.refuse(!imagePattern.MatchString(s.Image), at("image"), "%q is not the name of an image.", s.Image)
+	c.image(s.Image, at("image"))
 	c.refuse(s.VersionConsistency == "disabled", at("versionConsistency"), "%q is not supported by Slipway; use enabled, or leave it out.", s.VersionConsistency)
 	c.resources(s, at)
 	c.refuse(s.WorkingDir != "" && !path.IsAbs(s.WorkingDir), at("workingDirectory"), "%q is not an absolute path.", s.WorkingDir)
@@ -41,6 +43,17 @@ func (c *checker) container(s ContainerSpec, i int, region string) {
 	c.lookups(s, at)
 	if s.Log != nil {
 		c.log(*s.Log, at("logConfiguration"), region)
+	}
+}
+
+// image checks where an image comes from: a registry, or an archive at a URL.
+func (c *checker) image(image, path string) {
+	if !nodeapi.IsLocation(image) {
+		c.refuse(!imagePattern.MatchString(image), path, "%q is not the name of an image.", image)
+		return
+	}
+	if _, err := nodeapi.ParseLocation(image); err != nil {
+		c.refuse(true, path, "%v.", err) // the URL may hold a password
 	}
 }
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"time"
 
 	"slipway/nodeapi"
@@ -13,7 +14,7 @@ const defaultAttemptPeriod = 300 // seconds
 func wantedContainer(t Task, i int) nodeapi.Container {
 	s, image, log := t.Spec.Containers[i], t.Images[i], logOf(t, t.Spec.Containers[i])
 	w := nodeapi.Container{
-		Name: s.Name, Image: s.Image, Ref: image.Ref, Digest: image.Digest,
+		Name: s.Name, Image: s.Image, Ref: image.Ref, Digest: cmp.Or(image.Digest, t.Container(i).Digest), // once one is known, no other is meant
 		Essential: s.Essential, Entrypoint: s.Entrypoint, Command: s.Command,
 		User: s.User, WorkingDir: s.WorkingDir, Hostname: s.Hostname,
 		CPU: s.CPU, Memory: deref(s.Memory), MemoryReservation: deref(s.MemoryReservation),

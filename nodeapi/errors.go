@@ -7,6 +7,9 @@ import (
 	"slipway/internal/errs"
 )
 
+// ErrLocation is the name of an image that looks like a URL, and is not one that can be read.
+var ErrLocation = errs.New(errs.Invalid, "not the location of an image's archive")
+
 // wireError is how an error travels: the kind decides, the message is for people.
 type wireError struct {
 	Kind    string `json:"kind"`

@@ -30,6 +30,7 @@ type node struct {
 	socket  string
 	cpu     int
 	memory  int
+	near    []string
 	line    http.RoundTripper // to the control plane elsewhere; nil: it is in this process
 }
 
@@ -39,6 +40,7 @@ func nodeFlags(cmd *cobra.Command) *node {
 	f.StringVar(&n.socket, "containerd", "", "socket of a containerd to use (default: one of Slipway's own)")
 	f.IntVar(&n.cpu, "cpu", 0, "cpu units that tasks may have, 1024 a core (default: all cores)")
 	f.IntVar(&n.memory, "memory", 0, "MiB that tasks may have (default: what the machine has, less a reserve)")
+	f.StringSliceVar(&n.near, "archive-from", nil, "addresses of this machine or its link, as 127.0.0.1/32, that images may be loaded from by a URL (default: none of them)")
 	if f.Lookup("log-level") == nil {
 		f.String("log-level", "info", "debug, info, warn or error")
 	}
@@ -48,6 +50,10 @@ func nodeFlags(cmd *cobra.Command) *node {
 // run keeps this machine doing what the control plane wants until ctx ends. Containers with a role are
 // led to the API.
 func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane, api *url.URL) error {
+	near, err := prefixes(n.near)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(n.data, 0o700); err != nil {
 		return err
 	}
@@ -64,12 +70,23 @@ func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane, api *url.URL) e
 	}
 	a, err := agent.New(agent.Config{
 		Dir: n.data, Engine: machine, ControlPlane: cp, Cluster: n.cluster,
-		API: api, Line: n.line, Version: versionText(), CPU: n.cpu, Memory: n.memory,
+		API: api, Line: n.line, Version: versionText(), CPU: n.cpu, Memory: n.memory, Near: near,
 	})
 	if err != nil {
 		return err
 	}
 	return together(ctx, machine.Run, func(ctx context.Context) error { a.Run(ctx); return nil })
+}
+
+func prefixes(texts []string) (all []netip.Prefix, err error) {
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--archive-from %q: want addresses as 127.0.0.1/32", text)
+		}
+		all = append(all, p.Masked())
+	}
+	return all, nil
 }
 
 // nodeNetwork is the network of a node's tasks: one of its own for each data folder, so that
