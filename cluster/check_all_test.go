@@ -125,7 +125,6 @@ func TestWhatCannotRunIsRefusedByItsPath(t *testing.T) {
 		{waits("b HEALTHY"), one + `dependsOn[0].condition: A dependency container with HEALTHY condition must have a health check: "b" has none.`},
 		{func(s spec) { s.Containers[1].Essential = true; waits("b SUCCESS")(s) }, one + `dependsOn[0].condition: A dependency container with SUCCESS or COMPLETE condition cannot be an essential container: "b" is.`},
 		{func(s spec) { s.Containers[1].Essential = true; waits("b COMPLETE")(s) }, one + `dependsOn[0].condition: A dependency container with SUCCESS or COMPLETE condition cannot be an essential container: "b" is.`},
-		{func(s spec) { s.Containers[1].Restart = &cluster.RestartSpec{Enabled: true}; waits("b COMPLETE")(s) }, one + `dependsOn[0].condition: "b" is started anew when it ends.`},
 		{func(s spec) { waits("b START")(s); s.Containers[1].DependsOn = dependencies("a START") }, `containerDefinitions[1].dependsOn: Invalid 'dependsOn' setting. "a" comes back to itself by "b".`},
 
 		{container(func(c c) { c.StartTimeout = new(1) }), one + "startTimeout: 1 is not between 2 and 86400 seconds."},

@@ -31,7 +31,6 @@ func (c *checker) condition(condition string, target ContainerSpec, at string) {
 	c.oneOf(condition, at, "START", "COMPLETE", "SUCCESS", "HEALTHY")
 	ends := condition == "COMPLETE" || condition == "SUCCESS"
 	c.refuse(ends && target.Essential, at, "A dependency container with SUCCESS or COMPLETE condition cannot be an essential container: %q is.", target.Name)
-	c.refuse(ends && target.Restart != nil && target.Restart.Enabled, at, "%q is started anew when it ends.", target.Name)
 	c.refuse(condition == "HEALTHY" && (target.Health == nil || target.Health.Command[0] == "NONE"), at, "A dependency container with HEALTHY condition must have a health check: %q has none.", target.Name)
 }
 
