@@ -140,7 +140,6 @@ func TestWhatCannotRunIsRefusedByItsPath(t *testing.T) {
 		{container(func(c c) { c.Restart = &cluster.RestartSpec{Enabled: true, AttemptPeriod: new(59)} }), one + "restartPolicy.restartAttemptPeriod: 59 is not between 60 and 1800 seconds."},
 		{container(func(c c) { c.Restart = &cluster.RestartSpec{Enabled: true, IgnoredExitCodes: []int{1, 256}} }), one + "restartPolicy.ignoredExitCodes[1]: 256 is not between 0 and 255."},
 		{container(func(c c) { c.Restart = &cluster.RestartSpec{Enabled: true, IgnoredExitCodes: make([]int, 51)} }), one + "restartPolicy.ignoredExitCodes: 51 exit codes are more than 50."},
-		{container(func(c c) { c.Restart = &cluster.RestartSpec{AttemptPeriod: new(60)} }), one + "restartPolicy.enabled: The policy is not enabled, and says more."},
 
 		{container(func(c c) { c.Secrets = []cluster.SecretSpec{{Name: "A", From: "key"}} }), one + "secrets[0].name: The secret name must be unique and not shared with any new or existing environment variables set on the container, such as 'A'."},
 		{container(func(c c) { c.Secrets = []cluster.SecretSpec{{Name: "S", From: "key"}, {Name: "S", From: "key"}} }), one + "secrets[1].name: The secret name must be unique and not shared with any new or existing environment variables set on the container, such as 'S'."},

@@ -98,7 +98,6 @@ func (c *checker) restart(r *RestartSpec, path string) {
 	}
 	c.within(r.AttemptPeriod, 60, 1800, " seconds", path+".restartAttemptPeriod")
 	c.refuse(len(r.IgnoredExitCodes) > maxIgnoredCodes, path+".ignoredExitCodes", "%d exit codes are more than %d.", len(r.IgnoredExitCodes), maxIgnoredCodes)
-	c.refuse(!r.Enabled && (len(r.IgnoredExitCodes) > 0 || r.AttemptPeriod != nil), path+".enabled", "The policy is not enabled, and says more.")
 	for i, code := range r.IgnoredExitCodes {
 		c.within(&code, 0, 255, "", fmt.Sprintf("%s.ignoredExitCodes[%d]", path, i))
 	}
