@@ -16,7 +16,7 @@ bin/versitygw:
 
 export PATH := $(CURDIR)/bin:$(PATH)
 
-.PHONY: build demo test race matrix crash bench bench-registry bench-calls lint generate clean help
+.PHONY: build demo test race matrix crash sim bench bench-registry bench-calls lint generate clean help
 
 build: ## Build bin/slipway
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
@@ -43,6 +43,9 @@ matrix: ## Have all kinds of callers make every call, on both databases
 crash: ## 100 rounds of kill -9 while images are pushed and tasks run (as root)
 	@scripts/need $(TEST_NEEDS)
 	SLIPWAY_TEST_ALL=1 go test -count=1 -timeout 60m -v -run TestCrash ./cmd/slipway -crash.rounds 100
+
+sim: ## An hour of 1,000 machines that fail in every way, from a new seed (SEED=N: from that one)
+	go test -count=1 -timeout 60m -v -run TestManyMachines ./sim -sim.nodes 1000 -sim.minutes $(or $(MINUTES),10) -sim.seed $(or $(SEED),0)
 
 bench: ## Print task starts, pushes and pulls beside their peers (as root)
 	@scripts/need $(TEST_NEEDS)

@@ -1,0 +1,240 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"slipway/cluster"
+	"slipway/engine"
+	"slipway/nodeapi"
+)
+
+// tasks reads every task there is, of all accounts.
+func (w *world) tasks(ctx context.Context) (all []cluster.Task, err error) {
+	_, err = ask(w.plane, func(s *server) (none struct{}, err error) {
+		for _, account := range accounts {
+			for _, name := range clusters {
+				some, err := tasksOf(ctx, s, account, name)
+				if err != nil {
+					return none, err
+				}
+				all = append(all, some...)
+			}
+		}
+		return none, nil
+	})
+	return all, err
+}
+
+func tasksOf(ctx context.Context, s *server, account, name string) (all []cluster.Task, err error) {
+	for _, stopped := range []bool{false, true} {
+		page := cluster.Page{}
+		for first := true; first || page.Token != ""; first = false {
+			var ids []string
+			if ids, page.Token, err = s.ListTasks(ctx, account, cluster.TaskFilter{Cluster: name, Stopped: stopped}, page); err != nil {
+				return nil, err
+			}
+			found, _, err := s.Tasks(ctx, account, name, ids)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, found...)
+		}
+	}
+	return all, nil
+}
+
+// agree fails while a task is on its way, or a machine runs anything else than what is wanted of it.
+func (w *world) agree() error {
+	tasks, err := w.tasks(w.t.Context())
+	if err != nil {
+		return err
+	}
+	wanted := map[string]map[string]bool{} // by node: ids of tasks
+	for _, t := range tasks {
+		switch {
+		case t.Seen.Status == nodeapi.Stopped:
+			continue
+		case t.Wanted.Stop || t.Seen.Status != nodeapi.Running:
+			return fmt.Errorf("task %s of %s is %s on %s", t.ID, t.Family, t.Seen.Status, t.Node)
+		case wanted[t.Node] == nil:
+			wanted[t.Node] = map[string]bool{}
+		}
+		wanted[t.Node][t.ID] = true
+	}
+	for _, m := range w.nodes {
+		if err := m.runsOnly(w.t.Context(), wanted[m.node]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runsOnly fails while a machine has anything of another task, or of one of these nothing that runs.
+func (m *machine) runsOnly(ctx context.Context, wanted map[string]bool) error {
+	containers, err1 := m.engine.List(ctx)
+	there, err2 := m.engine.Tasks(ctx)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	for _, id := range there {
+		if !wanted[id] {
+			return fmt.Errorf("machine %s has something of task %s", m.node, id)
+		}
+	}
+	for id := range wanted {
+		if !slices.ContainsFunc(containers, func(c engine.Container) bool { return c.Task == id && c.State == engine.Running }) {
+			return fmt.Errorf("task %s does not run on %s", id, m.node)
+		}
+	}
+	return nil
+}
+
+// stopForgotten stops the tasks of requests that were given up.
+func (w *world) stopForgotten() error {
+	tasks, err := w.tasks(w.t.Context())
+	for _, t := range tasks {
+		if t.Wanted.Stop || t.Seen.Status == nodeapi.Stopped {
+			continue
+		}
+		_, failed := ask(w.plane, func(s *server) (cluster.Task, error) {
+			return s.StopTask(w.t.Context(), t.Account, t.Cluster, t.ID, "the end")
+		})
+		err = errors.Join(err, failed)
+	}
+	return err
+}
+
+// empty fails while anything is left of any task, on a machine or in the record.
+func (w *world) empty() error {
+	tasks, err := w.tasks(w.t.Context())
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		if t.Seen.Status != nodeapi.Stopped {
+			return fmt.Errorf("task %s of %s is %s on %s", t.ID, t.Family, t.Seen.Status, t.Node)
+		}
+		if n := w.plane.roles.Live(cluster.TaskARN(region, t.Account, t.Cluster, t.ID)); n > 0 {
+			return fmt.Errorf("task %s is over and has %d credentials", t.ID, n)
+		}
+	}
+	for _, m := range w.nodes {
+		if err := m.empty(w.t.Context()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *machine) empty(ctx context.Context) error {
+	if err := m.runsOnly(ctx, nil); err != nil {
+		return err
+	}
+	outputs, err := m.engine.Outputs()
+	if err != nil || len(outputs) > 0 {
+		return fmt.Errorf("machine %s has the outputs %v: %w", m.node, outputs, err)
+	}
+	restarts, err := filepath.Glob(filepath.Join(m.dir, "agent", "restarts", "*"))
+	if err != nil || len(restarts) > 0 {
+		return fmt.Errorf("machine %s has the notes %v: %w", m.node, restarts, err)
+	}
+	if _, err := os.Stat(filepath.Join(m.dir, "agent", "node-id")); err != nil {
+		return err
+	}
+	return nil
+}
+
+// judge compares what was promised, what the record says and what really happened, when all is over.
+func (w *world) judge() error {
+	tasks, err := w.tasks(w.t.Context())
+	if err != nil {
+		return err
+	}
+	byID, byToken := map[string]cluster.Task{}, map[string][]string{}
+	for _, t := range tasks {
+		byID[t.ID] = t
+		byToken[t.StartedBy] = append(byToken[t.StartedBy], t.ID)
+		w.judgeTask(t)
+	}
+	for _, id := range w.truth.tasks() {
+		if _, known := byID[id]; !known {
+			w.truth.fail("task %s ran, and nobody knows of it", id)
+		}
+	}
+	for _, c := range w.clients {
+		c.judge(w.truth, byID, byToken)
+	}
+	_, err = ask(w.plane, func(s *server) (struct{}, error) { return struct{}{}, w.judgeEvents(s, byID) })
+	return err
+}
+
+// judge wants every request to have been answered by the truth.
+func (c *client) judge(truth *truth, byID map[string]cluster.Task, byToken map[string][]string) {
+	for _, a := range c.asks {
+		ran := byToken[a.token]
+		slices.Sort(ran)
+		slices.Sort(a.ids)
+		switch {
+		case a.answer == accepted && !slices.Equal(ran, a.ids):
+			truth.fail("request %s was told of the tasks %v, and there are %v", a.token, a.ids, ran)
+		case a.answer == refused && len(ran) > 0:
+			truth.fail("request %s was refused, and there are %v", a.token, ran)
+		case len(ran) > a.count:
+			truth.fail("request %s for %d tasks made %v", a.token, a.count, ran)
+		}
+	}
+	for id := range c.stop {
+		if t := byID[id]; !t.Wanted.Stop && t.Seen.StopCode == "" {
+			truth.fail("the stop of task %s was acknowledged, and is not known", id)
+		}
+	}
+}
+
+// judgeTask wants a task to have ended, and to tell of each container what became of it.
+func (w *world) judgeTask(t cluster.Task) {
+	if code, reason := t.Stop(); t.Seen.Status != nodeapi.Stopped || reason == "" {
+		w.truth.fail("task %s of %s is %s with %q, %q", t.ID, t.Family, t.Seen.Status, code, reason)
+	}
+	for i, spec := range t.Spec.Containers {
+		w.judgeContainer(t, spec, t.Container(i))
+	}
+}
+
+func (w *world) judgeContainer(t cluster.Task, spec cluster.ContainerSpec, told nodeapi.ContainerReport) {
+	id := t.ID + "-" + spec.Name
+	really := w.truth.of(id)
+	is := fmt.Sprintf("container %s of %s is told as %+v (exit code %s), and was started %d times to %v on %s of %s",
+		id, t.Family, told, number(told.ExitCode), really.starts, really.codes, really.node, really.account)
+	switch {
+	case told.Status != nodeapi.Stopped:
+		w.truth.fail("%s: it is not stopped", is)
+	case really.starts == 0 && told.ExitCode != nil && *told.ExitCode != 137:
+		w.truth.fail("%s: it never ran", is)
+	case really.starts == 0:
+		return
+	case really.node != t.Node || really.account != t.Account:
+		w.truth.fail("%s: it belongs to %s, on %s", is, t.Account, t.Node)
+	case really.starts != len(really.codes):
+		w.truth.fail("%s: it did not end as often as it was started", is)
+	case really.starts != 1+told.Restarts || told.Restarts > 0 && spec.Restart == nil:
+		w.truth.fail("%s: it ran too often", is)
+	case told.ExitCode == nil || *told.ExitCode != really.codes[len(really.codes)-1]:
+		w.truth.fail("%s: the exit code is another", is)
+	}
+	if kept := w.plane.logs.of(id); strings.TrimRight(kept, "\n") != strings.TrimRight(really.printed.String(), "\n") {
+		w.truth.fail("%s: it printed %q, and %q was kept", is, really.printed.String(), kept)
+	}
+}
+
+func number(n *int) string {
+	if n == nil {
+		return "none"
+	}
+	return fmt.Sprint(*n)
+}

@@ -1,0 +1,69 @@
+package sim
+
+import (
+	"strings"
+
+	"slipway/cluster"
+)
+
+const (
+	image = "example.com/program:1" // the one that every machine can pull
+	role  = "arn:aws:iam::123456789012:role/program"
+)
+
+// runs is a container that runs a script of the fake engine.
+func runs(name, script string) cluster.ContainerSpec {
+	return cluster.ContainerSpec{Name: name, Image: image, Command: strings.Fields(script), CPU: 64, Memory: new(32), Essential: true, StopTimeout: new(5)}
+}
+
+// beside is a container whose end does not end its task.
+func beside(name, script string) cluster.ContainerSpec {
+	c := runs(name, script)
+	c.Essential = false
+	return c
+}
+
+// after has c wait for another container.
+func after(c cluster.ContainerSpec, other, condition string) cluster.ContainerSpec {
+	c.DependsOn = append(c.DependsOn, cluster.DependencySpec{Container: other, Condition: condition})
+	return c
+}
+
+func task(containers ...cluster.ContainerSpec) cluster.Spec {
+	return cluster.Spec{Containers: containers}
+}
+
+// definitions are what is run, by family: tasks that end well and badly, that stay, that wait for each
+// other, that do not stop when asked, and that cannot run. None is in the machine's network: for such a task
+// the agent opens a port of the machine, of which there is but one here.
+func definitions() map[string]cluster.Spec {
+	web := runs("web", "print hello then wait 0")
+	web.Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+	fixed := runs("fixed", "sleep 40s")
+	fixed.Ports = []cluster.PortSpec{{Container: 80, Host: 8080, Protocol: "tcp"}}
+	missing := runs("missing", "exit 0")
+	missing.Image = "example.com/missing:1"
+	checked := runs("checked", "print ready then sleep 50s")
+	checked.Health = &cluster.HealthSpec{Command: []string{"CMD", "exit", "0"}, Interval: 5, Timeout: 2, Retries: 2}
+	again := beside("again", "print once more then sleep 65s then exit 1")
+	again.Restart = &cluster.RestartSpec{Enabled: true, AttemptPeriod: new(60), IgnoredExitCodes: []int{0}}
+	acts := task(runs("acts", "get http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI then sleep 30s"))
+	acts.TaskRole = role
+	alone := task(runs("alone", "print alone then sleep 10s then exit 9"))
+	alone.NetworkMode = "none"
+	return map[string]cluster.Spec{
+		"quick":    task(runs("quick", "print done")),
+		"fails":    task(runs("fails", "print begun then sleep 8s then print failed then exit 3")),
+		"web":      task(web, after(beside("side", "wait 1"), "web", "START")),
+		"batch":    task(beside("first", "sleep 5s then print made"), after(runs("main", "sleep 20s then exit 4"), "first", "SUCCESS")),
+		"broken":   task(beside("first", "sleep 2s then exit 1"), after(runs("main", "exit 0"), "first", "SUCCESS")),
+		"healthy":  task(checked, after(beside("waits", "sleep 3s then exit 5"), "checked", "HEALTHY")),
+		"stubborn": task(runs("stubborn", "stubborn")),
+		"again":    task(runs("main", "sleep 4m"), again),
+		"fixed":    task(fixed),
+		"alone":    alone,
+		"missing":  task(missing),
+		"nothing":  task(runs("nothing", "/missing/program")),
+		"acts":     acts,
+	}
+}

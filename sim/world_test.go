@@ -1,0 +1,161 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"slipway/cluster/clustertest"
+)
+
+const (
+	region = "us-east-1"
+	edge   = "edge" // a cluster that some machines serve, and no other
+)
+
+var (
+	accounts = []string{"123456789012", "210987654321", "333333333333"}
+	clusters = []string{"default", edge}
+)
+
+// world is all there is in the bubble.
+type world struct {
+	t       *testing.T
+	dir     string
+	seed    uint64
+	stormy  atomic.Bool
+	truth   *truth
+	plane   *plane
+	nodes   []*machine
+	clients []*client
+	books   *books
+}
+
+func newWorld(t *testing.T, dir string, seed uint64) *world {
+	w := &world{t: t, dir: dir, seed: seed, truth: &truth{containers: map[string]*life{}}}
+	w.plane = &plane{path: filepath.Join(dir, "slipway.db"), logs: &logs{kept: map[string]*stream{}}, roles: clustertest.NewRoles()}
+	w.books = &books{w: w, seen: map[string]bool{}}
+	return w
+}
+
+// populate starts the control plane and so many machines, and makes clients.
+func (w *world) populate(nodes int) error {
+	if err := w.plane.start(w.t.Context()); err != nil {
+		return err
+	}
+	if err := w.furnish(); err != nil {
+		return err
+	}
+	byAccount := map[string][]string{}
+	for i := range nodes {
+		m, err := newMachine(w, i)
+		if err != nil {
+			return err
+		}
+		if err := m.start(); err != nil {
+			return err
+		}
+		w.nodes = append(w.nodes, m)
+		byAccount[m.account] = append(byAccount[m.account], m.node)
+	}
+	number := max(len(accounts), nodes/10)
+	for i := range number {
+		account := accounts[i%len(accounts)]
+		w.clients = append(w.clients, &client{
+			name: fmt.Sprint("client-", i), account: account, plane: w.plane, dice: newDice(w.seed, uint64(i)<<8+3), bad: w.stormy.Load,
+			nodes: func() []string { return byAccount[account] }, pace: time.Duration(number) * 40 * time.Second / time.Duration(nodes),
+			home: map[string]string{}, stop: map[string]bool{},
+		})
+	}
+	return nil
+}
+
+// furnish makes the clusters and definitions of every account.
+func (w *world) furnish() error {
+	_, err := ask(w.plane, func(s *server) (none struct{}, err error) {
+		for _, account := range accounts {
+			for _, name := range clusters {
+				_, failed := s.CreateCluster(w.t.Context(), account, name, nil)
+				err = errors.Join(err, failed)
+			}
+			for family, spec := range definitions() {
+				_, failed := s.Register(w.t.Context(), account, "arn:aws:iam::"+account+":root", family, spec, nil)
+				err = errors.Join(err, failed)
+			}
+		}
+		return none, err
+	})
+	return err
+}
+
+func (w *world) fail(err error) { w.truth.fail("%v", err) }
+
+// storm lets clients work and things happen for a while, and returns when all of that is over.
+func (w *world) storm(long time.Duration) {
+	ctx, calm := context.WithTimeout(w.t.Context(), long)
+	defer calm()
+	w.stormy.Store(true)
+	var all sync.WaitGroup
+	all.Go(func() { w.plane.weather(ctx, newDice(w.seed, 4), w.fail) })
+	all.Go(func() { w.books.keep(ctx) })
+	for _, m := range w.nodes {
+		all.Go(func() { m.weather(ctx, w.fail) })
+	}
+	for _, c := range w.clients {
+		all.Go(func() { c.work(ctx, w.fail) })
+	}
+	all.Wait()
+	w.stormy.Store(false)
+}
+
+// quiet waits until everybody agrees on what runs.
+func (w *world) quiet() error {
+	return w.until("what is wanted is what runs", 15*time.Minute, w.agree)
+}
+
+// end has every task stopped, and waits until nothing is left of any.
+func (w *world) end() error {
+	var all sync.WaitGroup
+	for _, c := range w.clients {
+		all.Go(func() {
+			if err := c.stopAll(w.t.Context()); err != nil {
+				w.fail(err)
+			}
+		})
+	}
+	all.Wait()
+	if err := w.stopForgotten(); err != nil {
+		return err
+	}
+	return w.until("nothing is left", 15*time.Minute, w.empty)
+}
+
+// until waits for something to become true, and tells what is in its way if it does not.
+func (w *world) until(what string, limit time.Duration, is func() error) (err error) {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(5 * time.Second) {
+		if err = is(); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("after %s it is not so that %s: %w", limit, what, err)
+}
+
+// close ends all that runs in the bubble.
+func (w *world) close() {
+	for _, m := range w.nodes {
+		m.kill()
+		m.engine.Close()
+	}
+	w.plane.stop(false)
+}
+
+func ids32(number int) string { return fmt.Sprintf("%032x", number) }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
