@@ -44,7 +44,7 @@ crash: ## 100 rounds of kill -9 while images are pushed and tasks run (as root)
 	@scripts/need $(TEST_NEEDS)
 	SLIPWAY_TEST_ALL=1 go test -count=1 -timeout 60m -v -run TestCrash ./cmd/slipway -crash.rounds 100
 
-sim: ## An hour of 1,000 machines that fail in every way, from a new seed (SEED=N: from that one)
+sim: ## Ten minutes of 1,000 machines that fail in every way, from a new seed (SEED=N, MINUTES=N)
 	go test -count=1 -timeout 60m -v -run TestManyMachines ./sim -sim.nodes 1000 -sim.minutes $(or $(MINUTES),10) -sim.seed $(or $(SEED),0)
 
 bench: ## Print task starts, pushes and pulls beside their peers (as root)

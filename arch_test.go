@@ -64,7 +64,7 @@ var plan = []struct {
 	{"blob", "", "floor"},
 	{"demo", "", "runs in a container"},
 	{"bench", "server agent engine", "measures whole parts"},
-	{"sim", "cluster agent engine/fake nodeapi store events", "the room of tasks and many machines in one bubble of time; tests alone"},
+	{"sim", "cluster agent engine nodeapi store events", "the room of tasks and many machines in one bubble of time; tests alone"},
 }
 
 // onlyStandard are parts that import nothing but the standard library and internal/*.
