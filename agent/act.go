@@ -209,8 +209,11 @@ func (a *Agent) create(w *worker, c *container) job {
 }
 
 func (a *Agent) start(w *worker, c *container) job {
-	id := c.id
+	id, local := c.id, networkOf(w.want) == engine.HostNet
 	return func(ctx context.Context) (func(time.Time), error) {
+		if local {
+			a.door.TriedLocal(ctx)
+		}
 		return func(now time.Time) { w.ran(c, now) }, a.config.Engine.Start(ctx, id)
 	}
 }

@@ -105,7 +105,7 @@ func New(c Config) (*Agent, error) {
 		heavy:    make(chan struct{}, max(8, 4*runtime.NumCPU())),
 	}
 	a.door = endpoint.New(endpoint.Config{
-		Listen: c.Engine.Listen, Issue: a.issue, Stats: c.Engine.Stats, API: c.API, Line: c.Line, Secret: secret,
+		Listen: c.Engine.Listen, ListenLocal: c.Engine.ListenLocal, Issue: a.issue, Stats: c.Engine.Stats, API: c.API, Line: c.Line, Secret: secret,
 	})
 	return a, nil
 }

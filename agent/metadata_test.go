@@ -118,3 +118,28 @@ func TestContainersReadNothingOfOtherTasks(t *testing.T) {
 		m.wantLine(other.ID+"/a", 4, `"Name":"a"`)
 	})
 }
+
+// A task in the machine's network asks over the machine's own address, which is opened once there is such a task.
+func TestATaskInTheMachinesNetworkReadsAboutItself(t *testing.T) {
+	story(t, func(m *machine) {
+		m.plane.run(taskOf(aboutMe + " then wait"))
+		m.wantLine(taskID+"/a", 0, `"Name":"a"`)
+		if n := m.called("ListenLocal"); n != 0 {
+			m.t.Errorf("%d ports of the machine are open for nobody", n)
+		}
+		host := acting(aboutMe+" then get $AWS_CONTAINER_CREDENTIALS_FULL_URI then env ECS_CONTAINER_METADATA_URI_V4 then sleep 10m then "+aboutMe+" then wait", "wait")
+		host.ID, host.Network = strings.Repeat("1", 32), "host"
+		m.plane.run(host)
+		m.wantLine(host.ID+"/a", 0, `"Name":"a"`, `"Networks":[{"NetworkMode":"host"}]`)
+		m.wantLine(host.ID+"/a", 2, `"AccessKeyId":"ASIA1"`)
+		m.wantLine(host.ID+"/a", 4, "http://127.0.0.1:")
+		m.kill()
+		m.start() // and another agent opens it again
+		m.wantLine(host.ID+"/a", 5, `"Name":"a"`)
+		way := m.plane.lines(host.ID + "/a")[4]
+		nosy := taskOf("get " + way + " then wait")
+		nosy.ID = strings.Repeat("2", 32)
+		m.plane.run(nosy)
+		m.wantLine(nosy.ID+"/a", 0, "connection refused")
+	})
+}

@@ -70,6 +70,9 @@ type Engine interface {
 	// task, and no others, come from its Network.Address. Nobody outside of the machine reaches it. Who
 	// opens a port that is open takes it over.
 	Listen(ctx context.Context, port int) (net.Listener, error)
+	// ListenLocal opens a tcp port of 127.0.0.1 to the tasks in the host's network, and to whatever else is on
+	// the machine.
+	ListenLocal(ctx context.Context, port int) (net.Listener, error)
 
 	// Create makes a container with its process ready to start: all that can fail before
 	// the process itself has failed by then, with ErrCreate, or ErrStart where the engine

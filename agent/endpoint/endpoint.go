@@ -54,7 +54,7 @@ const (
 type Config struct {
 	// Listen opens a port of engine.HostAddress: engine.Engine's.
 	Listen func(ctx context.Context, port int) (net.Listener, error)
-	// ListenLocal opens a port of the machine's own address, 127.0.0.1; nil: as the system does.
+	// ListenLocal opens a port of the machine's own address, 127.0.0.1: engine.Engine's.
 	ListenLocal func(ctx context.Context, port int) (net.Listener, error)
 	// Issue makes credentials of a task's role: the control plane's.
 	Issue func(ctx context.Context, task string) (nodeapi.Credentials, error)
@@ -77,6 +77,7 @@ type Server struct {
 	byID      map[string]*task
 	settled   bool
 	local     chan struct{} // closed once there is a task in the machine's network
+	opened    chan struct{} // closed once the port for such tasks was tried to be opened
 	tried     chan struct{} // gets one for each port whose first try at opening is over
 	changed   chan struct{} // closed, and made anew, when there is more to know
 }
@@ -106,12 +107,9 @@ type task struct {
 
 // New makes a Server that knows no task.
 func New(c Config) *Server {
-	if c.ListenLocal == nil {
-		c.ListenLocal = listenLocal
-	}
 	return &Server{
 		config: c, byAddress: map[netip.Addr]*task{}, byID: map[string]*task{}, changed: make(chan struct{}),
-		tried: make(chan struct{}, ports), local: make(chan struct{}),
+		tried: make(chan struct{}, ports), local: make(chan struct{}), opened: make(chan struct{}),
 	}
 }
 
@@ -137,14 +135,9 @@ func (s *Server) told() { s.tried <- struct{}{} }
 func (s *Server) serveLocal(ctx context.Context) {
 	select {
 	case <-s.local:
-		s.keepOpen(ctx, s.localPort(), s.config.ListenLocal, func() {}, s.handler())
+		s.keepOpen(ctx, s.localPort(), s.config.ListenLocal, func() { close(s.opened) }, s.handler())
 	case <-ctx.Done():
 	}
-}
-
-func listenLocal(ctx context.Context, port int) (net.Listener, error) {
-	var config net.ListenConfig
-	return config.Listen(ctx, "tcp4", localAddress(port))
 }
 
 func localAddress(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
@@ -162,6 +155,14 @@ func (s *Server) Tried(ctx context.Context) {
 		case <-s.tried:
 		case <-ctx.Done():
 		}
+	}
+}
+
+// TriedLocal is Tried for the containers of a task in the machine's network that was admitted.
+func (s *Server) TriedLocal(ctx context.Context) {
+	select {
+	case <-s.opened:
+	case <-ctx.Done():
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -376,35 +375,5 @@ func TestTheEnvironmentOfAContainer(t *testing.T) {
 	}
 	if len(secrets) != 8 {
 		t.Errorf("%v: want one for each task, container and node", secrets)
-	}
-}
-
-// A task in the machine's network reaches the node over the machine's own address, which is opened for it.
-func TestATaskInTheMachinesNetworkReachesTheNode(t *testing.T) {
-	s := New(Config{Listen: nowhere, Secret: []byte(t.TempDir())})
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); s.Run(ctx) }()
-	defer func() { stop(); <-ended }()
-	s.Settle()
-	s.Admit(acting(web, webAddress))
-	url := "http://" + localAddress(s.localPort())
-	if conn, err := net.Dial("tcp", localAddress(s.localPort())); err == nil {
-		conn.Close()
-		t.Errorf("%s is open before there is such a task", url)
-	}
-	s.Admit(acting(job, ""))
-	for {
-		answer, err := http.Get(url + metadataPrefix + s.idOf(job+"-b"))
-		if err != nil {
-			time.Sleep(10 * time.Millisecond) // it is being opened
-			continue
-		}
-		body, _ := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if answer.StatusCode != 200 || !strings.Contains(string(body), `"Name":"b"`) {
-			t.Errorf("%s %s", answer.Status, body)
-		}
-		return
 	}
 }

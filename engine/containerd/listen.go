@@ -33,6 +33,12 @@ func (e *Engine) Listen(ctx context.Context, port int) (net.Listener, error) {
 	return l, nil
 }
 
+// ListenLocal opens a port of this machine alone.
+func (e *Engine) ListenLocal(ctx context.Context, port int) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+}
+
 // listenOn listens for what comes in by an interface, and by no other.
 func listenOn(ctx context.Context, name string) (net.Listener, error) {
 	bind := func(_, _ string, socket syscall.RawConn) error {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,7 +51,7 @@ type Engine struct {
 	lastPid    int
 	lastHost   int
 	lastPort   int
-	doors      map[int]*listener // of Listen, by port
+	doors      map[netip.AddrPort]*listener // of Listen and ListenLocal
 }
 
 type image struct {
@@ -73,7 +74,7 @@ func New(o Options) *Engine {
 		containers: map[string]*container{},
 		waiters:    map[chan struct{}]bool{},
 		lastPort:   firstDynamicPort - 1,
-		doors:      map[int]*listener{},
+		doors:      map[netip.AddrPort]*listener{},
 	}
 }
 

@@ -11,10 +11,13 @@ import (
 	"slipway/engine"
 )
 
-// listener takes the connections of one port of engine.HostAddress.
+// localAddress is where programs of tasks in the host's network reach what ListenLocal opens.
+const localAddress = "127.0.0.1"
+
+// listener takes the connections of one port of engine.HostAddress, or of localAddress.
 type listener struct {
 	e      *Engine
-	port   int
+	at     netip.AddrPort
 	coming chan net.Conn
 	closed chan struct{}
 	close  func()
@@ -22,14 +25,24 @@ type listener struct {
 
 // Listen opens a port to the programs of this engine.
 func (e *Engine) Listen(ctx context.Context, port int) (net.Listener, error) {
-	if err := e.before(ctx, "Listen", strconv.Itoa(port)); err != nil {
+	return e.listen(ctx, "Listen", engine.HostAddress, port)
+}
+
+// ListenLocal opens a port to the programs of tasks in the host's network.
+func (e *Engine) ListenLocal(ctx context.Context, port int) (net.Listener, error) {
+	return e.listen(ctx, "ListenLocal", localAddress, port)
+}
+
+func (e *Engine) listen(ctx context.Context, call, address string, port int) (net.Listener, error) {
+	if err := e.before(ctx, call, strconv.Itoa(port)); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l := &listener{e: e, port: port, coming: make(chan net.Conn), closed: make(chan struct{})}
+	at := netip.AddrPortFrom(netip.MustParseAddr(address), uint16(port))
+	l := &listener{e: e, at: at, coming: make(chan net.Conn), closed: make(chan struct{})}
 	l.close = sync.OnceFunc(func() { close(l.closed) })
-	e.doors[port] = l
+	e.doors[at] = l
 	return l, nil
 }
 
@@ -46,14 +59,14 @@ func (l *listener) Close() error {
 	l.close()
 	l.e.mu.Lock()
 	defer l.e.mu.Unlock()
-	if l.e.doors[l.port] == l {
-		delete(l.e.doors, l.port)
+	if l.e.doors[l.at] == l {
+		delete(l.e.doors, l.at)
 	}
 	return nil
 }
 
 func (l *listener) Addr() net.Addr {
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(engine.HostAddress), uint16(l.port)))
+	return net.TCPAddrFromAddrPort(l.at)
 }
 
 // dialFrom gives the programs of a task their way to Listen.
@@ -80,13 +93,18 @@ func (e *Engine) route(task, address string) (l *listener, from netip.AddrPort) 
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	to, err := netip.ParseAddrPort(address)
-	if err == nil && to.Addr().String() == engine.HostAddress {
-		l = e.doors[int(to.Port())]
+	t := e.tasks[task]
+	if err != nil || t == nil {
+		return nil, from
 	}
-	if t := e.tasks[task]; t != nil && t.network.Address != "" {
-		from = netip.AddrPortFrom(netip.MustParseAddr(t.network.Address), lastDynamicPort)
+	self, way := t.network.Address, engine.HostAddress
+	if t.mode == engine.HostNet {
+		self, way = localAddress, localAddress
 	}
-	return l, from
+	if self == "" || to.Addr().String() != way {
+		return nil, from
+	}
+	return e.doors[to], netip.AddrPortFrom(netip.MustParseAddr(self), lastDynamicPort)
 }
 
 // connFrom is a connection that comes from an address.
