@@ -36,6 +36,7 @@ var plan = []struct {
 	{"api/logs", "api/awswire logs", "a door and its room"},
 	{"api/cloudtrail", "api/awswire audit", "a door and its room"},
 	{"api/ssm", "api/awswire secrets", "a door and its room"},
+	{"api/usage", "api/awswire cluster", "a door and its room"},
 	{"api/ssmmessages", "cluster nodeapi", "a door and its room, whose streams speak in the words of the nodes' wire"},
 	{"api/secretsmanager", "api/awswire secrets", "a door and its room"},
 	{"oci", "registry", "a door and its room"},

@@ -17,6 +17,7 @@ import (
 	"slipway/api/ssm"
 	"slipway/api/ssmmessages"
 	"slipway/api/sts"
+	"slipway/api/usage"
 	"slipway/cluster"
 	"slipway/nodeapi"
 	"slipway/oci"
@@ -71,6 +72,7 @@ func (s *Server) services() []*awswire.Service {
 		sts.New(s.accounts),
 		ecr.New(s.registry, s.config.Advertise),
 		ecs.New(s.cluster, s.config.Region),
+		usage.New(s.cluster, s.config.Region),
 		logs.New(s.logs, s.config.Region),
 		ssm.New(s.secrets),
 		secretsmanager.New(s.secrets),

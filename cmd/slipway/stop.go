@@ -31,7 +31,7 @@ func stopCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		tasks, err := tasksToStop(cmd, c, args)
+		tasks, err := tasksNamed(cmd, c, args)
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func stopCommand() *cobra.Command {
 	return cmd
 }
 
-func tasksToStop(cmd *cobra.Command, c *client, names []string) ([]types.Task, error) {
+func tasksNamed(cmd *cobra.Command, c *client, names []string) ([]types.Task, error) {
 	if len(names) == 0 {
 		return c.tasks(cmd.Context(), false)
 	}
