@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -28,12 +30,37 @@ func (a *Agent) load(w *worker, c *container, ref string) job {
 		if !ok {
 			return nil, errNoLoader
 		}
-		image, err := loader.Load(ctx, engine.Archive{
-			Ref: location.URL, Name: location.Name(), Digest: location.Digest,
-			Open: func(ctx context.Context) (io.ReadCloser, error) { return a.archives.Open(ctx, location.URL, login) },
-		})
+		image, err := a.loadFrom(ctx, loader, location, login)
 		return func(now time.Time) { w.pulled(c, image, now) }, err
 	}
+}
+
+// loadFrom reads nothing that is here already and has not changed where it lies, as far as its server says.
+func (a *Agent) loadFrom(ctx context.Context, loader engine.Loader, from nodeapi.Location, login archive.Login) (engine.Image, error) {
+	var read *archive.File
+	// What is read with one login is not given to who has another.
+	ref := fmt.Sprintf("%s %x", from.URL, sha256.Sum256([]byte(login.Username+"\x00"+login.Password)))
+	load := engine.Archive{Ref: ref, Name: from.Name(), Digest: from.Digest}
+	load.Open = func(ctx context.Context) (io.ReadCloser, error) {
+		var err error
+		if read, err = a.archives.Open(ctx, from.URL, login); err != nil {
+			return nil, err
+		}
+		return read, nil
+	}
+	if from.Digest == "" {
+		here := load
+		if here.Digest = a.archives.Unchanged(ctx, from.URL, login); here.Digest != "" {
+			if image, err := loader.Load(ctx, here); err == nil {
+				return image, nil
+			}
+		}
+	}
+	image, err := loader.Load(ctx, load)
+	if err == nil {
+		a.archives.Keep(from.URL, read, image.Digest)
+	}
+	return image, err
 }
 
 // pinned is the name of an image with its digest.

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -42,6 +41,7 @@ const (
 type Source struct {
 	client  *http.Client
 	near    []netip.Prefix
+	known   known
 	bytes   int64
 	silence time.Duration
 }
@@ -66,7 +66,7 @@ func New(near []netip.Prefix) *Source {
 
 // Open begins to read a file. It returns ErrAddress, ErrAnswer, ErrSize or ErrLost; Read of what it gives
 // ErrSize or ErrBroken. What follows the path of a URL is told in no error.
-func (s *Source) Open(ctx context.Context, location string, login Login) (io.ReadCloser, error) {
+func (s *Source) Open(ctx context.Context, location string, login Login) (*File, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	f, err := s.open(ctx, location, login)
 	if err != nil {
@@ -79,18 +79,10 @@ func (s *Source) Open(ctx context.Context, location string, login Login) (io.Rea
 	return f, nil
 }
 
-func (s *Source) open(ctx context.Context, location string, login Login) (*file, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
+func (s *Source) open(ctx context.Context, location string, login Login) (*File, error) {
+	resp, err := s.ask(ctx, location, login, "")
 	if err != nil {
-		return nil, errors.Unwrap(err)
-	}
-	req.Header.Set("User-Agent", "slipway")
-	if login.Username != "" {
-		req.SetBasicAuth(login.Username, login.Password)
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	switch {
 	case resp.StatusCode != http.StatusOK:
@@ -102,7 +94,27 @@ func (s *Source) open(ctx context.Context, location string, login Login) (*file,
 		resp.Body.Close()
 		return nil, err
 	}
-	return &file{body: resp.Body, left: s.bytes, bytes: s.bytes, silence: s.silence}, nil
+	return &File{body: resp.Body, tag: tagOf(resp), left: s.bytes, bytes: s.bytes, silence: s.silence}, nil
+}
+
+// ask begins a request: for the file if it is not the one with the tag.
+func (s *Source) ask(ctx context.Context, location string, login Login, tag string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
+	if err != nil {
+		return nil, errors.Unwrap(err)
+	}
+	req.Header.Set("User-Agent", "slipway")
+	if tag != "" {
+		req.Header.Set("If-None-Match", tag)
+	}
+	if login.Username != "" {
+		req.SetBasicAuth(login.Username, login.Password)
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return resp, nil
 }
 
 // answer is a status in the words of the standard, for those of the server may be anything.

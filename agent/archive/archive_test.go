@@ -214,3 +214,47 @@ func TestWhoGivesUpIsTold(t *testing.T) {
 	_, err := New(here).Open(ctx, url+"/", Login{})
 	wantError(t, err, context.Canceled)
 }
+
+// What a server says has not changed need not be read again.
+func TestUnchanged(t *testing.T) {
+	tag, refused := `"one"`, false
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case refused:
+			w.WriteHeader(http.StatusForbidden)
+		case tag != "" && r.Header.Get("If-None-Match") == tag:
+			w.WriteHeader(http.StatusNotModified)
+		default:
+			w.Header().Set("ETag", tag)
+		}
+	}) + "/app.tar"
+	s := New(here)
+	keep := func(what string) {
+		t.Helper()
+		f, err := s.Open(t.Context(), url, Login{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		s.Keep(url, f, what)
+	}
+	want := func(want string) {
+		t.Helper()
+		if got := s.Unchanged(t.Context(), url, Login{}); got != want {
+			t.Errorf("unchanged is %q, want %q", got, want)
+		}
+	}
+	want("")
+	keep("first")
+	want("first")
+	tag = `"two"`
+	want("")
+	keep("second")
+	refused = true
+	want("")
+	refused = false
+	want("second")
+	tag = `W/"three"` // which may stand for other bytes
+	keep("third")
+	want("")
+}

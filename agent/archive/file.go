@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// file is a file on its way.
-type file struct {
+// File is a file on its way. Close it.
+type File struct {
 	body    io.ReadCloser
+	tag     string
 	left    int64 // bytes that may come
 	bytes   int64
 	silence time.Duration
@@ -19,7 +20,7 @@ type file struct {
 }
 
 // Read satisfies io.Reader.
-func (f *file) Read(p []byte) (int, error) {
+func (f *File) Read(p []byte) (int, error) {
 	f.alarm.Reset(f.silence)
 	n, err := f.body.Read(p[:min(int64(len(p)), f.left+1)])
 	f.alarm.Stop() // who reads may take its time
@@ -36,7 +37,7 @@ func (f *file) Read(p []byte) (int, error) {
 }
 
 // Close satisfies io.Closer.
-func (f *file) Close() error {
+func (f *File) Close() error {
 	f.alarm.Stop()
 	f.end()
 	return f.body.Close()
