@@ -92,6 +92,7 @@ func streamOf(t types.Task, def *types.TaskDefinition, d types.ContainerDefiniti
 type printer struct {
 	out     io.Writer
 	stamps  bool
+	pulling *pulling // nil: nobody is told
 	streams []*stream
 }
 
@@ -142,6 +143,7 @@ func (p *printer) follow(ctx context.Context, c *client, t types.Task) (types.Ta
 		if t, err = c.task(ctx, t); err != nil {
 			return t, err
 		}
+		p.pulling.tell(t, time.Now())
 		stopped := aws.ToString(t.LastStatus) == "STOPPED" // looked at first: all it printed is there then
 		if err := p.print(ctx, c); err != nil || stopped {
 			return t, err

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"regexp"
 	"strconv"
@@ -17,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/spf13/cobra"
+
+	"slipway/nodeapi"
 )
 
 // exitNotStarted is what run exits with when the container never ran, as docker run does.
@@ -35,7 +38,7 @@ func runCommand() *cobra.Command {
 		Short: "Run an image as a task and watch what it prints",
 		Long: `Run an image as a task, print what it prints and exit with its exit code.
 It is a short way through the public API: it registers a task definition, runs a task of
-it and follows its log. A name without a registry means an image in Slipway's own.
+it and follows its log. A name without a registry means an image in Slipway's own; a URL means an archive.
 Ctrl-C stops the task.`,
 		Example: `  slipway run hello
   slipway run -d -p 8080:80 web
@@ -110,8 +113,7 @@ var notInNames = regexp.MustCompile(`[^a-zA-Z0-9_-]+`)
 
 // definitionOf leaves command and environment to overrides, so that one definition serves many runs.
 func definitionOf(o runOptions, image string) (*ecs.RegisterTaskDefinitionInput, error) {
-	base, _, _ := strings.Cut(path.Base(image), "@")
-	base, _, _ = strings.Cut(base, ":")
+	base := baseOf(image)
 	d := types.ContainerDefinition{
 		Name:      aws.String(cmp.Or(o.name, notInNames.ReplaceAllString(base, "-"))),
 		Cpu:       o.cpu,
@@ -139,6 +141,18 @@ func definitionOf(o runOptions, image string) (*ecs.RegisterTaskDefinitionInput,
 		def.TaskRoleArn = &o.role
 	}
 	return def, nil
+}
+
+// baseOf is the last part of an image's name, or of an archive's.
+func baseOf(image string) string {
+	if l, err := nodeapi.ParseLocation(image); err == nil {
+		l.Digest = ""
+		base, _, _ := strings.Cut(path.Base(l.Name()), ".tar")
+		return base
+	}
+	base, _, _ := strings.Cut(path.Base(image), "@")
+	base, _, _ = strings.Cut(base, ":")
+	return base
 }
 
 func portMapping(text string) (types.PortMapping, error) {
@@ -218,6 +232,9 @@ func unplaced(failures []types.Failure) error {
 // watch prints what the task prints and ends as its container ended.
 func watch(cmd *cobra.Command, c *client, t types.Task) error {
 	p := &printer{out: cmd.OutOrStdout()}
+	if isTerminal(os.Stderr) {
+		p.pulling = &pulling{out: cmd.ErrOrStderr()}
+	}
 	var err error
 	if p.streams, err = c.streamsOf(cmd.Context(), t, ""); err != nil {
 		return err
