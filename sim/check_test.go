@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"slipway/cluster"
 	"slipway/engine"
 	"slipway/nodeapi"
+	"slipway/store"
 )
 
 // tasks reads every task there is, of all accounts.
@@ -49,20 +51,36 @@ func tasksOf(ctx context.Context, s *server, account, name string) (all []cluste
 	return all, nil
 }
 
+// live are the tasks that have not stopped. It is asked often, so it reads no more than it must.
+func (w *world) live() (all []cluster.Task, err error) {
+	_, err = ask(w.plane, func(s *server) (none struct{}, err error) {
+		return none, s.db.View(w.t.Context(), func(tx *store.Tx) error {
+			all = nil
+			return tx.Each(`select id, account, cluster, family, node, desired, status from tasks where status < 8`, nil, func(rows *sql.Rows) error {
+				var t cluster.Task
+				var desired nodeapi.Status
+				err := rows.Scan(&t.ID, &t.Account, &t.Cluster, &t.Family, &t.Node, &desired, &t.Seen.Status)
+				t.Wanted.Stop = desired == nodeapi.Stopped
+				all = append(all, t)
+				return err
+			})
+		})
+	})
+	return all, err
+}
+
 // agree fails while a task is on its way, or a machine runs anything else than what is wanted of it.
 func (w *world) agree() error {
-	tasks, err := w.tasks(w.t.Context())
+	tasks, err := w.live()
 	if err != nil {
 		return err
 	}
 	wanted := map[string]map[string]bool{} // by node: ids of tasks
 	for _, t := range tasks {
-		switch {
-		case t.Seen.Status == nodeapi.Stopped:
-			continue
-		case t.Wanted.Stop || t.Seen.Status != nodeapi.Running:
+		if t.Wanted.Stop || t.Seen.Status != nodeapi.Running {
 			return fmt.Errorf("task %s of %s is %s on %s", t.ID, t.Family, t.Seen.Status, t.Node)
-		case wanted[t.Node] == nil:
+		}
+		if wanted[t.Node] == nil {
 			wanted[t.Node] = map[string]bool{}
 		}
 		wanted[t.Node][t.ID] = true
@@ -97,11 +115,8 @@ func (m *machine) runsOnly(ctx context.Context, wanted map[string]bool) error {
 
 // stopForgotten stops the tasks of requests that were given up.
 func (w *world) stopForgotten() error {
-	tasks, err := w.tasks(w.t.Context())
+	tasks, err := w.live()
 	for _, t := range tasks {
-		if t.Wanted.Stop || t.Seen.Status == nodeapi.Stopped {
-			continue
-		}
 		_, failed := ask(w.plane, func(s *server) (cluster.Task, error) {
 			return s.StopTask(w.t.Context(), t.Account, t.Cluster, t.ID, "the end")
 		})
@@ -112,24 +127,25 @@ func (w *world) stopForgotten() error {
 
 // empty fails while anything is left of any task, on a machine or in the record.
 func (w *world) empty() error {
-	tasks, err := w.tasks(w.t.Context())
+	tasks, err := w.live()
 	if err != nil {
 		return err
 	}
 	for _, t := range tasks {
-		if t.Seen.Status != nodeapi.Stopped {
-			return fmt.Errorf("task %s of %s is %s on %s", t.ID, t.Family, t.Seen.Status, t.Node)
-		}
-		if n := w.plane.roles.Live(cluster.TaskARN(region, t.Account, t.Cluster, t.ID)); n > 0 {
-			return fmt.Errorf("task %s is over and has %d credentials", t.ID, n)
-		}
+		return fmt.Errorf("task %s of %s is %s on %s", t.ID, t.Family, t.Seen.Status, t.Node)
 	}
 	for _, m := range w.nodes {
 		if err := m.empty(w.t.Context()); err != nil {
 			return err
 		}
 	}
-	return nil
+	tasks, err = w.tasks(w.t.Context())
+	for _, t := range tasks {
+		if n := w.plane.roles.Live(cluster.TaskARN(region, t.Account, t.Cluster, t.ID)); n > 0 {
+			return fmt.Errorf("task %s is over and has %d credentials", t.ID, n)
+		}
+	}
+	return err
 }
 
 func (m *machine) empty(ctx context.Context) error {

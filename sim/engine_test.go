@@ -27,9 +27,9 @@ func (e *frail) around(ctx context.Context, do func() error) error {
 	switch bad := e.bad(); {
 	case e.away():
 		return engine.ErrUnavailable
-	case bad && e.dice.chance(10):
-		return errTrouble
 	case bad && e.dice.chance(30):
+		return errTrouble
+	case bad && e.dice.chance(60):
 		pause(ctx, e.dice.about(3*time.Second))
 	default:
 		pause(ctx, e.dice.about(20*time.Millisecond))
@@ -46,7 +46,7 @@ func (e *frail) around(ctx context.Context, do func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if e.bad() && e.dice.chance(10) {
+	if e.bad() && e.dice.chance(40) {
 		return errTrouble
 	}
 	return nil

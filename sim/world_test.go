@@ -20,6 +20,9 @@ const (
 	edge   = "edge" // a cluster that some machines serve, and no other
 )
 
+// mostClients is how many there are at most: each machine is asked to do less then, but still more than it can take in places.
+const mostClients = 30
+
 var (
 	accounts = []string{"123456789012", "210987654321", "333333333333"}
 	clusters = []string{"default", edge}
@@ -27,7 +30,7 @@ var (
 
 // world is all there is in the bubble.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	seed    uint64
 	stormy  atomic.Bool
@@ -38,9 +41,18 @@ type world struct {
 	books   *books
 }
 
-func newWorld(t *testing.T, dir string, seed uint64) *world {
+func newWorld(t testing.TB, dir string, seed uint64) *world {
 	w := &world{t: t, dir: dir, seed: seed, truth: &truth{containers: map[string]*life{}}}
 	w.plane = &plane{path: filepath.Join(dir, "slipway.db"), logs: &logs{kept: map[string]*stream{}}, roles: clustertest.NewRoles()}
+	d := newDice(seed, 5)
+	trouble := func() error {
+		if w.stormy.Load() && d.chance(200) {
+			return errTrouble
+		}
+		return nil
+	}
+	w.plane.roles.Issuing = func(_, _ string) error { return trouble() }
+	w.plane.roles.Revoking = func(string) error { return trouble() }
 	w.books = &books{w: w, seen: map[string]bool{}}
 	return w
 }
@@ -65,12 +77,12 @@ func (w *world) populate(nodes int) error {
 		w.nodes = append(w.nodes, m)
 		byAccount[m.account] = append(byAccount[m.account], m.node)
 	}
-	number := max(len(accounts), nodes/10)
+	number := min(max(len(accounts), nodes/10), mostClients)
 	for i := range number {
 		account := accounts[i%len(accounts)]
 		w.clients = append(w.clients, &client{
 			name: fmt.Sprint("client-", i), account: account, plane: w.plane, dice: newDice(w.seed, uint64(i)<<8+3), bad: w.stormy.Load,
-			nodes: func() []string { return byAccount[account] }, pace: time.Duration(number) * 40 * time.Second / time.Duration(nodes),
+			nodes: func() []string { return byAccount[account] }, pace: 4 * time.Second,
 			home: map[string]string{}, stop: map[string]bool{},
 		})
 	}
