@@ -47,7 +47,7 @@ func TestAccess(t *testing.T) {
 		"tags": []any{map[string]any{"key": "team", "value": "sea"}}, "tagKeys": []string{"team"}, "resourceArn": ours + "cluster/blue",
 		"DeregisterContainerInstance.containerInstance": nodeID, "UpdateContainerInstancesState.status": "DRAINING", "targetType": "container-instance",
 		"attributes": []any{map[string]any{"name": "rack", "value": "r1", "targetId": nodeID}},
-		"container": "main", "command": "ps", "interactive": true,
+		"container":  "main", "command": "ps", "interactive": true,
 	}
 	inDefault := maps.Clone(named) // where nothing is said of a cluster
 	maps.Copy(inDefault, wiretest.Sample{"clusterName": nil, "cluster": nil, "clusters": nil, "DeleteCluster.cluster": "red"})
@@ -65,7 +65,7 @@ func arns(begin string) wiretest.Sample {
 		"resourceArn": begin + "task/blue/" + taskID, "tagKeys": []string{"team"}, "tags": []any{map[string]any{"key": "team", "value": "sea"}},
 		"UpdateContainerInstancesState.status": "DRAINING", "targetType": "container-instance",
 		"attributes": []any{map[string]any{"name": "rack", "targetId": begin + "container-instance/blue/" + nodeID}},
-		"command": "ps", "interactive": true,
+		"command":    "ps", "interactive": true,
 	}
 }
 
