@@ -14,6 +14,10 @@ TEST_NEEDS := $(DEMO_NEEDS) /usr/lib/postgresql/*/bin/initdb:postgresql docker-r
 bin/versitygw:
 	GOBIN=$(CURDIR)/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
+# What "aws ecs execute-command" runs.
+bin/session-manager-plugin:
+	go build -C scripts/plugin -o $(CURDIR)/bin/session-manager-plugin github.com/aws/session-manager-plugin/src/sessionmanagerplugin-main
+
 export PATH := $(CURDIR)/bin:$(PATH)
 
 .PHONY: build demo test race matrix crash sim bench bench-registry bench-calls lint generate clean help
@@ -26,13 +30,13 @@ demo: ## Build, start Slipway, push an image and run it; Ctrl-C ends it (as root
 	@$(MAKE) -s build
 	@scripts/demo
 
-test: lint bin/versitygw ## Install what the tests need and run all of them (as root)
+test: lint bin/versitygw bin/session-manager-plugin ## Install what the tests need and run all of them (as root)
 	@scripts/need $(TEST_NEEDS)
 	SLIPWAY_TEST_ALL=1 go test -timeout 20m -skip '^TestCrash$$' ./...
 	@# Alone: beside other tests, a machine this small starves containerd of the seconds that it gives its shims.
 	SLIPWAY_TEST_ALL=1 go test -timeout 10m -p 1 -run '^TestCrash$$' ./cmd/slipway ./engine/containerd ./audit
 
-race: bin/versitygw ## Run the tests under the race detector
+race: bin/versitygw bin/session-manager-plugin ## Run the tests under the race detector
 	@scripts/need $(TEST_NEEDS)
 	SLIPWAY_TEST_ALL=1 go test -race -timeout 60m ./...
 
