@@ -36,3 +36,22 @@ func TestLocations(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLocation: what is read is written as it was, and its name holds nothing of what may be secret.
+func FuzzLocation(f *testing.F) {
+	f.Add("https://store.example/app.tar?sign=secret#sha256:" + strings.Repeat("ab", 32))
+	f.Add("http://[::1]:80/a?b?c")
+	f.Add("https://ann@store.example/a")
+	f.Fuzz(func(t *testing.T, image string) {
+		l, err := ParseLocation(image)
+		if err != nil {
+			return
+		}
+		if l.String() != image || strings.Contains(l.Name(), "?") || !IsLocation(image) {
+			t.Errorf("%q is %+v, named %q, whole %q", image, l, l.Name(), l)
+		}
+		if again, err := ParseLocation(l.Name()); err != nil || again.Name() != l.Name() {
+			t.Errorf("the name of %q is not one itself: %+v (%v)", image, again, err)
+		}
+	})
+}

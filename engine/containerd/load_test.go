@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/klauspost/compress/zstd"
+	godigest "github.com/opencontainers/go-digest"
 
 	"slipway/engine"
 	"slipway/engine/enginetest"
@@ -184,6 +186,38 @@ func TestALoadIsAUse(t *testing.T) {
 	}
 }
 
+// An image that is just being removed is made ready once it is gone: its record does not go with the old one.
+func TestALoadWaitsForARemoval(t *testing.T) {
+	e := newMachine(t).start()
+	img := enginetest.Image(t)
+	digest, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	removed, mine := e.images.holds.remove(digest.String())
+	if !mine {
+		t.Fatal("somebody holds an image that nobody has")
+	}
+	loaded := make(chan error, 1)
+	go func() {
+		_, err := e.Load(t.Context(), archiveOf("a", layoutTar(t, img), nil))
+		loaded <- err
+	}()
+	waitFor(t, func() bool { return roomOf(t, e).blobs >= 4 }) // index, manifest, config and layer
+	select {
+	case err := <-loaded:
+		t.Errorf("it is loaded while it is removed: %v", err)
+	default:
+	}
+	if there, err := e.present(t.Context(), godigest.Digest(digest.String())); there != nil || err != nil {
+		t.Errorf("it is here while it is removed (%v)", err)
+	}
+	removed()
+	if err := <-loaded; err != nil {
+		t.Error(err)
+	}
+}
+
 // What an archive says in its names of other images changes nothing.
 func TestArchivesNameNothing(t *testing.T) {
 	e := newMachine(t).start()
@@ -329,4 +363,62 @@ func withoutBlobs(t *testing.T, img v1.Image) []byte {
 	}
 	index := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":100}]}`, digest)
 	return tarOf(t, enginetest.File("oci-layout", 0o644, []byte(`{"imageLayoutVersion":"1.0.0"}`)), enginetest.File("index.json", 0o644, []byte(index)))
+}
+
+// FuzzSift gives any bytes as an archive: they come to an end, and what comes through is a tar.
+func FuzzSift(f *testing.F) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, h := range []tar.Header{{Typeflag: tar.TypeReg, Name: "index.json", Size: 2}, {Typeflag: tar.TypeSymlink, Name: "a", Linkname: "b"}, {Typeflag: tar.TypeDir, Name: "d/"}} {
+		if err := w.WriteHeader(&h); err != nil {
+			f.Fatal(err)
+		}
+		if h.Size > 0 {
+			io.WriteString(w, "{}")
+		}
+	}
+	w.Close()
+	f.Add(b.Bytes())
+	f.Add(b.Bytes()[:700])
+	f.Add([]byte{0x1f, 0x8b, 8, 0})
+	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		files := sift(io.NopCloser(bytes.NewReader(data)))
+		through, err := io.ReadAll(io.LimitReader(files, 1<<20))
+		if closed := files.Close(); err == nil && closed != nil {
+			t.Errorf("read to its end, it fails with %v", closed)
+		}
+		if err != nil || len(through) == 1<<20 {
+			return
+		}
+		for r := tar.NewReader(bytes.NewReader(through)); ; {
+			h, err := r.Next()
+			if err == io.EOF {
+				return
+			}
+			if err != nil || h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeSymlink {
+				t.Fatalf("what comes through is %+v (%v)", h, err)
+			}
+		}
+	})
+}
+
+// BenchmarkLoad loads an archive of 64 MiB that do not compress, and removes its image again.
+func BenchmarkLoad(b *testing.B) {
+	e := newMachine(b).start()
+	layer := make([]byte, 64<<20)
+	rand.Read(layer)
+	file := filepath.Join(b.TempDir(), "image.tar")
+	enginetest.Archive(b, file, enginetest.Image(b, []enginetest.Entry{enginetest.File("large", 0o644, layer)}))
+	a := engine.Archive{Ref: "a", Name: "a", Open: func(context.Context) (io.ReadCloser, error) { return os.Open(file) }}
+	b.SetBytes(int64(len(layer)))
+	for b.Loop() {
+		loaded, err := e.Load(b.Context(), a)
+		if err == nil {
+			err = e.RemoveImage(b.Context(), loaded.Digest, time.Now())
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 }
