@@ -70,8 +70,11 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer session.Close()
-	s := &talk{id: r.PathValue("session"), running: session, channel: datachannel.Server(conn{ws})}
-	s.serve(ctx, ws)
+	t := &talk{
+		id: r.PathValue("session"), terminal: session.Exec != nil && session.Exec.Terminal,
+		running: session, channel: datachannel.Server(conn{ws}),
+	}
+	t.serve(ctx, ws)
 }
 
 // refuse says no more than that it is no session, where there is none.

@@ -23,21 +23,36 @@ var (
 	errOver      = errors.New("over")
 )
 
+// program is what one talks to, as its node tells of it: a cluster.Running.
+type program interface {
+	Send(k nodeapi.Kind, piece []byte) error
+	Receive() (nodeapi.Kind, []byte, error)
+	Close() error
+}
+
+// socket is what the channel goes by: a websocket.Conn.
+type socket interface {
+	Ping(ctx context.Context) error
+	Close(code websocket.StatusCode, reason string) error
+	CloseNow() error
+}
+
 // talk is one session: what is typed goes to the node, what is printed comes from it.
 type talk struct {
-	id      string
-	running *cluster.Running
-	channel *datachannel.Channel
-	idle    *time.Timer
+	id       string
+	terminal bool
+	running  program
+	channel  *datachannel.Channel
+	idle     *time.Timer
 
 	mu     sync.Mutex
-	credit int // bytes of what is typed that the node takes now
 	more   *sync.Cond
+	credit int // bytes of what is typed that the node takes now
 	gone   bool
 }
 
 // serve talks until one of the sides ends, and tells the other.
-func (t *talk) serve(ctx context.Context, ws *websocket.Conn) {
+func (t *talk) serve(ctx context.Context, ws socket) {
 	t.more, t.credit = sync.NewCond(&t.mu), nodeapi.Window
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(errOver)
@@ -64,7 +79,7 @@ func (t *talk) serve(ctx context.Context, ws *websocket.Conn) {
 }
 
 // ping has a connection fail whose other side is gone.
-func ping(ctx context.Context, ws *websocket.Conn) {
+func ping(ctx context.Context, ws socket) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {
@@ -99,7 +114,7 @@ func (t *talk) talk(ctx context.Context, parts *sync.WaitGroup, cut context.Canc
 // shake tells what kind of session it is.
 func (t *talk) shake(ctx context.Context) error {
 	kind, began := datachannel.NonInteractive, time.Now()
-	if t.running.Exec != nil && t.running.Exec.Terminal {
+	if t.terminal {
 		kind = datachannel.Interactive
 	}
 	if err := t.channel.SendJSON(ctx, datachannel.HandshakeRequest, datachannel.Begin(kind)); err != nil {
