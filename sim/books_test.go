@@ -58,19 +58,9 @@ func (b *books) audit(ctx context.Context, s *server) error {
 	if err != nil {
 		return err
 	}
-	var found []cluster.Instance
-	for _, account := range accounts {
-		var ids []string
-		for _, m := range b.w.nodes {
-			if m.account == account {
-				ids = append(ids, m.node)
-			}
-		}
-		some, _, err := s.Instances(ctx, account, edge, ids)
-		if err != nil {
-			return err
-		}
-		found = append(found, some...)
+	found, err := b.w.instances(ctx, s)
+	if err != nil {
+		return err
 	}
 	between, err := holdings(ctx, s)
 	for _, i := range found {
@@ -78,7 +68,46 @@ func (b *books) audit(ctx context.Context, s *server) error {
 			b.balance(i, h)
 		}
 	}
+	b.missed(s, found)
 	return err
+}
+
+// How soon it is known of a machine that nobody reaches it: once its session is given up, or once a server
+// that has just started finds that it was.
+const missedAfter, serverSettled = 75 * time.Second, 20 * time.Second
+
+// missed wants machines that nobody reaches to be known as such.
+func (b *books) missed(s *server, found []cluster.Instance) {
+	if time.Since(s.from) < serverSettled {
+		return
+	}
+	connected := map[string]bool{}
+	for _, i := range found {
+		connected[i.ID] = i.Connected
+	}
+	for _, m := range b.w.nodes {
+		if since := m.lost.Load(); since != 0 && time.Since(time.Unix(0, since)) > missedAfter && connected[m.node] {
+			b.w.truth.fail("machine %s is connected, and nobody has reached it since %v", m.node, time.Unix(0, since))
+		}
+	}
+}
+
+// instances reads the machines of all accounts.
+func (w *world) instances(ctx context.Context, s *server) (found []cluster.Instance, err error) {
+	for _, account := range accounts {
+		var ids []string
+		for _, m := range w.nodes {
+			if m.account == account {
+				ids = append(ids, m.node)
+			}
+		}
+		some, _, err := s.Instances(ctx, account, edge, ids)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
 }
 
 func (b *books) balance(i cluster.Instance, h held) {

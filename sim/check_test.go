@@ -90,7 +90,13 @@ func (w *world) agree() error {
 			return err
 		}
 	}
-	return nil
+	found, err := ask(w.plane, func(s *server) ([]cluster.Instance, error) { return w.instances(w.t.Context(), s) })
+	for _, i := range found {
+		if !i.Connected {
+			return fmt.Errorf("machine %s is not connected", i.ID)
+		}
+	}
+	return err
 }
 
 // runsOnly fails while a machine has anything of another task, or of one of these nothing that runs.
@@ -236,6 +242,12 @@ func (w *world) judgeContainer(t cluster.Task, spec cluster.ContainerSpec, told 
 		return
 	case really.node != t.Node || really.account != t.Account:
 		w.truth.fail("%s: it belongs to %s, on %s", is, t.Account, t.Node)
+	case really.final > 0 && really.starts != really.final && spec.Restart == nil:
+		w.truth.fail("%s: it ran again when it was known to have run, and was lost", is)
+	case really.wiped && told.ExitCode != nil && !slices.Contains(really.codes, *told.ExitCode):
+		w.truth.fail("%s: the exit code is none that it had", is)
+	case really.wiped:
+		return
 	case really.starts != len(really.codes):
 		w.truth.fail("%s: it did not end as often as it was started", is)
 	case really.starts != 1+told.Restarts || told.Restarts > 0 && spec.Restart == nil:

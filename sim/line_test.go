@@ -132,7 +132,7 @@ func (l *line) Session(ctx context.Context, hello nodeapi.Hello, take func(nodea
 	close(gone)
 	lag := time.Duration(0)
 	if _, silent := l.state(); silent && ctx.Err() == nil {
-		lag = l.dice.about(10 * time.Second)
+		lag = time.Duration(l.dice.upTo(20)) * time.Second // until a frame finds no way out
 	}
 	time.AfterFunc(lag, end)
 	if err == errAway {

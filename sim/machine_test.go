@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -28,6 +29,9 @@ type machine struct {
 	line    *line
 	dice    *dice
 	away    atomic.Bool // its engine is
+	truth   *truth
+	boots   int
+	lost    atomic.Int64 // since when nobody reaches it, as UnixNano; 0: it is reached
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -37,20 +41,39 @@ type machine struct {
 func newMachine(w *world, number int) (*machine, error) {
 	m := &machine{
 		account: accounts[number%len(accounts)], dir: filepath.Join(w.dir, "nodes", ids32(number)),
-		dice: newDice(w.seed, uint64(number)<<8),
+		dice: newDice(w.seed, uint64(number)<<8), truth: w.truth,
 	}
 	if number%5 == 4 {
 		m.cluster = edge
 	}
-	outputs := filepath.Join(m.dir, "outputs")
-	if err := os.MkdirAll(outputs, 0o700); err != nil {
-		return nil, err
-	}
-	program := w.truth.program(m)
-	m.engine = fake.New(fake.Options{Dir: outputs, Images: map[string]fake.Program{image: program}})
-	m.frail = &frail{Engine: m.engine, dice: newDice(w.seed, uint64(number)<<8+1), bad: w.stormy.Load, away: m.away.Load, truth: w.truth}
+	m.frail = &frail{dice: newDice(w.seed, uint64(number)<<8+1), bad: w.stormy.Load, away: m.away.Load, truth: w.truth}
 	m.line = &line{plane: w.plane, account: m.account, dice: newDice(w.seed, uint64(number)<<8+2), bad: w.stormy.Load, broken: make(chan struct{})}
-	return m, nil
+	return m, m.boot()
+}
+
+// boot gives the machine an engine that has nothing.
+func (m *machine) boot() error {
+	m.boots++
+	outputs := filepath.Join(m.dir, fmt.Sprint("outputs-", m.boots))
+	if err := os.MkdirAll(outputs, 0o700); err != nil {
+		return err
+	}
+	m.engine = fake.New(fake.Options{Dir: outputs, Images: map[string]fake.Program{image: m.truth.program(m)}})
+	m.frail.Engine = m.engine
+	return nil
+}
+
+// wipe takes all containers away, with the agent dead. Tasks that are known to have run must not run again.
+func (m *machine) wipe(ctx context.Context) error {
+	known, err := ask(m.line.plane, func(s *server) (map[string]bool, error) { return s.knownToRun(ctx, m.node) })
+	if err != nil {
+		known = nil // there is nobody to know
+	}
+	m.engine.Close()
+	if err := m.truth.wiped(m.engine, known); err != nil {
+		return err
+	}
+	return m.boot()
 }
 
 // start starts an agent, which knows no more than what is on the machine.
@@ -81,22 +104,36 @@ func (m *machine) kill() {
 // weather is what happens to the machine until ctx ends. It leaves a machine that is well.
 func (m *machine) weather(ctx context.Context, fail func(error)) {
 	for pause(ctx, m.dice.about(2*time.Minute)) {
-		switch long := m.dice.about(15 * time.Second); m.dice.upTo(4) {
-		case 0, 1:
+		long := m.dice.about(20 * time.Second)
+		switch m.dice.upTo(8) {
+		case 0, 1, 2:
+			m.lost.Store(time.Now().UnixNano())
 			m.line.cut(m.dice.chance(500))
 			pause(ctx, long)
 			m.line.mend()
-		case 2:
-			m.kill()
-			pause(ctx, long)
-			if err := m.start(); err != nil {
-				fail(err)
-				return
-			}
-		case 3:
+		case 3, 4:
 			m.away.Store(true)
 			pause(ctx, long)
 			m.away.Store(false)
+		default:
+			if err := m.fall(ctx, long); err != nil {
+				fail(err)
+				return
+			}
+		}
+		m.lost.Store(0)
+	}
+}
+
+// fall has the agent dead for a while, and in some cases the machine lose what it has.
+func (m *machine) fall(ctx context.Context, long time.Duration) error {
+	m.lost.Store(time.Now().UnixNano())
+	m.kill()
+	if m.dice.chance(150) {
+		if err := m.wipe(context.WithoutCancel(ctx)); err != nil {
+			return err
 		}
 	}
+	pause(ctx, long)
+	return m.start()
 }

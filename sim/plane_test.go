@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"slipway/cluster/clustertest"
 	"slipway/events"
 	"slipway/internal/errs"
+	"slipway/nodeapi"
 	"slipway/store"
 )
 
@@ -31,6 +33,7 @@ type plane struct {
 type server struct {
 	*cluster.Control
 	db   *store.DB
+	from time.Time       // when it was started
 	ctx  context.Context // ends with the server
 	end  context.CancelFunc
 	work sync.WaitGroup // what it is asked to do, and its own loops
@@ -51,7 +54,7 @@ func (p *plane) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &server{Control: control, db: db}
+	s := &server{Control: control, db: db, from: time.Now()}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.work.Go(func() { control.Run(s.ctx) })
 	p.mu.Lock()
@@ -100,6 +103,20 @@ func ask[Out any](p *plane, do func(*server) (Out, error)) (out Out, err error) 
 		return out, errAway
 	}
 	return result, err
+}
+
+// knownToRun names the tasks of a node that were reported running, at the least.
+func (s *server) knownToRun(ctx context.Context, node string) (known map[string]bool, err error) {
+	err = s.db.View(ctx, func(tx *store.Tx) error {
+		known = map[string]bool{}
+		return tx.Each(`select id from tasks where node = $1 and status >= $2`, []any{node, nodeapi.Running}, func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			known[id] = true
+			return err
+		})
+	})
+	return known, err
 }
 
 // later has the server do something after a while, if it still lives then.

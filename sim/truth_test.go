@@ -26,6 +26,8 @@ type life struct {
 	account string
 	starts  int   // of its program
 	codes   []int // with which it ended, as the engine had it when the container was deleted
+	wiped   bool  // its machine lost it once
+	final   int   // how often it was started when it must not be any more; 0: it may be
 	printed bytes.Buffer
 }
 
@@ -103,6 +105,24 @@ func (t *truth) deletes(e *fake.Engine, id string) {
 		defer t.mu.Unlock()
 		t.containers[id].codes = append(t.containers[id].codes, c.ExitCode)
 	}
+}
+
+// wiped notes that a machine has lost what it had, and of which tasks it was known that they ran.
+func (t *truth) wiped(e *fake.Engine, known map[string]bool) error {
+	list, err := e.List(context.Background())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range list {
+		l := t.containers[c.ID]
+		if l == nil {
+			continue // its program never ran
+		}
+		l.wiped, l.codes = true, append(l.codes, c.ExitCode)
+		if known[c.Task] {
+			l.final = l.starts
+		}
+	}
+	return err
 }
 
 // tasks names the tasks of which programs ran.
