@@ -339,3 +339,41 @@ func TestANodeThatGoes(t *testing.T) {
 		}
 	})
 }
+
+// Of several servers the one with the node's session is named, and it alone begins the session.
+func TestExecOfSeveralServers(t *testing.T) {
+	each(t, func(w world) {
+		second, err := cluster.New(w.Context(), w.db, cluster.Config{
+			Account: account, Region: region, Registry: "192.0.2.2:4600", Images: w.images, Logs: w.logs, Roles: w.roles,
+		})
+		if err != nil {
+			w.Fatal(err)
+		}
+		node := clustertest.Join(w.T, second, clustertest.Hello('a', 1000, 1000))
+		task := w.opened(node, w.register("web", web()))
+		here, there := w.admit(request(task)), w.admit(request(task))
+		if there.Server != "192.0.2.2:4600" {
+			w.Errorf("the session is at %s", there.Server)
+		}
+		if _, err := w.Begin(w.Context(), here.ID, here.Token); !errors.Is(err, cluster.ErrNotConnected) {
+			w.Errorf("at the server without a line to the node: %v", err)
+		}
+		begun := make(chan error)
+		go func() {
+			r, err := second.Begin(w.Context(), there.ID, there.Token)
+			if err == nil {
+				r.Close()
+			}
+			begun <- err
+		}()
+		asked := stream(w.T, node, 0)
+		rw, err := second.Stream(w.Context(), nodeapi.StreamRequest{Node: node.ID, ID: asked.ID, Secret: asked.Secret})
+		if err != nil {
+			w.Fatal(err)
+		}
+		defer rw.Close()
+		if err := <-begun; err != nil {
+			w.Error(err)
+		}
+	})
+}
