@@ -18,8 +18,9 @@ func TestExecuteCommand(t *testing.T) {
 	}
 	task := started.Tasks[0]
 	running := untilRunning(t, client, task)
-	if !running.EnableExecuteCommand {
-		t.Error("the task does not say that commands may be run in it")
+	agents := running.Containers[0].ManagedAgents
+	if !running.EnableExecuteCommand || len(agents) != 1 || agents[0].Name != types.ManagedAgentNameExecuteCommandAgent || *agents[0].LastStatus != "RUNNING" {
+		t.Errorf("the task does not say that commands may be run in it: %+v", agents)
 	}
 	out, err := client.ExecuteCommand(t.Context(), &awsecs.ExecuteCommandInput{Task: task.TaskArn, Command: aws.String("/bin/sh -c 'ls -l'"), Interactive: true})
 	if err != nil {

@@ -137,7 +137,22 @@ func (d *door) wireContainer(t cluster.Task, i int) Container {
 	if w.ImageDigest == nil {
 		w.ImageDigest = filled(t.Images[i].Digest)
 	}
+	if t.Exec {
+		w.ManagedAgents = []ManagedAgent{execAgent(t, seen.Status.String())}
+	}
 	return w
+}
+
+// execAgent is what runs commands in a container: it is there as long as the container is.
+func execAgent(t cluster.Task, status string) ManagedAgent {
+	a := ManagedAgent{Name: new(ManagedAgentNameExecuteCommandAgent), LastStatus: new("PENDING")}
+	switch status {
+	case "RUNNING":
+		a.LastStatus, a.LastStartedAt = &status, moment(t.Seen.StartedAt)
+	case "STOPPED":
+		a.LastStatus = &status
+	}
+	return a
 }
 
 // wireOverrides names every container, as ECS does, overridden or not.
