@@ -50,7 +50,23 @@ func NewHandler(cp ControlPlane, a Admission) http.Handler {
 		func(ctx context.Context, o outputRequest) (OutputAck, error) { return cp.Output(ctx, o.Node, o.Output) }))
 	mux.HandleFunc("POST /node/v1/credentials", call(h, maxRequest, CredentialsRequest.node, cp.Credentials))
 	mux.HandleFunc("POST /node/v1/secrets", call(h, maxRequest, CredentialsRequest.node, cp.Secrets))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hurry(w)
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// Guard lets nobody but nodes by to next, and each only for as long as it may be one.
+func Guard(a Admission, next http.Handler) http.Handler {
+	h := &handler{admission: a}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := h.peer(r); err != nil {
+			hurry(w)
+			fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 type handler struct {
@@ -137,7 +153,6 @@ func (h *handler) session(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, stop := context.WithCancel(r.Context())
 	line := &line{w: w, out: http.NewResponseController(w)}
-	line.out.SetReadDeadline(time.Time{}) // the server's limit for reading a request is not one for the session
 	var alive sync.WaitGroup
 	alive.Go(func() {
 		line.keepAlive(ctx, func() error { _, err := h.peer(r); return err })
@@ -244,10 +259,16 @@ func read(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", errMalformed, err)
 	}
+	http.NewResponseController(w).SetReadDeadline(time.Time{}) // the limit is not one for what comes of it
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("%w: %s", errMalformed, err)
 	}
 	return nil
+}
+
+// hurry bounds how long a request may take to come, also one that is refused without being read.
+func hurry(w http.ResponseWriter) {
+	http.NewResponseController(w).SetReadDeadline(time.Now().Add(callLimit))
 }
 
 func answer(w http.ResponseWriter, r *http.Request, ack any, err error) {

@@ -53,6 +53,7 @@ type Identity struct {
 type kept struct {
 	URL string `json:"url"` // "https://10.0.0.1:4602"
 	Key []byte `json:"key"` // PKCS #8
+	By  string `json:"by"`  // the id of the token that it joined with
 	Membership
 }
 
@@ -74,11 +75,15 @@ func Join(ctx context.Context, url string, t Token, node, dir string) (*Identity
 		VerifyConnection:   func(c tls.ConnectionState) error { return verify(c, t.Authority) },
 	}))
 	var given Membership
-	if err := client.call(ctx, "join", JoinRequest{t, node, csr}, &given); err != nil {
+	err = client.call(ctx, "join", JoinRequest{t, node, csr}, &given)
+	if errors.Is(err, errAuthority) {
+		err = errAuthority // it will not be another one at the next try
+	}
+	if err != nil {
 		return nil, err
 	}
 	i := &Identity{dir: dir}
-	if err := i.keep(kept{URL: url, Membership: given}, key); err != nil {
+	if err := i.keep(kept{URL: url, By: t.ID, Membership: given}, key); err != nil {
 		return nil, err
 	}
 	os.Remove(filepath.Join(dir, joiningFile))
@@ -215,6 +220,13 @@ func (i *Identity) Membership() (url string, m Membership) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.kept.URL, i.kept.Membership
+}
+
+// JoinedBy tells whether it was by this token that the node joined last.
+func (i *Identity) JoinedBy(t Token) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.kept.By == t.ID
 }
 
 // RoundTrip satisfies http.RoundTripper: it goes to the control plane, as this node.

@@ -246,8 +246,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
-	ended := context.AfterFunc(r.Context(), func() { conn.Close() })
-	defer ended()
+	defer h.watch(r, conn)()
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return
 	}
@@ -255,6 +254,27 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	join(conn, buffered.Reader, other)
+}
+
+// watch closes a line when its request ends, and when its node may not be there any more, until it is stopped.
+func (h *handler) watch(r *http.Request, line io.Closer) (stop func()) {
+	ctx, cancel := context.WithCancel(r.Context())
+	go func() { // until stop
+		defer line.Close()
+		tick := time.NewTicker(KeepAlive)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if _, err := h.peer(r); errs.KindOf(err) == errs.Denied {
+					return
+				}
+			}
+		}
+	}()
+	return cancel
 }
 
 // join carries bytes both ways until one side ends, and then ends the other.

@@ -3,6 +3,7 @@ package nodes
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
@@ -17,13 +18,19 @@ import (
 
 var _ nodeapi.Admission = (*Control)(nil)
 
-var nodePattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
+var (
+	nodePattern       = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	invitationPattern = regexp.MustCompile(`^[0-9a-f]{16}$`)
+)
 
 // Join makes the machine that shows a token a node, and gives it its first certificate. A node that did
 // not hear the answer may ask again with the same key; who else shows a used token is refused. A node
-// that is known may come again by a new invitation of the same account. It returns ErrToken, ErrTaken or ErrRequest.
+// that is known may come again by a new invitation that reaches as far as the one it came by. It returns ErrToken, ErrTaken or ErrRequest.
 func (c *Control) Join(ctx context.Context, r nodeapi.JoinRequest) (nodeapi.Membership, error) {
 	key, err := readRequest(r.Node, r.CSR)
+	if err == nil { // a stranger's token costs those who are at work no turn at writing
+		err = c.db.View(ctx, func(tx *store.Tx) error { _, err := invitation(tx, r.Token); return err })
+	}
 	if err != nil {
 		return nodeapi.Membership{}, err
 	}
@@ -42,13 +49,16 @@ func (c *Control) Join(ctx context.Context, r nodeapi.JoinRequest) (nodeapi.Memb
 	return given, c.forgetKnown(ctx)
 }
 
-// admit uses an invitation up by one, unless this very node has come by it.
-func admit(tx *store.Tx, r nodeapi.JoinRequest, key []byte) (Invitation, error) {
-	i := Invitation{ID: r.Token.ID}
+// invitation finds what a token is for.
+func invitation(tx *store.Tx, t nodeapi.Token) (Invitation, error) {
+	i := Invitation{ID: t.ID}
+	if !invitationPattern.MatchString(t.ID) { // PostgreSQL fails at a NUL byte
+		return i, ErrToken
+	}
 	var secret []byte
 	var expires int64
-	err := tx.Row(`select account, cluster, secret, uses, expires from nodes_invitations where id = $1`, r.Token.ID).Scan(&i.Account, &i.Cluster, &secret, &i.Uses, &expires)
-	sum := sha256.Sum256(r.Token.Secret)
+	err := tx.Row(`select account, cluster, secret, uses, expires from nodes_invitations where id = $1`, t.ID).Scan(&i.Account, &i.Cluster, &secret, &i.Uses, &expires)
+	sum := sha256.Sum256(t.Secret)
 	switch {
 	case errors.Is(err, store.ErrNoRows):
 		return i, ErrToken
@@ -57,9 +67,19 @@ func admit(tx *store.Tx, r nodeapi.JoinRequest, key []byte) (Invitation, error) 
 	case subtle.ConstantTimeCompare(sum[:], secret) != 1, expires <= store.Micros(tx.Now):
 		return i, ErrToken
 	}
-	var account, by string
+	return i, nil
+}
+
+// admit uses an invitation up by one, unless this very node has come by it. Who is a node of one cluster
+// does not become one of another by the way: what runs on it may not be meant for whoever invites there.
+func admit(tx *store.Tx, r nodeapi.JoinRequest, key []byte) (Invitation, error) {
+	i, err := invitation(tx, r.Token)
+	if err != nil {
+		return i, err
+	}
+	var account, cluster, by string
 	var had []byte
-	err = tx.Row(`select account, invitation, key from nodes_nodes where id = $1`, r.Node).Scan(&account, &by, &had)
+	err = tx.Row(`select account, cluster, invitation, key from nodes_nodes where id = $1`, r.Node).Scan(&account, &cluster, &by, &had)
 	switch {
 	case err != nil && !errors.Is(err, store.ErrNoRows):
 		return i, err
@@ -67,7 +87,7 @@ func admit(tx *store.Tx, r nodeapi.JoinRequest, key []byte) (Invitation, error) 
 		return i, nil
 	case i.Uses < 1:
 		return i, ErrToken
-	case err == nil && account != i.Account:
+	case err == nil && (account != i.Account || i.Cluster != "" && cluster != i.Cluster):
 		return i, fmt.Errorf("%w: %s", ErrTaken, r.Node)
 	}
 	_, err = tx.Exec(`update nodes_invitations set uses = uses - 1 where id = $1`, i.ID)
@@ -84,8 +104,8 @@ func (c *Control) Renew(ctx context.Context, p nodeapi.Peer, csr []byte) (nodeap
 	var given nodeapi.Membership
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
 		var by string
-		err := tx.Row(`select invitation from nodes_nodes where id = $1 and account = $2`, p.Node, p.Account).Scan(&by)
-		if errors.Is(err, store.ErrNoRows) {
+		err := tx.Row(`select invitation, account, cluster from nodes_nodes where id = $1 and $2 <> '' and $2 in (serial, former)`, p.Node, p.Serial).Scan(&by, &p.Account, &p.Cluster)
+		if errors.Is(err, store.ErrNoRows) { // what this server remembers of it is over
 			return ErrNotANode
 		}
 		if err != nil {
@@ -122,8 +142,7 @@ func (c *Control) Identify(ctx context.Context, certificate *x509.Certificate) (
 	serial := certificate.SerialNumber.Text(16)
 	m, err := c.member(ctx, certificate.Subject.CommonName)
 	if err == nil && !m.has(serial) { // another server may have given it
-		c.forgetKnown(ctx)
-		m, err = c.member(ctx, certificate.Subject.CommonName)
+		m, err = c.readMember(ctx, certificate.Subject.CommonName)
 	}
 	switch {
 	case err != nil:
@@ -147,15 +166,15 @@ func readRequest(node string, csr []byte) (publicKey, error) {
 		return publicKey{}, fmt.Errorf("%w: id %q is not of 32 hexadecimal digits", ErrRequest, node)
 	}
 	r, err := x509.ParseCertificateRequest(csr)
-	if err == nil {
-		err = r.CheckSignature()
-	}
 	if err != nil {
 		return publicKey{}, fmt.Errorf("%w: %v", ErrRequest, err)
 	}
 	key, ok := r.PublicKey.(*ecdsa.PublicKey)
-	if !ok {
-		return publicKey{}, fmt.Errorf("%w: its key is not of ECDSA", ErrRequest)
+	if !ok || key.Curve != elliptic.P256() { // others may take long to check
+		return publicKey{}, fmt.Errorf("%w: its key is not of ECDSA with P-256", ErrRequest)
+	}
+	if err := r.CheckSignature(); err != nil {
+		return publicKey{}, fmt.Errorf("%w: %v", ErrRequest, err)
 	}
 	sum := sha256.Sum256(r.RawSubjectPublicKeyInfo)
 	return publicKey{key, sum[:]}, nil

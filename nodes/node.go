@@ -3,6 +3,7 @@ package nodes
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -111,14 +112,30 @@ func (c *Control) member(ctx context.Context, node string) (member, error) {
 	return known[node], nil
 }
 
+// memberColumns are what scanMember reads.
+const memberColumns = `select id, account, cluster, serial, former, joined from nodes_nodes`
+
+func scanMember(row interface{ Scan(...any) error }) (m member, err error) {
+	var joined int64
+	err = row.Scan(&m.peer.Node, &m.peer.Account, &m.peer.Cluster, &m.serial, &m.former, &joined)
+	m.peer.Joined = store.Time(joined)
+	return m, err
+}
+
+// readMember looks for one node in the rows, so that who is none any more costs no more than that.
+func (c *Control) readMember(ctx context.Context, node string) (member, error) {
+	m, err := scanMember(c.db.Row(ctx, memberColumns+` where id = $1`, node))
+	if errors.Is(err, store.ErrNoRows) {
+		return member{}, nil
+	}
+	return m, err
+}
+
 func (c *Control) readMembers(ctx context.Context) (all map[string]member, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		all = map[string]member{}
-		return tx.Each(`select id, account, cluster, serial, former, joined from nodes_nodes`, nil, func(rows *sql.Rows) error {
-			var m member
-			var joined int64
-			err := rows.Scan(&m.peer.Node, &m.peer.Account, &m.peer.Cluster, &m.serial, &m.former, &joined)
-			m.peer.Joined = store.Time(joined)
+		return tx.Each(memberColumns, nil, func(rows *sql.Rows) error {
+			m, err := scanMember(rows)
 			all[m.peer.Node] = m
 			return err
 		})

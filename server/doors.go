@@ -54,12 +54,12 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 	return mux
 }
 
-// nodeHandler is everything on the listener of nodes: their own wire, and all doors beside it, for their
-// containers and images come by the same line. Sessions end with ctx, while calls in flight are let finish.
+// nodeHandler is everything on the listener of nodes: their own wire, and all doors beside it for
+// those who are nodes: their containers and images come by the same line. Sessions end with ctx, while calls in flight are let finish.
 func (s *Server) nodeHandler(ctx context.Context, doors http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/node/v1/", endWith(ctx, nodeapi.NewHandler(s.cluster, s.nodes)))
-	mux.Handle("/", doors)
+	mux.Handle("/", nodeapi.Guard(s.nodes, doors))
 	return mux
 }
 
