@@ -44,12 +44,10 @@ func (e *Engine) Load(ctx context.Context, a engine.Archive) (engine.Image, erro
 }
 
 func (e *Engine) load(ctx context.Context, a engine.Archive) (*image, error) {
-	if a.Digest != "" {
+	return e.images.pulls.do(ctx, "archive "+a.Digest+" "+a.Ref, func(ctx context.Context) (*image, error) {
 		if img, err := e.loaded(ctx, a.Digest); img != nil || err != nil {
 			return img, err
 		}
-	}
-	return e.images.pulls.do(ctx, "archive "+a.Digest+" "+a.Ref, func(ctx context.Context) (*image, error) {
 		guarded, stop := e.space.guard(ctx)
 		img, err := e.take(guarded, a)
 		if full := stop(); full != nil && err != nil {
@@ -59,8 +57,11 @@ func (e *Engine) load(ctx context.Context, a engine.Archive) (*image, error) {
 	})
 }
 
-// loaded gives an image that is here, and nil where it is not.
+// loaded gives the image of a digest where it is here, and nil where it is not, or no digest is known.
 func (e *Engine) loaded(ctx context.Context, text string) (*image, error) {
+	if text == "" {
+		return nil, nil
+	}
 	d, err := digest.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %q is no digest", errOtherDigest, text)
@@ -118,8 +119,8 @@ func (e *Engine) ingest(ctx context.Context, files *sieve) (ocispec.Descriptor, 
 }
 
 // ingestion is containerd's store as the reader of one archive sees it: what others write under the same
-// names does not meet it, nor does it take blobs that are here for those of the archive, which would have
-// the digest of what it reads depend on the machine.
+// names does not meet it, nor does it take compressed layers that are here for those of the archive, which
+// would have the digest of what it reads depend on the machine.
 type ingestion struct {
 	content.Store
 	name string

@@ -278,7 +278,7 @@ func TestBadArchives(t *testing.T) {
 		"platform":     {layoutTar(t, arm), "", "linux/arm64"},
 		"digest":       {good, "sha256:" + strings.Repeat("0", 64), "not sha256:" + strings.Repeat("0", 64)},
 		"huge":         {hugeManifest(t), "", "too large"},
-		"missing":      {withoutBlobs(t, img), "", "missing in the archive"},
+		"missing":      {withoutBlobs(t, enginetest.Image(t, []enginetest.Entry{enginetest.File("elsewhere", 0o644, nil)})), "", "missing in the archive"},
 	} {
 		a := archiveOf("https://far.example/"+name, c.data, nil)
 		a.Digest = c.digest
