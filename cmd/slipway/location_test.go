@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -149,20 +148,16 @@ func brokenLocations(t *testing.T, c *cloud, files *shelf) {
 	files.lay("/page.html", []byte("<html>Not what you look for</html>"))
 	files.put(t, "/private/app.tar", imageWith(t, "private"))
 	held := files.put(t, "/app.tar", imageWith(t, "held"))
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
+	const nobody = "127.0.0.1:1" // no port that anything is given
 	other := "sha256:" + strings.Repeat("0", 64)
 	for _, l := range []struct{ image, why string }{
 		{c.host() + "/voyage/app:none", "manifest unknown"},
-		{closed.Addr().String() + "/ann/app:v1", "connection refused"},
+		{nobody + "/ann/app:v1", "connection refused"},
 		{files.url + "/none.tar", "404 Not Found"},
 		{files.url + "/private/app.tar", "access denied"},
 		{files.url + "/page.html", "not an archive of an image"},
 		{files.url + "/app.tar#" + other, "it holds " + held + ", not " + other},
-		{"http://" + closed.Addr().String() + "/app.tar", "cannot be reached"},
+		{"http://" + nobody + "/app.tar", "cannot be reached"},
 		{"http://127.0.0.2/app.tar", "--archive-from"},
 		{"http://169.254.170.2/app.tar", "--archive-from"},
 	} {
