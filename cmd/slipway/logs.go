@@ -2,56 +2,114 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/spf13/cobra"
 )
 
+// logsOptions say what to print, and how.
+type logsOptions struct {
+	container, group, stream, prefix string
+	follow, stamps                   bool
+	span                             span
+	format                           logFormat
+}
+
 func logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "logs TASK",
-		Short:   "Print what a task printed",
-		Long:    "Print what the containers of a task printed, running or stopped; with -f go on until it stops.",
-		Example: "  slipway logs -f 3f1c9a",
-		Args:    cobra.ExactArgs(1),
+		Use:   "logs TASK|--group GROUP",
+		Short: "Print or download what a task printed",
+		Long: `Print what the containers of a task printed, running or stopped; with -f go on until it stops.
+With --group print a log group or one of its streams, also of tasks that are forgotten.
+
+All of it is printed, however much that is. With -o raw it is the lines as they were printed, to be
+kept in a file; with -o json a line of JSON for each, with its time and its stream. --since and
+--until take a time, or how long ago that was.`,
+		Example: `  slipway logs -f 3f1c9a
+  slipway logs 3f1c9a -c app -o raw > app.log
+  slipway logs --group /web --since 24h -o json | gzip > web.json.gz
+  slipway logs --group /web --stream web/app/3f1c9a --since 2026-03-01T08:00:00Z --until 2026-03-01T09:00:00Z`,
+		Args: taskOrGroup,
 	}
 	data := dataFlag(cmd)
-	follow := cmd.Flags().BoolP("follow", "f", false, "go on printing until the task stops")
-	stamps := cmd.Flags().BoolP("timestamps", "t", false, "print the time of each line")
-	container := cmd.Flags().StringP("container", "c", "", "one container of the task only")
+	var o logsOptions
+	o.addFlags(cmd)
 	cmd.ValidArgsFunction = completeTasks(data)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if o.group == "" && (o.stream != "" || o.prefix != "") {
+			return errors.New("--stream and --stream-prefix are of a --group")
+		}
 		c, err := newClient(cmd.Context(), *data)
 		if err != nil {
 			return err
 		}
-		t, err := c.findTask(cmd.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		out := &printer{out: cmd.OutOrStdout(), stamps: *stamps}
-		if out.streams, err = c.streamsOf(cmd.Context(), t, *container); err != nil {
-			return err
-		}
-		if !*follow {
+		out := &printer{out: cmd.OutOrStdout(), stamps: o.stamps, format: o.format}
+		if o.group != "" {
+			out.streams = []*stream{o.ofGroup()}
 			return out.print(cmd.Context(), c)
 		}
-		_, err = out.follow(cmd.Context(), c, t)
-		return err
+		return o.printTask(cmd.Context(), c, out, args[0])
 	}
 	return cmd
 }
 
-// stream is one container's log stream and how far it has been printed.
-type stream struct {
-	container, group, name string
-	token                  *string
+func (o *logsOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVarP(&o.follow, "follow", "f", false, "go on printing until the task stops")
+	f.BoolVarP(&o.stamps, "timestamps", "t", false, "print the time of each line")
+	f.StringVarP(&o.container, "container", "c", "", "one container of the task only")
+	f.StringVar(&o.group, "group", "", "a log group, by name or ARN, and not a task")
+	f.StringVar(&o.stream, "stream", "", "one stream of the group only")
+	f.StringVar(&o.prefix, "stream-prefix", "", "those streams of the group only whose names begin so")
+	f.Var(&o.span.since, "since", "lines from then on: 2026-03-01T08:00:00Z, or 90s, 15m, 24h or 7d ago")
+	f.Var(&o.span.until, "until", "lines before then, likewise")
+	o.format = "text"
+	f.VarP(&o.format, "output", "o", "how to print: text, raw or json")
+	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(logFormats, cobra.ShellCompDirectiveNoFileComp))
+	cmd.MarkFlagsMutuallyExclusive("stream", "stream-prefix")
+	for _, ofTask := range []string{"follow", "container"} {
+		cmd.MarkFlagsMutuallyExclusive("group", ofTask)
+	}
+}
+
+// taskOrGroup wants the name of a task, unless a group is named.
+func taskOrGroup(cmd *cobra.Command, args []string) error {
+	wanted := 1
+	if cmd.Flags().Changed("group") {
+		wanted = 0
+	}
+	if len(args) != wanted {
+		return errors.New("name one task, or a log group with --group")
+	}
+	return nil
+}
+
+// ofGroup is the stream or the streams of a group that are asked for.
+func (o *logsOptions) ofGroup() *stream {
+	return &stream{group: o.group, name: o.stream, prefix: o.prefix, span: o.span, required: true}
+}
+
+func (o *logsOptions) printTask(ctx context.Context, c *client, out *printer, name string) error {
+	t, err := c.findTask(ctx, name)
+	if err != nil {
+		return err
+	}
+	if out.streams, err = c.streamsOf(ctx, t, o.container); err != nil {
+		return err
+	}
+	for _, s := range out.streams {
+		s.span = o.span
+	}
+	if !o.follow {
+		return out.print(ctx, c)
+	}
+	_, err = out.follow(ctx, c, t)
+	return err
 }
 
 // streamsOf tells where the containers of a task log to.
@@ -78,62 +136,14 @@ func (c *client) streamsOf(ctx context.Context, t types.Task, only string) ([]*s
 func streamOf(t types.Task, def *types.TaskDefinition, d types.ContainerDefinition) stream {
 	name := aws.ToString(d.Name)
 	if d.LogConfiguration == nil {
-		return stream{name, "/slipway/" + clusterName(t.ClusterArn), aws.ToString(def.Family) + "/" + name + "/" + taskID(t), nil}
+		return stream{container: name, group: "/slipway/" + clusterName(t.ClusterArn), name: aws.ToString(def.Family) + "/" + name + "/" + taskID(t)}
 	}
 	options := d.LogConfiguration.Options
 	prefix := options["awslogs-stream-prefix"]
 	if prefix == "" {
-		return stream{name, options["awslogs-group"], taskID(t) + "/" + name, nil}
+		return stream{container: name, group: options["awslogs-group"], name: taskID(t) + "/" + name}
 	}
-	return stream{name, options["awslogs-group"], prefix + "/" + name + "/" + taskID(t), nil}
-}
-
-// printer prints streams as they grow.
-type printer struct {
-	out     io.Writer
-	stamps  bool
-	pulling *pulling // nil: nobody is told
-	streams []*stream
-}
-
-// print prints what is new in every stream.
-func (p *printer) print(ctx context.Context, c *client) error {
-	for _, s := range p.streams {
-		if err := p.printStream(ctx, c, s); err != nil {
-			return explain(err, c)
-		}
-	}
-	return nil
-}
-
-func (p *printer) printStream(ctx context.Context, c *client, s *stream) error {
-	for {
-		page, err := c.logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
-			LogGroupName: &s.group, LogStreamName: &s.name, NextToken: s.token, StartFromHead: aws.Bool(true),
-		})
-		if isAPIError(err, "ResourceNotFoundException") {
-			return nil // it has not started yet
-		}
-		if err != nil {
-			return err
-		}
-		for _, e := range page.Events {
-			p.line(s, aws.ToInt64(e.Timestamp), aws.ToString(e.Message))
-		}
-		if s.token = page.NextForwardToken; len(page.Events) == 0 {
-			return nil
-		}
-	}
-}
-
-func (p *printer) line(s *stream, millis int64, message string) {
-	if p.stamps {
-		fmt.Fprint(p.out, time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z "))
-	}
-	if len(p.streams) > 1 {
-		fmt.Fprint(p.out, s.container, " | ")
-	}
-	fmt.Fprintln(p.out, message)
+	return stream{container: name, group: options["awslogs-group"], name: prefix + "/" + name + "/" + taskID(t)}
 }
 
 // follow prints until the task has stopped, and returns it as it was then.

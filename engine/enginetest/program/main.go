@@ -3,6 +3,7 @@
 //
 //	print LINE...        print each as a line
 //	flood BYTES          print so many bytes, then the line "end"
+//	count LINES          print so many numbered lines
 //	exit CODE            end
 //	sleep DURATION       wait
 //	wait [CODE]          wait for a signal, print "got SIGTERM" and end with CODE
@@ -41,6 +42,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -73,7 +75,7 @@ func main() {
 
 func run(step []string) {
 	words := map[string]func([]string){
-		"print": printLines, "flood": flood, "exit": exit, "sleep": sleep, "wait": wait,
+		"print": printLines, "flood": flood, "count": countLines, "exit": exit, "sleep": sleep, "wait": wait,
 		"stubborn": stubborn, "eat": eat, "serve": serve, "echo": echo, "get": get, "knock": knock, "forge": forge, "write": write,
 		"read": read, "try": try, "spawn": spawn, "fork": fork, "show": show,
 		"warn": warn, "cat": cat, "env": env, "size": size, "work": work,
@@ -112,6 +114,14 @@ func printLines(lines []string) {
 
 func flood(args []string) {
 	os.Stdout.Write(append(bytes.Repeat([]byte{'x'}, number(args[0])), "\nend\n"...))
+}
+
+func countLines(args []string) {
+	out := bufio.NewWriter(os.Stdout)
+	for i := range number(args[0]) {
+		fmt.Fprintln(out, "line", i)
+	}
+	check(out.Flush())
 }
 
 func exit(args []string) { os.Exit(number(args[0])) }
