@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"strings"
 
 	"slipway/cluster"
@@ -10,6 +12,9 @@ const (
 	image = "example.com/program:1" // the one that every machine can pull
 	role  = "arn:aws:iam::123456789012:role/program"
 )
+
+// pinned is the image by what it is.
+var pinned = fmt.Sprintf("%s@sha256:%x", image, sha256.Sum256([]byte(image)))
 
 // runs is a container that runs a script of the fake engine.
 func runs(name, script string) cluster.ContainerSpec {

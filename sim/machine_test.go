@@ -58,7 +58,8 @@ func (m *machine) boot() error {
 	if err := os.MkdirAll(outputs, 0o700); err != nil {
 		return err
 	}
-	m.engine = fake.New(fake.Options{Dir: outputs, Images: map[string]fake.Program{image: m.truth.program(m)}})
+	program := m.truth.program(m)
+	m.engine = fake.New(fake.Options{Dir: outputs, Images: map[string]fake.Program{image: program, pinned: program}})
 	m.frail.Engine = m.engine
 	return nil
 }
@@ -105,6 +106,9 @@ func (m *machine) kill() {
 func (m *machine) weather(ctx context.Context, fail func(error)) {
 	for pause(ctx, m.dice.about(2*time.Minute)) {
 		long := m.dice.about(20 * time.Second)
+		if m.dice.chance(100) {
+			long += 3 * time.Minute
+		}
 		switch m.dice.upTo(8) {
 		case 0, 1, 2:
 			m.lost.Store(time.Now().UnixNano())
