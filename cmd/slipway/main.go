@@ -81,8 +81,12 @@ protocol, so aws, the AWS SDKs, docker, skopeo and containerd work against it un
 	return root
 }
 
-// hintUsage has a command that is called wrongly say where to read how it is called.
+// hintUsage has a command that is called wrongly say where to read how it is called, also one that only has
+// others below it.
 func hintUsage(cmd *cobra.Command) {
+	if !cmd.Runnable() {
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	hinted := func(err error) error {
 		if err == nil {
 			return nil

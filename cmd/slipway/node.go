@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -54,6 +55,10 @@ func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane, api *url.URL) e
 	if err != nil {
 		return err
 	}
+	if err := n.fit(); err != nil {
+		return err
+	}
+	n.warn()
 	if err := os.MkdirAll(n.data, 0o700); err != nil {
 		return err
 	}
@@ -76,6 +81,25 @@ func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane, api *url.URL) e
 		return err
 	}
 	return together(ctx, machine.Run, func(ctx context.Context) error { a.Run(ctx); return nil })
+}
+
+// fit tells whether this machine lacks something without which no container runs at all.
+func (n *node) fit() error {
+	for _, c := range containerd.Check() {
+		if !c.OK && (c.Name == "root" || c.Name == "containerd" && n.socket == "") {
+			return withHint(fmt.Errorf("this machine cannot run containers: %s: %s", c.Name, c.Detail), "%s", c.Hint)
+		}
+	}
+	return nil
+}
+
+// warn tells what else tasks will miss here.
+func (n *node) warn() {
+	for _, c := range containerd.Check() {
+		if !c.OK && c.Name != "containerd" {
+			slog.Warn("this machine lacks something that tasks need", "lacks", c.Name, "detail", c.Detail, "hint", c.Hint)
+		}
+	}
 }
 
 func prefixes(texts []string) (all []netip.Prefix, err error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,7 +34,7 @@ func outputFlag(cmd *cobra.Command) *listing {
 	return &l
 }
 
-// print writes rows as JSON, as they are, or as a table of the cells that cells makes of each.
+// printRows writes rows as JSON, as they are, or as a table of the cells that cells makes of each.
 func printRows[T any](w io.Writer, l *listing, rows []T, header string, cells func(T) []string) error {
 	if *l == "json" {
 		if rows == nil {
@@ -55,6 +56,38 @@ func instant(t time.Time) string {
 		return "-"
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// asAWS is a shape of an AWS SDK as the aws command prints it: its members as ECS names them, without those that
+// are not there, which the SDK has as null or "".
+func asAWS(shape any) (any, error) {
+	text, err := json.Marshal(shape)
+	if err != nil {
+		return nil, err
+	}
+	lines := json.NewDecoder(bytes.NewReader(text))
+	lines.UseNumber()
+	var v any
+	err = lines.Decode(&v)
+	return lowerMembers(v), err
+}
+
+func lowerMembers(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = lowerMembers(v[i])
+		}
+	case map[string]any:
+		lowered := make(map[string]any, len(v))
+		for name, member := range v {
+			if member != nil && member != "" {
+				lowered[strings.ToLower(name[:1])+name[1:]] = lowerMembers(member)
+			}
+		}
+		return lowered
+	}
+	return v
 }
 
 // printJSON writes one thing as JSON for people to read as well.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,9 +14,10 @@ import (
 
 func psCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "ps",
-		Short:   "List tasks",
-		Long:    "List the tasks of all clusters: those that are wanted running, and with -a the stopped ones too.",
+		Use:   "ps",
+		Short: "List tasks",
+		Long: `List the tasks of all clusters: those that are wanted running, and with -a the stopped ones too.
+With -o json they are printed as "aws ecs describe-tasks" has them.`,
 		Example: "  slipway ps\n  slipway ps -a -o json",
 		Args:    cobra.NoArgs,
 	}
@@ -30,6 +33,9 @@ func psCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if *output == "json" {
+			return printTasks(cmd.OutOrStdout(), tasks)
+		}
 		now := time.Now()
 		return printRows(cmd.OutOrStdout(), output, tasks, "TASK CLUSTER IMAGE STATUS AGE PORTS", func(t types.Task) []string {
 			return []string{shortID(t), clusterName(t.ClusterArn), imagesOf(t), statusOf(t), ageOf(t, now), portsOf(t)}
@@ -38,10 +44,24 @@ func psCommand() *cobra.Command {
 	return cmd
 }
 
+func printTasks(w io.Writer, tasks []types.Task) error {
+	if len(tasks) == 0 {
+		tasks = []types.Task{}
+	}
+	rows, err := asAWS(tasks)
+	if err != nil {
+		return err
+	}
+	return printJSON(w, rows)
+}
+
+// imagesOf names each image once, however many containers of the task run it.
 func imagesOf(t types.Task) string {
 	var images []string
 	for _, c := range t.Containers {
-		images = append(images, aws.ToString(c.Image))
+		if image := aws.ToString(c.Image); !slices.Contains(images, image) {
+			images = append(images, image)
+		}
 	}
 	return strings.Join(images, ",")
 }

@@ -220,13 +220,17 @@ func (c *client) register(ctx context.Context, def *ecs.RegisterTaskDefinitionIn
 	return family, explain(err, c)
 }
 
+// unplaced says why no machine takes a task: there is no room, or none of them answers.
 func unplaced(failures []types.Failure) error {
+	why, hint := "no machine is connected that could take the task", `"slipway agent" has to run on them, and to reach the control plane`
 	var reasons []string
 	for _, f := range failures {
 		reasons = append(reasons, fmt.Sprintf("%s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason)))
+		if aws.ToString(f.Reason) != "AGENT" {
+			why, hint = "no machine has room for the task", `"slipway ps" lists what runs; --cpu and --memory ask for less`
+		}
 	}
-	return withHint(fmt.Errorf("no machine has room for the task: %s", strings.Join(reasons, "; ")),
-		`"slipway ps" lists what runs; --cpu and --memory ask for less`)
+	return withHint(fmt.Errorf("%s: %s", why, strings.Join(reasons, "; ")), "%s", hint)
 }
 
 // watch prints what the task prints and ends as its container ended.

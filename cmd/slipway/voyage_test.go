@@ -423,15 +423,19 @@ func runVoyage(t *testing.T, c *cloud) {
 	if ps := c.do(c.slipway("ps")); !strings.Contains(ps, id[:12]) {
 		t.Errorf("slipway ps does not show %s:\n%s", id, ps)
 	}
+	text := c.do(c.slipway("ps", "-a", "-o", "json"))
 	var rows []types.Task
-	if err := json.Unmarshal([]byte(c.do(c.slipway("ps", "-a", "-o", "json"))), &rows); err != nil || len(rows) < 5 {
+	if err := json.Unmarshal([]byte(text), &rows); err != nil || len(rows) < 5 {
 		t.Errorf("slipway ps -o json: %d rows, %v", len(rows), err)
+	}
+	if !strings.Contains(text, `"taskArn": "arn:`) || !strings.Contains(text, `"lastStatus": "`) || strings.Contains(text, "null") {
+		t.Errorf("slipway ps -o json is not as aws ecs describe-tasks has it:\n%s", text)
 	}
 	c.do(c.slipway("stop", "--wait", id[:8]))
 	missing := c.slipway("run", "nosuch")
-	text, _ := missing.CombinedOutput()
-	if missing.ProcessState.ExitCode() != 1 || !strings.Contains(string(text), "hint: ") {
-		t.Errorf("a missing image: %s", text)
+	said, _ := missing.CombinedOutput()
+	if missing.ProcessState.ExitCode() != 1 || !strings.Contains(string(said), "hint: ") {
+		t.Errorf("a missing image: %s", said)
 	}
 }
 

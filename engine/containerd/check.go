@@ -9,10 +9,10 @@ import (
 
 // Requirement is something that this machine needs to run containers.
 type Requirement struct {
-	Name   string
-	OK     bool
-	Detail string // what was found, or what is wrong
-	Hint   string // how to get it, where it is missing
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"` // what was found, or what is wrong
+	Hint   string `json:"hint"`   // how to get it, where it is missing
 }
 
 // Check tells what an engine with default Options needs of this machine.

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+func TestTasksAreJSONAsTheAWSCommandHasThem(t *testing.T) {
+	created := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	tests := []struct {
+		tasks []types.Task
+		want  string
+	}{
+		{nil, "[]\n"},
+		{[]types.Task{{
+			TaskArn: aws.String("arn:aws:ecs:us-east-1:123456789012:task/web/3f1c9a"), CreatedAt: &created, Version: 9007199254740993,
+			Containers: []types.Container{{Name: aws.String("Web"), ExitCode: aws.Int32(5)}},
+		}}, `"containers": [ { "exitCode": 5, "name": "Web" } ], "createdAt": "2026-02-03T04:05:06Z",`},
+	}
+	for _, test := range tests {
+		var out strings.Builder
+		if err := printTasks(&out, test.tasks); err != nil {
+			t.Fatal(err)
+		}
+		got := out.String()
+		if len(test.tasks) > 0 {
+			got = strings.Join(strings.Fields(got), " ")
+		}
+		if !strings.Contains(got, test.want) || strings.Contains(got, "null") {
+			t.Errorf("got %s\nwant %s", got, test.want)
+		}
+	}
+}
+
+func TestImagesAreNamedOnce(t *testing.T) {
+	task := types.Task{Containers: []types.Container{
+		{Image: aws.String("web:v1")}, {Image: aws.String("log:v1")}, {Image: aws.String("web:v1")},
+	}}
+	want(t, imagesOf(task), "web:v1,log:v1")
+}
+
+func TestWhyNoMachineTakesATask(t *testing.T) {
+	failure := func(reason string) types.Failure { return types.Failure{Arn: aws.String("arn"), Reason: &reason} }
+	tests := []struct {
+		failures  []types.Failure
+		why, hint string
+	}{
+		{[]types.Failure{failure("AGENT"), failure("AGENT")}, "no machine is connected that could take the task: arn: AGENT; arn: AGENT", "slipway agent"},
+		{[]types.Failure{failure("AGENT"), failure("RESOURCE:CPU")}, "no machine has room for the task: arn: AGENT; arn: RESOURCE:CPU", "--cpu"},
+	}
+	for _, test := range tests {
+		err := unplaced(test.failures)
+		want(t, err.Error(), test.why)
+		if !strings.Contains(hintOf(err), test.hint) {
+			t.Errorf("%s: hint %q", test.why, hintOf(err))
+		}
+	}
+}
