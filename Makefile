@@ -20,7 +20,7 @@ bin/session-manager-plugin:
 
 export PATH := $(CURDIR)/bin:$(PATH)
 
-.PHONY: build demo test race matrix crash sim bench bench-registry bench-calls lint generate clean help
+.PHONY: build demo test race matrix crash sim bench bench-tasks bench-registry bench-calls lint generate clean help
 
 build: ## Build bin/slipway
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
@@ -56,6 +56,10 @@ bench: ## Print task starts, pushes and pulls beside their peers (as root)
 	@$(MAKE) -s bench-calls
 	go run ./bench/tasks
 	go run ./bench/registry
+
+bench-tasks: ## Print task starts, pulls, crowds and logs beside ctr, runc and docker (as root)
+	@scripts/need $(TEST_NEEDS)
+	go run ./bench/tasks
 
 bench-registry: ## Print pushes and pulls of layers up to 1 GiB, and small requests, beside docker-registry
 	@scripts/need docker-registry:docker-registry

@@ -20,12 +20,12 @@ func contenders(ctx context.Context, p programs, s *slipway) (kinds, peers []*ki
 	if err := s.command(ctx, "push", p.rootfs, family); err != nil {
 		return nil, nil, err
 	}
-	plain, err := s.task(ctx, "RunTask to RUNNING")
+	plain, err := s.task(ctx, "RunTask to RUNNING", family)
 	if err != nil {
 		return nil, nil, err
 	}
 	port := types.PortMapping{ContainerPort: aws.Int32(80)}
-	published, err := s.task(ctx, "RunTask to RUNNING, a port published", port)
+	published, err := s.task(ctx, "RunTask to RUNNING, a port published", family, port)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,15 +47,23 @@ func contenders(ctx context.Context, p programs, s *slipway) (kinds, peers []*ki
 	if err != nil {
 		return nil, nil, err
 	}
-	return []*kind{plain, published, ctr, secure, networked, runc}, []*kind{ctr, runc}, nil
+	kinds, peers = []*kind{plain, published, ctr, secure, networked, runc}, []*kind{ctr, runc}
+	if p.docker != nil {
+		if err := p.docker.load(ctx, p.rootfs); err != nil {
+			return nil, nil, err
+		}
+		run := p.docker.run("docker run -d", family)
+		kinds, peers = append(kinds, run), append(peers, run)
+	}
+	return kinds, peers, nil
 }
 
 // task starts tasks as a client does, which asks every two milliseconds whether they run.
-func (s *slipway) task(ctx context.Context, name string, ports ...types.PortMapping) (*kind, error) {
+func (s *slipway) task(ctx context.Context, name, image string, ports ...types.PortMapping) (*kind, error) {
 	registered, err := s.ecs.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(family),
 		ContainerDefinitions: []types.ContainerDefinition{{
-			Name: aws.String(family), Image: aws.String(strings.TrimPrefix(s.Endpoint, "http://") + "/" + family),
+			Name: aws.String(family), Image: aws.String(s.host() + "/" + image),
 			Memory: aws.Int32(16), PortMappings: ports,
 		}},
 	})
@@ -126,12 +134,13 @@ func (s *slipway) stopTask(task string) error {
 	return s.reach(ctx, task, "STOPPED")
 }
 
-// cgroup is that of containers which are not Slipway's, one at a time. It goes with them.
-const cgroup = "/slipway-bench"
-
 // ctr runs containerd's own client against Slipway's containerd and namespace.
 func (s *slipway) ctr(ctx context.Context, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, "ctr", append([]string{"--address", s.socket, "--namespace", "slipway"}, args...)...)
+	return s.ctrIn(ctx, "slipway", args...)
+}
+
+func (s *slipway) ctrIn(ctx context.Context, namespace string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "ctr", append([]string{"--address", s.socket, "--namespace", namespace}, args...)...)
 }
 
 // imageName is what containerd calls the image, once a task has had it pulled.
@@ -159,7 +168,7 @@ func (s *slipway) ctrRun(name, image string, flags ...string) *kind {
 }
 
 func (s *slipway) ctrArgs(image, id string, flags ...string) []string {
-	args := append([]string{"run", "--detach", "--null-io", "--cgroup", cgroup}, flags...)
+	args := append([]string{"run", "--detach", "--null-io", "--cgroup", "/slipway-" + id}, flags...)
 	return append(args, image, id)
 }
 

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,13 +15,14 @@ import (
 )
 
 // describe prints what the figures are to be read beside.
-func describe(out io.Writer, rounds, lives int) {
-	fmt.Fprintf(out, "command:     go run ./bench/tasks -n %d -lives %d\n", rounds, lives)
+func describe(out io.Writer) {
+	fmt.Fprintf(out, "command:     %s\n", strings.Join(append([]string{"go run ./bench/tasks"}, os.Args[1:]...), " "))
 	fmt.Fprintf(out, "date:        %s\n", time.Now().UTC().Format(time.RFC3339))
 	fmt.Fprintf(out, "machine:     %s, %d cores, load %s\n", cpuModel(), runtime.NumCPU(), load())
 	fmt.Fprintf(out, "kernel:      %s\n", kernel())
 	fmt.Fprintf(out, "containerd:  %s\n", firstLine("containerd", "--version"))
 	fmt.Fprintf(out, "runc:        %s\n", firstLine("runc", "--version"))
+	fmt.Fprintf(out, "dockerd:     %s\n", firstLine("dockerd", "--version"))
 	fmt.Fprintf(out, "slipway:     %s, %s\n", firstLine("git", "describe", "--tags", "--always", "--dirty"), runtime.Version())
 }
 
@@ -78,4 +81,21 @@ func memoryOf(pid int) (m memory, err error) {
 		}
 	}
 	return m, nil
+}
+
+// processorTime is how long a process has had a core. Source: proc(5), /proc/pid/stat.
+func processorTime(pid int) (time.Duration, error) {
+	const tick = 10 * time.Millisecond // the kernel tells all programs so, whatever its own is
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(text), ") ") // what comes before may hold anything
+	fields := strings.Fields(after)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat is %q", pid, text)
+	}
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * tick, errors.Join(err1, err2)
 }

@@ -1,11 +1,17 @@
-// Command tasks measures how long a task takes from RunTask to RUNNING, beside the same image
-// started by ctr and by runc; and what a Slipway costs that has nothing to do: the time until
-// it is ready, and memory.
+// Command tasks measures tasks beside the same containers of ctr, runc and docker, on a Slipway of its
+// own in a temporary folder:
+//
+//	boot   how long Slipway takes until it is ready, and its memory
+//	start  from RunTask to RUNNING with the image on the machine
+//	print  how fast what a container prints is in its log
+//	pull   from RunTask to RUNNING with the image in the registry alone
+//	crowd  many tasks at once on a node that is a process of its own; what a task costs there
 //
 //	go run ./bench/tasks
+//	go run ./bench/tasks -only start,pull -n 5 -pulls 2
 //
-// It runs as root, on a Slipway of its own in a temporary folder, and takes away all that it
-// has made. It judges nothing.
+// It runs as root, and takes away all that it has made. What it is measured beside takes turns with it
+// in the same run, for figures of different runs do not compare. It judges nothing.
 package main
 
 import (
@@ -18,49 +24,97 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
 
-func main() {
-	rounds := flag.Int("n", 30, "how many containers of each kind are started")
-	lives := flag.Int("lives", 5, "how often Slipway is started on a new data folder, and again on an old one")
+// plan is what to measure.
+type plan struct {
+	rounds, lives, pulls, crowd, crowds, prints, mb int
+
+	only string // tables
+}
+
+func readPlan() (p plan) {
+	flag.IntVar(&p.rounds, "n", 30, "start: how many containers of each kind are started")
+	flag.IntVar(&p.lives, "lives", 5, "boot: how often Slipway is started on a new data folder, and again on an old one")
+	flag.IntVar(&p.pulls, "pulls", 5, "pull: how often each image is pulled and started by each kind")
+	flag.IntVar(&p.crowd, "crowd", 200, "crowd: how many containers are started at once")
+	flag.IntVar(&p.crowds, "crowds", 1, "crowd: how often so many are")
+	flag.IntVar(&p.mb, "mb", 100, "print: how many MB a container prints")
+	flag.IntVar(&p.prints, "prints", 3, "print: how many containers of each kind do")
+	flag.StringVar(&p.only, "only", "boot,start,print,pull,crowd", "tables to measure")
 	flag.Parse()
+	return p
+}
+
+func (p plan) has(table string) bool { return slices.Contains(strings.Split(p.only, ","), table) }
+
+func main() {
+	p := readPlan()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Stdout, *rounds, *lives); err != nil {
+	if err := run(ctx, os.Stdout, p); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/tasks:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, rounds, lives int) (err error) {
+func run(ctx context.Context, out io.Writer, plan plan) (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("only root can run containers")
 	}
-	if rounds < 1 || lives < 1 {
-		return errors.New("-n and -lives are at least 1")
+	if min(plan.rounds, plan.lives, plan.pulls, plan.crowd, plan.crowds, plan.prints, plan.mb) < 1 {
+		return errors.New("all numbers are at least 1")
 	}
 	dir, err := os.MkdirTemp("", "slipway-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	describe(out, rounds, lives)
-	programs, err := compile(ctx, dir)
+	describe(out)
+	p, err := compile(ctx, dir)
 	if err != nil {
 		return err
 	}
-	if err := startups(ctx, out, programs, dir, lives); err != nil {
-		return err
+	if p.docker, err = startDocker(ctx, filepath.Join(dir, "docker")); err != nil {
+		fmt.Fprintf(out, "\nno rows of docker: %v\n", err)
+	} else {
+		defer func() { err = errors.Join(err, p.docker.stop()) }()
 	}
-	return starts(ctx, out, programs, filepath.Join(dir, "data"), rounds)
+	return tables(ctx, out, p, dir, plan)
+}
+
+// tables measures what the plan names.
+func tables(ctx context.Context, out io.Writer, p programs, dir string, plan plan) error {
+	if plan.has("boot") {
+		if err := startups(ctx, out, p, dir, plan.lives); err != nil {
+			return err
+		}
+	}
+	if plan.has("start") || plan.has("print") {
+		if err := starts(ctx, out, p, filepath.Join(dir, "data"), plan); err != nil {
+			return err
+		}
+	}
+	if plan.has("pull") {
+		if err := pulls(ctx, out, p, dir, plan.pulls); err != nil {
+			return err
+		}
+	}
+	if plan.has("crowd") {
+		return crowds(ctx, out, p, dir, plan.crowd, plan.crowds)
+	}
+	return nil
 }
 
 // programs are what is measured, built from this tree.
 type programs struct {
 	slipway string
-	rootfs  string // a folder with the program that containers run, and nothing else
+	docker  *docker // nil: it does not run here
+	rootfs  string  // a folder with the program that containers run, and nothing else
 }
 
 const waiter = "/waiter" // in the root of its image
@@ -104,8 +158,8 @@ func startups(ctx context.Context, out io.Writer, p programs, dir string, lives 
 	return nil
 }
 
-// starts interleaves the kinds, so that what else the machine does is shared by all.
-func starts(ctx context.Context, out io.Writer, p programs, data string, rounds int) (err error) {
+// starts measures a Slipway on which nothing else goes on.
+func starts(ctx context.Context, out io.Writer, p programs, data string, plan plan) (err error) {
 	s, err := startSlipway(ctx, p, data)
 	if err != nil {
 		return err
@@ -118,27 +172,27 @@ func starts(ctx context.Context, out io.Writer, p programs, data string, rounds 
 	if err != nil {
 		return err
 	}
-	for round := range rounds + 1 {
-		for _, k := range kinds {
-			if err := k.sample(ctx, round > 0); err != nil { // the first warms up
-				return fmt.Errorf("%s: %w", k.name, err)
-			}
+	if plan.has("start") {
+		if err := interleave(ctx, plan.rounds, kinds); err != nil {
+			return err
+		}
+		printTable(out, "To a running container, the image being here", kinds, peers...)
+	}
+	if plan.has("print") {
+		if err := floods(ctx, out, p, s, plan.mb, plan.prints); err != nil {
+			return err
 		}
 	}
-	printTable(out, "To a running container, the image being here", kinds, peers...)
 	return s.printMemory(ctx, out, "after all these tasks")
 }
 
-// printMemory tells what Slipway and its containerd hold when they have been left alone for a while.
+// printMemory tells what the processes hold when they have been left alone for a while.
 func (s *slipway) printMemory(ctx context.Context, out io.Writer, when string) error {
 	if err := pause(ctx, 5*time.Second); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "\n%-46s%16s%20s\n", "Memory when idle, "+when, "resident MB", "of it anonymous")
-	for _, p := range []struct {
-		name string
-		pid  int
-	}{{"control plane and node", s.cmd.Process.Pid}, {"its containerd", s.containerd}} {
+	for _, p := range s.processes() {
 		m, err := memoryOf(p.pid)
 		if err != nil {
 			return err

@@ -23,7 +23,11 @@ func (s *slipway) firstSpec(ctx context.Context) (spec specs.Spec, err error) {
 	if err != nil {
 		return spec, err
 	}
-	text, err := s.ctr(ctx, "containers", "info", *described.Containers[0].RuntimeId).Output()
+	key, err := s.ctr(ctx, "containers", "list", "-q", "labels.slipway.id=="+*described.Containers[0].RuntimeId).Output()
+	if err != nil {
+		return spec, err
+	}
+	text, err := s.ctr(ctx, "containers", "info", strings.TrimSpace(string(key))).Output()
 	if err != nil {
 		return spec, err
 	}
@@ -63,6 +67,9 @@ func runcRun(p programs, data string, spec specs.Spec) (*kind, error) {
 		end: func(id string) error { return do(runc(context.Background(), "delete", "--force", id)) },
 	}, writeSpec(filepath.Join(bundle, "config.json"), spec)
 }
+
+// cgroup is that of containers which runc starts, one at a time. It goes with them.
+const cgroup = "/slipway-bench"
 
 func writeSpec(file string, spec specs.Spec) error {
 	spec.Linux.CgroupsPath = cgroup

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"slipway/server"
@@ -26,6 +28,7 @@ type slipway struct {
 	program string
 	data    string
 	cmd     *exec.Cmd
+	agent   *exec.Cmd // nil: the node is in the same process
 	log     *bytes.Buffer
 	ended   chan error
 
@@ -33,7 +36,9 @@ type slipway struct {
 	joined time.Duration // until its node was connected
 
 	server.Credentials
-	ecs *ecs.Client
+	ecs  *ecs.Client
+	ecr  *ecr.Client
+	logs *cloudwatchlogs.Client
 
 	containerd int // pid
 	socket     string
@@ -41,22 +46,37 @@ type slipway struct {
 
 // startSlipway starts a Slipway of its own address on a data folder.
 func startSlipway(ctx context.Context, p programs, data string) (*slipway, error) {
-	s := &slipway{program: p.slipway, data: data, log: &bytes.Buffer{}, ended: make(chan error, 1)}
-	if err := os.Remove(filepath.Join(data, "credentials.json")); err != nil && !os.IsNotExist(err) {
-		return nil, err // the new ones tell where it listens
-	}
-	s.cmd = exec.Command(p.slipway, "up", "--data", data, "--listen", "127.0.0.1:0", "--admin", "off")
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a Ctrl-C is for us, and then we stop it
-	began := time.Now()
-	if err := s.cmd.Start(); err != nil {
+	s, began, err := launch(p, data, "up")
+	if err != nil {
 		return nil, err
 	}
-	go func() { s.ended <- s.cmd.Wait() }()
 	if err := s.await(ctx, began); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
+}
+
+// launch starts a control plane. The limits of how often one may call are off: we are all its clients.
+func launch(p programs, data string, args ...string) (s *slipway, began time.Time, err error) {
+	s = &slipway{program: p.slipway, data: data, log: &bytes.Buffer{}, ended: make(chan error, 1)}
+	if err := os.Remove(filepath.Join(data, "credentials.json")); err != nil && !os.IsNotExist(err) {
+		return nil, began, err // the new ones tell where it listens
+	}
+	s.cmd = s.background(append(args, "--data", data, "--listen", "127.0.0.1:0", "--admin", "off", "--throttle", "off")...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	began = time.Now()
+	if err := s.cmd.Start(); err != nil {
+		return nil, began, err
+	}
+	go func() { s.ended <- s.cmd.Wait() }()
+	return s, began, nil
+}
+
+// background is a command of slipway that does not end by a Ctrl-C, which is for us: then we stop it.
+func (s *slipway) background(args ...string) *exec.Cmd {
+	cmd := exec.Command(s.program, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
 }
 
 func (s *slipway) await(ctx context.Context, began time.Time) error {
@@ -64,10 +84,19 @@ func (s *slipway) await(ctx context.Context, began time.Time) error {
 		return err
 	}
 	s.ready = time.Since(began)
-	s.ecs = ecs.New(ecs.Options{
-		Region: s.Region, BaseEndpoint: &s.Endpoint,
-		Credentials: credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, ""),
-	})
+	s.connect()
+	return s.awaitNode(ctx, began)
+}
+
+// connect makes the clients of its APIs.
+func (s *slipway) connect() {
+	keys := credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, "")
+	s.ecs = ecs.New(ecs.Options{Region: s.Region, BaseEndpoint: &s.Endpoint, Credentials: keys})
+	s.ecr = ecr.New(ecr.Options{Region: s.Region, BaseEndpoint: &s.Endpoint, Credentials: keys})
+	s.logs = cloudwatchlogs.New(cloudwatchlogs.Options{Region: s.Region, BaseEndpoint: &s.Endpoint, Credentials: keys})
+}
+
+func (s *slipway) awaitNode(ctx context.Context, began time.Time) error {
 	if err := s.poll(ctx, s.hasNode); err != nil {
 		return err
 	}
@@ -158,6 +187,9 @@ func (s *slipway) stop() (err error) {
 	if s.joined > 0 {
 		err = s.command(context.Background(), "stop", "--all", "--wait")
 		err = errors.Join(err, pause(context.Background(), settle)) // tasks that are over are cleared away yet
+	}
+	if s.agent != nil {
+		err = errors.Join(err, s.agent.Process.Signal(syscall.SIGTERM), s.agent.Wait())
 	}
 	if signalErr := s.cmd.Process.Signal(syscall.SIGTERM); signalErr != nil && !errors.Is(signalErr, os.ErrProcessDone) {
 		err = errors.Join(err, signalErr)
