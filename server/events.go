@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"path"
@@ -29,7 +31,7 @@ type Event struct {
 // EventQuery says which events to tell.
 type EventQuery struct {
 	After   int64  // number of the last event that is known
-	Last    *int64 // the last so many events that there are, instead of those after After
+	Last    *int64 // the last so many of those asked for, instead of those after After
 	Account string // "": of all accounts
 	Type    string // pattern such as "task.*"; "": every type
 	Follow  bool   // go on with what happens from now on
@@ -129,16 +131,43 @@ func (s *Server) tellEvents(ctx context.Context, q EventQuery, w http.ResponseWr
 	}
 }
 
-// firstEvent is the number after which a query begins.
+// firstEvent is the number after which a query begins. The last so many are counted of those that it asks for.
 func (s *Server) firstEvent(ctx context.Context, q EventQuery) (after int64, err error) {
 	if q.Last == nil {
 		return q.After, nil
 	}
-	var newest int64
+	after, left := int64(math.MaxInt64), *q.Last
+	for {
+		earlier, err := s.eventsBefore(ctx, after)
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range earlier {
+			if left == 0 {
+				return e.Seq, nil
+			}
+			if after = e.Seq; q.takes(e) {
+				left--
+			}
+		}
+		if len(earlier) < eventsAtOnce {
+			return 0, nil
+		}
+	}
+}
+
+// eventsBefore reads what queries go by, the latest first.
+func (s *Server) eventsBefore(ctx context.Context, seq int64) (some []events.Event, err error) {
 	err = s.db.View(ctx, func(tx *store.Tx) error {
-		return tx.Row(`select coalesce(max(seq), 0) from events`).Scan(&newest)
+		return tx.Each(`select seq, account, type from events where seq < $1 order by seq desc limit $2`,
+			[]any{seq, eventsAtOnce}, func(rows *sql.Rows) error {
+				var e events.Event
+				err := rows.Scan(&e.Seq, &e.Account, &e.Type)
+				some = append(some, e)
+				return err
+			})
 	})
-	return max(0, newest-*q.Last), err
+	return some, err
 }
 
 // readEvents reads on after a number, and tells up to where that was.

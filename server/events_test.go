@@ -76,6 +76,9 @@ func TestEventQueries(t *testing.T) {
 		{EventQuery{Account: "2"}, "[dog.barked]"},
 		{EventQuery{Last: new(int64(1))}, "[dog.barked]"},
 		{EventQuery{Last: new(int64(0))}, "[]"},
+		{EventQuery{Last: new(int64(9))}, "[dog.came dog.barked]"},
+		{EventQuery{Last: new(int64(1)), Account: "1"}, "[dog.came]"},
+		{EventQuery{Last: new(int64(1)), Type: "dog.c*"}, "[dog.came]"},
 		{EventQuery{Type: "cat.*"}, "[]"},
 	} {
 		told := []string{}

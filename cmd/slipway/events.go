@@ -31,7 +31,7 @@ go on: --after NUMBER. It is for the owner of the data folder; with -o json a fa
 	data := dataFlag(cmd)
 	f.BoolVarP(&q.Follow, "follow", "f", false, "go on telling")
 	f.Int64Var(&q.After, "after", 0, "number of the last fact that is known")
-	last := f.Int64("last", 50, "without --after, begin with the last so many facts")
+	last := f.Int64("last", 50, "without --after, begin with the last so many of the facts that are asked for")
 	f.StringVar(&q.Type, "type", "", "facts of this type only, as task.stopped or 'image.*'")
 	f.StringVar(&q.Account, "account", "", "facts of this account only")
 	cmd.MarkFlagsMutuallyExclusive("after", "last")

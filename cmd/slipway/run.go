@@ -100,6 +100,9 @@ func start(ctx context.Context, c *client, o runOptions, image string, command [
 		Cluster: &o.cluster, TaskDefinition: &family, StartedBy: aws.String("slipway run"), EnableExecuteCommand: true,
 		Overrides: &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{override}},
 	})
+	if isAPIError(err, "ClusterNotFoundException") {
+		return types.Task{}, withHint(fmt.Errorf("no cluster %q", o.cluster), `"aws ecs create-cluster --cluster-name %s" makes it; machines are invited for an account, and for one of its clusters or all`, o.cluster)
+	}
 	if err != nil {
 		return types.Task{}, explain(err, c)
 	}
