@@ -40,9 +40,10 @@ func (c *crowd) sample(ctx context.Context, size int) error {
 // hands is how many commands of the peers run at a time: so many start most on a few cores.
 const hands = 8
 
-// each does something for every id, with so many hands.
+// each does something for every id with so many hands, also after it has failed for one: the others are
+// to be taken away too.
 func each(ctx context.Context, ids []string, f func(ctx context.Context, id string) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(hands)
 	for _, id := range ids {
 		g.Go(func() error { return f(ctx, id) })

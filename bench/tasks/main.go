@@ -38,7 +38,7 @@ type plan struct {
 }
 
 func readPlan() (p plan) {
-	flag.IntVar(&p.rounds, "n", 30, "start: how many containers of each kind are started")
+	flag.IntVar(&p.rounds, "n", 20, "start: how many containers of each kind are started")
 	flag.IntVar(&p.lives, "lives", 5, "boot: how often Slipway is started on a new data folder, and again on an old one")
 	flag.IntVar(&p.pulls, "pulls", 5, "pull: how often each image is pulled and started by each kind")
 	flag.IntVar(&p.crowd, "crowd", 200, "crowd: how many containers are started at once")
