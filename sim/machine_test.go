@@ -86,7 +86,13 @@ func (m *machine) start() error {
 	if err != nil {
 		return err
 	}
-	m.node = a.Node()
+	switch m.node {
+	case "":
+		m.node = a.Node()
+	case a.Node():
+	default:
+		return fmt.Errorf("machine %s calls itself %s", m.node, a.Node())
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop, m.done = stop, make(chan struct{})
 	go func() {
