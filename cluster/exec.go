@@ -196,7 +196,10 @@ func (c *Control) redeemToken(ctx context.Context, id, token string) (node strin
 		if err := json.Unmarshal([]byte(text), &what); err != nil {
 			return err
 		}
-		_, err = tx.Exec(`update execs set begun = $2 where id = $1`, id, store.Micros(tx.Now))
+		n, err := tx.Exec(`update execs set begun = $2 where id = $1 and begun = 0`, id, store.Micros(tx.Now))
+		if err == nil && n != 1 {
+			return ErrNoSession
+		}
 		return err
 	})
 	return node, what, err

@@ -65,7 +65,10 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	session, err := d.open(ctx, ws, r.PathValue("session"))
 	known()
-	if err != nil {
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return // the server ends
+	case err != nil:
 		refuse(ws, err)
 		return
 	}
