@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,7 +28,9 @@ func agentCommand() *cobra.Command {
 		Short: "Start a node, which joins a control plane",
 		Long: `Start a node that runs tasks for a control plane elsewhere. It joins once, by a token that
 "slipway node invite" prints there; from then on it knows who it is, and the data folder is all
-that it takes. It opens one line to the control plane, over mutual TLS, and no port of its own.`,
+that it takes. A machine that was removed joins again by a new token. It opens one line to the
+control plane, over mutual TLS, and no port of its own. Whoever works on this machine can see
+--token in the list of processes: a token for many machines is better off in a file.`,
 		Example: `  sudo slipway agent --join https://192.0.2.7:4602 --token 4f3c9a...
   sudo slipway agent --join https://192.0.2.7:4602 --token-file -    the token on standard input
   sudo slipway agent                                                  once it has joined`,
@@ -42,7 +46,7 @@ that it takes. It opens one line to the control plane, over mutual TLS, and no p
 	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		setLog(cmd)
-		i, err := j.identity(cmd.Context(), node.data, cmd.InOrStdin())
+		i, err := j.identity(cmd.Context(), node, cmd.InOrStdin())
 		if err != nil {
 			return joinHint(err)
 		}
@@ -60,27 +64,29 @@ that it takes. It opens one line to the control plane, over mutual TLS, and no p
 // joining is how a machine becomes a node.
 type joining struct{ url, token, file string }
 
-// identity is who the node is: as the folder has it, or as it becomes by joining.
-func (j joining) identity(ctx context.Context, data string, stdin io.Reader) (*nodeapi.Identity, error) {
-	i, err := nodeapi.OpenIdentity(data)
+// identity is who the node is: as the folder has it, or as it becomes by joining. A token that it has not
+// joined with has it join anew, as a machine must that was removed.
+func (j joining) identity(ctx context.Context, n *node, stdin io.Reader) (*nodeapi.Identity, error) {
+	i, err := nodeapi.OpenIdentity(n.data)
 	invited := j.token != "" || j.file != ""
 	switch {
-	case err == nil && j.url != "":
-		return i, i.Move(j.url)
-	case err == nil, !errors.Is(err, nodeapi.ErrNotJoined) && !(errors.Is(err, nodeapi.ErrExpired) && invited):
-		return i, err
-	case j.url == "" || !invited:
+	case err == nil:
+		if j.url == "" {
+			j.url, _ = i.Membership()
+		}
+		token, unread := j.read(stdin)
+		if !invited || unread != nil || i.JoinedBy(token) { // a token may be thrown away once it was used
+			return i, i.Move(j.url)
+		}
+		return j.join(ctx, token, n)
+	case !errors.Is(err, nodeapi.ErrNotJoined) && !errors.Is(err, nodeapi.ErrExpired), j.url == "", !invited:
 		return nil, err
 	}
 	token, err := j.read(stdin)
 	if err != nil {
 		return nil, err
 	}
-	node, err := agent.NodeID(data)
-	if err != nil {
-		return nil, err
-	}
-	return j.join(ctx, token, node, data)
+	return j.join(ctx, token, n)
 }
 
 func (j joining) read(stdin io.Reader) (nodeapi.Token, error) {
@@ -113,16 +119,28 @@ func readFile(name string, stdin io.Reader) ([]byte, error) {
 }
 
 // join asks until it is answered: the control plane may not be up yet.
-func (j joining) join(ctx context.Context, token nodeapi.Token, node, data string) (*nodeapi.Identity, error) {
+func (j joining) join(ctx context.Context, token nodeapi.Token, n *node) (*nodeapi.Identity, error) {
+	if err := n.fit(); err != nil { // before the token is used up
+		return nil, err
+	}
+	node, err := agent.NodeID(n.data)
+	if err != nil {
+		return nil, err
+	}
 	for {
-		i, err := nodeapi.Join(ctx, j.url, token, node, data)
-		if err == nil || errs.KindOf(err) != errs.Unavailable {
-			return i, err
+		i, err := nodeapi.Join(ctx, j.url, token, node, n.data)
+		switch {
+		case err == nil:
+			_, given := i.Membership()
+			slog.Info("joined; from now on the data folder is enough", "node", node, "account", given.Account, "cluster", cmp.Or(given.Cluster, "every"))
+			return i, nil
+		case errs.KindOf(err) != errs.Unavailable, errors.Is(err, http.ErrSchemeMismatch):
+			return nil, err
 		}
 		slog.Warn("joining is tried again in 2 s", "error", err)
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, errors.New("ended before this machine had joined")
 		case <-time.After(2 * time.Second):
 		}
 	}
@@ -133,6 +151,8 @@ func joinHint(err error) error {
 	switch {
 	case errors.Is(err, nodeapi.ErrNotJoined):
 		return withHint(err, `"slipway node invite" at the control plane prints a token: slipway agent --join URL --token TOKEN`)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return withHint(err, `the APIs may be there; nodes join where --nodes of "slipway server" says, at port 4602 unless told otherwise`)
 	case errs.KindOf(err) == errs.Denied:
 		return withHint(err, `"slipway node invite" at the control plane prints a new token`)
 	}
