@@ -160,7 +160,9 @@ func attributesOf(tx *store.Tx, account, cluster, from string) (map[string]map[s
 	err = tx.Each(`select node, name, value from instance_attributes where node in (select id `+members+`)`, []any{account, cluster, from}, func(rows *sql.Rows) error {
 		var node, name, value string
 		err := rows.Scan(&node, &name, &value)
-		said[node][name] = value
+		if err == nil {
+			said[node][name] = value
+		}
 		return err
 	})
 	return said, err

@@ -26,3 +26,10 @@ func (c *Control) LeaveAll(ctx context.Context) error { return c.leaveAll(ctx) }
 func (c *Control) Leaving(ctx context.Context) error {
 	return errors.Join(c.leaveAll(ctx), c.teardownAll(ctx))
 }
+
+// Teardown and Leave are what a pass does about one cluster and one node that it found to be on their way out.
+func (c *Control) Teardown(ctx context.Context, account, name string) error {
+	return c.teardown(ctx, account, name)
+}
+
+func (c *Control) Leave(ctx context.Context, i Instance) error { return c.leave(ctx, i) }

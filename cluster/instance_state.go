@@ -3,8 +3,10 @@ package cluster
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"slipway/events"
 	"slipway/nodeapi"
@@ -78,12 +80,14 @@ func members(tx *store.Tx, account, cluster string, ids []string) (found []Insta
 		return nil, nil, err
 	}
 	all, missing := inOrder(ids, rows, func(i Instance) string { return i.ID })
-	for _, i := range all {
-		if i.Status == Inactive {
+	for n, i := range all {
+		switch {
+		case slices.ContainsFunc(all[:n], func(earlier Instance) bool { return earlier.ID == i.ID }): // named twice
+		case i.Status == Inactive:
 			missing = append(missing, i.ID)
-			continue
+		default:
+			found = append(found, i)
 		}
-		found = append(found, i)
 	}
 	return found, missing, nil
 }
@@ -129,6 +133,9 @@ func (c *Control) DeregisterInstance(ctx context.Context, account, cluster, id s
 			return ErrNoInstance
 		}
 		leaving = found[0]
+		if leaving.Tags, err = tagsOf(tx, account, "container-instance/"+id); err != nil {
+			return err
+		}
 		if len(leaving.Held) > 0 && !force {
 			return ErrInstanceInUse
 		}
@@ -188,7 +195,7 @@ func (c *Control) leaveSoon(ctx context.Context, i Instance) {
 	}
 }
 
-// instance reads a node again.
+// instance reads a node again, with what was said of it before.
 func (c *Control) instance(ctx context.Context, i Instance) (now Instance, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		found, err := readInstances(tx, i.Account, i.Cluster, []string{i.ID})
@@ -196,6 +203,7 @@ func (c *Control) instance(ctx context.Context, i Instance) (now Instance, err e
 			return err
 		}
 		now = found[0]
+		now.Attributes, now.Tags = i.Attributes, i.Tags
 		return nil
 	})
 	return now, err
@@ -238,18 +246,31 @@ func (c *Control) leave(ctx context.Context, i Instance) error {
 		if err != nil || n == 0 {
 			return err
 		}
+		if err := forgetSaid(tx, i); err != nil {
+			return err
+		}
 		tx.Touch(nodeTopic(i.ID)) // its session finds out
 		return c.tellInstance(tx, "instance.deregistered", i.ID, i.Account, i.Cluster)
 	})
 }
 
+// forgetSaid forgets what was said of a node while it was a member: one that comes back comes as another.
+func forgetSaid(tx *store.Tx, i Instance) error {
+	_, err1 := tx.Exec(`delete from instance_attributes where node = $1`, i.ID)
+	_, err2 := tx.Exec(`delete from tags where account = $1 and resource = $2`, i.Account, "container-instance/"+i.ID)
+	return errors.Join(err1, err2)
+}
+
 // releaseLost tells whether a node has no tasks any more. Where it is away for as long as a
 // session is believed to live, they are over in the record, which is all that is left of them.
 func (c *Control) releaseLost(tx *store.Tx, i Instance) (ready bool, err error) {
-	var session string
+	var session, status string
 	var changed int64
-	if err := tx.Row(`select session, changed from instances where id = $1`, i.ID).Scan(&session, &changed); err != nil {
+	if err := tx.Row(`select session, changed, status from instances where id = $1`, i.ID).Scan(&session, &changed, &status); err != nil {
 		return false, err
+	}
+	if status != Deregistering {
+		return false, nil // another server was faster, and it may be back
 	}
 	tasks, err := readTasks(tx, `t.account = $1 and t.node = $2 and t.status < 8`, i.Account, i.ID)
 	if err != nil || len(tasks) == 0 {

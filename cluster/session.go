@@ -64,6 +64,9 @@ func (c *Control) join(ctx context.Context, hello nodeapi.Hello, id string) erro
 				return fmt.Errorf("%w: %s", err, hello.Cluster)
 			}
 		}
+		if err := refuseStranger(tx, hello); err != nil {
+			return err
+		}
 		if err := upsertInstance(tx, hello, id); err != nil {
 			return err
 		}
@@ -73,6 +76,19 @@ func (c *Control) join(ctx context.Context, hello nodeapi.Hello, id string) erro
 		tx.Touch(nodeTopic(hello.Node)) // an older session finds out
 		return c.tellInstance(tx, "instance.connected", hello.Node, hello.Account, hello.Cluster)
 	})
+}
+
+// refuseStranger fails where a node comes to serve another cluster than those whose tasks it has: what those
+// are given may not be meant for whoever invites there.
+func refuseStranger(tx *store.Tx, h nodeapi.Hello) error {
+	if h.Cluster == "" {
+		return nil
+	}
+	busy, err := exists(tx, `select 1 from tasks where account = $1 and node = $2 and status < 8 and cluster <> $3`, h.Account, h.Node, h.Cluster)
+	if err == nil && busy {
+		err = fmt.Errorf("%w: %s has tasks of another cluster than %s, from which it must be deregistered first", ErrNode, h.Node, h.Cluster)
+	}
+	return err
 }
 
 func (c *Control) tellInstance(tx *store.Tx, kind, node, account, cluster string) error {

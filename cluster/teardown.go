@@ -81,31 +81,26 @@ func (c *Control) teardownAll(ctx context.Context) error {
 }
 
 // teardown takes the next step: drain every machine, then stop what runs on each and let it go, and when
-// nothing is left end the cluster. Machines that serve other clusters too only lose its tasks.
+// nothing is left end the cluster. Machines that serve other clusters too only lose its tasks. Another server may
+// be at it as well, and have ended it meanwhile: each step looks for itself.
 func (c *Control) teardown(ctx context.Context, account, name string) error {
-	var machines []Instance
-	err := c.db.Update(ctx, func(tx *store.Tx) (err error) {
-		if machines, err = readInstances(tx, account, name, nil); err != nil {
-			return err
-		}
-		for i := range machines {
-			if m := &machines[i]; m.Cluster == name && m.Status == Active {
-				if err := c.setState(tx, m, name, Draining); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+	var machines []string
+	err := c.whileEnding(ctx, account, name, func(tx *store.Tx) (err error) {
+		machines, err = c.drainAll(tx, account, name)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	for _, m := range machines {
-		if err := c.db.Update(ctx, func(tx *store.Tx) error { return c.clear(tx, m, name) }); err != nil {
+	for _, id := range machines {
+		if err := c.whileEnding(ctx, account, name, func(tx *store.Tx) error { return c.clear(tx, account, name, id) }); err != nil {
 			return err
 		}
 	}
-	return c.db.Update(ctx, func(tx *store.Tx) error {
+	return c.whileEnding(ctx, account, name, func(tx *store.Tx) error {
+		if err := c.stopStrays(tx, account, name); err != nil {
+			return err
+		}
 		err := refuseInUse(tx, account, name)
 		switch {
 		case errors.Is(err, ErrClusterInUse), errors.Is(err, ErrClusterHasNodes):
@@ -120,10 +115,54 @@ func (c *Control) teardown(ctx context.Context, account, name string) error {
 	})
 }
 
-// clear has what a cluster runs on a machine stopped, and the machine go if it is the cluster's own.
-func (c *Control) clear(tx *store.Tx, m Instance, name string) error {
-	if m.Cluster != name {
-		return c.stopAllOn(tx, m.Account, m.ID, name, clusterDeleted)
+// whileEnding does something to a cluster that is still on its way out.
+func (c *Control) whileEnding(ctx context.Context, account, name string, do func(*store.Tx) error) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		status, err := clusterStatus(tx, account, name)
+		if err != nil || status != Ending {
+			return err
+		}
+		return do(tx)
+	})
+}
+
+// drainAll has the machines of a cluster's own take no more, and names all that serve it.
+func (c *Control) drainAll(tx *store.Tx, account, name string) (ids []string, err error) {
+	machines, err := readInstances(tx, account, name, nil)
+	if err != nil {
+		return nil, err
 	}
-	return c.beginLeaving(tx, &m, name, clusterDeleted)
+	for _, m := range machines {
+		if m.Cluster == name && m.Status == Active {
+			if err := c.setState(tx, &m, name, Draining); err != nil {
+				return nil, err
+			}
+		}
+		ids = append(ids, m.ID)
+	}
+	return ids, nil
+}
+
+// clear has what a cluster runs on a machine stopped, and the machine go if it is the cluster's own.
+func (c *Control) clear(tx *store.Tx, account, name, id string) error {
+	found, _, err := members(tx, account, name, []string{id})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	if m := found[0]; m.Cluster == name {
+		return c.beginLeaving(tx, &m, name, clusterDeleted)
+	}
+	return c.stopAllOn(tx, account, id, name, clusterDeleted)
+}
+
+// stopStrays has those tasks of a cluster stopped whose machine serves another by now.
+func (c *Control) stopStrays(tx *store.Tx, account, name string) error {
+	var nodes []string
+	err := tx.Each(`select distinct node from tasks where account = $1 and cluster = $2 and status < 8 and desired < 8`, []any{account, name}, intoStrings(&nodes))
+	for _, node := range nodes {
+		if err == nil {
+			err = c.stopAllOn(tx, account, node, name, clusterDeleted)
+		}
+	}
+	return err
 }
