@@ -19,7 +19,12 @@ const (
 func (a *Agent) keepSession(ctx context.Context) {
 	for wait := firstJoin; ctx.Err() == nil; wait = min(2*wait, lastJoin) {
 		welcome := false
-		err := a.join(ctx, func() { welcome = true })
+		err := a.join(ctx, func() {
+			if !welcome {
+				slog.Info("the control plane has a session with this node", "node", a.hello.Node)
+			}
+			welcome = true
+		})
 		if ctx.Err() != nil {
 			return
 		}

@@ -3,10 +3,12 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
 
+	"slipway/accounts"
 	"slipway/nodes"
 )
 
@@ -51,6 +53,9 @@ func (s *Server) handleNodes(mux *http.ServeMux) {
 		if in.Account == "" {
 			in.Account = s.root.Owner.Account
 		}
+		if err := s.checkNodeAccount(r.Context(), in.Account); err != nil {
+			return a, err
+		}
 		made, token, err := s.nodes.Invite(r.Context(), in.Invitation, in.Life)
 		a.Invitations, a.Token = []Invitation{made}, token
 		return a, err
@@ -58,6 +63,18 @@ func (s *Server) handleNodes(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /invitations/{id}", answer(func(r *http.Request) (a nodesAnswer, err error) {
 		return a, s.nodes.Withdraw(r.Context(), r.PathValue("id"))
 	}))
+}
+
+// checkNodeAccount refuses an invitation for an account that has nothing to run.
+func (s *Server) checkNodeAccount(ctx context.Context, id string) error {
+	a, err := s.accounts.Account(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case a.State != accounts.StateActive:
+		return fmt.Errorf("%w: account %s is closed", nodes.ErrInvitation, id)
+	}
+	return nil
 }
 
 // Nodes lists the machines that may join. It returns ErrNotRunning.

@@ -20,13 +20,23 @@ func main() { os.Exit(run()) }
 
 // run is main as the tests call it: it returns the exit code.
 func run() int {
-	err := rootCommand().ExecuteContext(untilSignal())
+	ctx := untilSignal()
+	return codeOf(ctx, rootCommand().ExecuteContext(ctx))
+}
+
+// codeInterrupted is the exit code, as of shells, of what the user has ended before it was done.
+const codeInterrupted = 130
+
+// codeOf says what went wrong, if anything did, and makes an exit code of it.
+func codeOf(ctx context.Context, err error) int {
 	var exit exitCode
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &exit):
 		return int(exit)
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return codeInterrupted
 	}
 	fmt.Fprintln(os.Stderr, "slipway:", err)
 	if hint := hintOf(err); hint != "" {
