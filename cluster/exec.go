@@ -66,46 +66,45 @@ type wish struct {
 	Stats *nodeapi.Stats `json:"stats,omitempty"`
 }
 
-// Exec admits a session that runs a program in a container. It fails with ErrNoTask, ErrNoContainer,
-// ErrNotRunning, ErrExecDisabled and ErrNotConnected.
+// Exec admits a session that runs a program in a container. It fails with ErrNoCluster, ErrNoTask,
+// ErrNoContainer, ErrNotRunning, ErrExecDisabled, ErrNotConnected, and with ErrInvalid where nothing says what
+// to run, or in which of several containers.
 func (c *Control) Exec(ctx context.Context, account string, r ExecRequest) (a Admitted, err error) {
 	if len(r.Args) == 0 {
 		return a, explain(ErrInvalid, "command: it names no program.")
 	}
-	if n := len(wordsOf(r.Args)); n > maxCommand {
+	if n := len(strings.Join(r.Args, " ")); n > maxCommand {
 		return a, explain(ErrInvalid, "command: %d bytes are more than %d.", n, maxCommand)
 	}
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
-		if _, err := clusterStatus(tx, account, r.Cluster); err != nil {
+		if a.Task, a.Container, err = openTask(tx, account, r); err != nil {
 			return err
 		}
-		found, err := tasksByID(tx, account, r.Cluster, []string{r.Task})
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 {
-			return ErrNoTask
-		}
-		if a.Task = found[0]; a.Task.StoppingOrOver() {
-			return ErrNotRunning
-		}
-		if a.Container, err = a.Task.running(r.Container); err != nil {
-			return err
-		}
-		if !a.Task.Exec {
-			return ErrExecDisabled
-		}
-		what := wish{Exec: &nodeapi.Exec{Task: r.Task, Container: a.Container, Args: r.Args, Terminal: r.Terminal}}
+		what := wish{Exec: &nodeapi.Exec{Task: a.Task.ID, Container: a.Container, Args: r.Args, Terminal: r.Terminal}}
 		return a.admit(tx, account, a.Task.Node, what)
 	})
 	return a, err
 }
 
-func wordsOf(args []string) (all string) {
-	for _, a := range args {
-		all += a + " "
+// openTask finds the task and the container in which something is to be run, where that may be.
+func openTask(tx *store.Tx, account string, r ExecRequest) (t Task, container string, err error) {
+	if _, err := clusterStatus(tx, account, r.Cluster); err != nil {
+		return t, "", err
 	}
-	return all
+	found, err := tasksByID(tx, account, r.Cluster, []string{r.Task})
+	switch {
+	case err != nil:
+		return t, "", err
+	case len(found) == 0:
+		return t, "", ErrNoTask
+	case found[0].StoppingOrOver():
+		return t, "", ErrNotRunning
+	}
+	t = found[0]
+	if container, err = t.running(r.Container); err == nil && !t.Exec {
+		err = ErrExecDisabled
+	}
+	return t, container, err
 }
 
 // running finds the container that is meant, which must run.

@@ -130,34 +130,38 @@ func (c *Control) Begin(ctx context.Context, id, token string) (*Running, error)
 	return &Running{line, what.Exec, ended}, nil
 }
 
-func (c *Control) openStream(ctx context.Context, node string, what wish) (_ *nodeapi.Line, err error) {
+// openStream has a node open a line for what is wished. It takes one of the node's places.
+func (c *Control) openStream(ctx context.Context, node string, what wish) (*nodeapi.Line, error) {
 	to, w, id, err := c.streams.begin(node)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			c.streams.end(node)
-		}
-	}()
 	ctx, cancel := context.WithTimeoutCause(ctx, openLimit, ErrNotConnected)
 	defer cancel()
-	select {
-	case to.asks <- nodeapi.Stream{ID: id, Secret: w.secret, Exec: what.Exec, Stats: what.Stats}:
-	case <-to.over:
-		c.streams.take(id, func(*waiting) bool { return true })
-		return nil, ErrNotConnected
-	case <-ctx.Done():
-		c.streams.take(id, func(*waiting) bool { return true })
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case rw := <-w.line:
+	rw, err := w.await(ctx, to, nodeapi.Stream{ID: id, Secret: w.secret, Exec: what.Exec, Stats: what.Stats})
+	if err == nil {
 		return nodeapi.NewLine(rw), nil
-	case <-ctx.Done():
 	}
 	if c.streams.take(id, func(*waiting) bool { return true }) == nil {
 		(<-w.line).Close() // it has just come
 	}
-	return nil, context.Cause(ctx)
+	c.streams.end(node)
+	return nil, err
+}
+
+// await asks the node for the stream, and waits for its line.
+func (w *waiting) await(ctx context.Context, to *session, s nodeapi.Stream) (io.ReadWriteCloser, error) {
+	select {
+	case to.asks <- s:
+	case <-to.over:
+		return nil, ErrNotConnected
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case rw := <-w.line:
+		return rw, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
