@@ -62,6 +62,13 @@ func (c *Control) WithdrawAccount(ctx context.Context, account string) error {
 	})
 }
 
+// Joined tells whether any machine of an account may join.
+func (c *Control) Joined(ctx context.Context, account string) (any bool, err error) {
+	var n int
+	err = c.db.Row(ctx, `select count(*) from nodes_nodes where account = $1`, account).Scan(&n)
+	return n > 0, err
+}
+
 func (c *Control) remove(ctx context.Context, id string) (n int64, err error) {
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
 		n, err = tx.Exec(`delete from nodes_nodes where id = $1`, id)

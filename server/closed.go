@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -34,16 +35,21 @@ func (c *closing) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var all []error // one account that cannot be settled yet keeps no other from it
 	for _, a := range closed {
 		if c.settled[a.ID] == a.State {
 			continue
 		}
 		if err := c.settle(ctx, a); err != nil {
-			return fmt.Errorf("closed account %s: %w", a.ID, err)
+			all = append(all, fmt.Errorf("closed account %s: %w", a.ID, err))
+			continue
 		}
-		c.settled[a.ID] = a.State
+		machines, err := c.nodes.Joined(ctx, a.ID)
+		if all = append(all, err); err == nil && !machines { // one that has not reported yet is looked for again
+			c.settled[a.ID] = a.State
+		}
 	}
-	return nil
+	return errors.Join(all...)
 }
 
 func (c *closing) settle(ctx context.Context, a accounts.Account) error {
