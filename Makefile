@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Debian's packages, as PROGRAM:PACKAGE; only those whose program is missing are installed.
 RUN_NEEDS  := containerd:containerd runc:runc /usr/lib/cni/bridge:containernetworking-plugins iptables:iptables
 DEMO_NEEDS := $(RUN_NEEDS) skopeo:skopeo /usr/bin/aws:awscli curl:curl jq:jq
-TEST_NEEDS := $(DEMO_NEEDS) /usr/lib/postgresql/*/bin/initdb:postgresql docker-registry:docker-registry \
+TEST_NEEDS := $(DEMO_NEEDS) mkfs.ext4:e2fsprogs nsenter:util-linux /usr/lib/postgresql/*/bin/initdb:postgresql docker-registry:docker-registry \
               dockerd:docker.io docker:docker.io ip:iproute2 pgrep:procps gcc:gcc
 
 # An S3 server for tests.
