@@ -168,30 +168,22 @@ func attributesOf(tx *store.Tx, account, cluster, from string) (map[string]map[s
 	return said, err
 }
 
-// readAttributes fills in what was said of nodes, over what they say of themselves.
-func readAttributes(tx *store.Tx, byID map[string]*Instance) error {
-	ids := make([]any, 0, len(byID))
-	for id := range byID {
-		ids = append(ids, id)
+// readAttributes fills in what was said of nodes, over what they say of themselves: of those with the given ids;
+// nil is all of the account.
+func readAttributes(tx *store.Tx, account string, byID map[string]*Instance, ids []string) error {
+	where, args := `(select id from instances where account = $1 and status <> 'INACTIVE')`, []any{account}
+	if ids != nil {
+		where, args = store.In(1, len(ids)), anys(ids)
 	}
-	const batch = 500
-	for len(ids) > 0 {
-		part := ids[:min(batch, len(ids))]
-		ids = ids[len(part):]
-		err := tx.Each(`select node, name, value from instance_attributes where node in `+store.In(1, len(part)), part, func(rows *sql.Rows) error {
-			var node, name, value string
-			err := rows.Scan(&node, &name, &value)
-			if i := byID[node]; i != nil && err == nil {
-				if i.Attributes == nil {
-					i.Attributes = map[string]string{}
-				}
-				i.Attributes[name] = value
+	return tx.Each(`select node, name, value from instance_attributes where node in `+where, args, func(rows *sql.Rows) error {
+		var node, name, value string
+		err := rows.Scan(&node, &name, &value)
+		if i := byID[node]; i != nil && err == nil {
+			if i.Attributes == nil {
+				i.Attributes = map[string]string{}
 			}
-			return err
-		})
-		if err != nil {
-			return err
+			i.Attributes[name] = value
 		}
-	}
-	return nil
+		return err
+	})
 }

@@ -21,7 +21,7 @@ func BenchmarkRunTask(b *testing.B) {
 		name string
 		open func(testing.TB) *store.DB
 	}{{"sqlite", storetest.SQLite}, {"postgres", storetest.Postgres}} {
-		for _, nodes := range []int{1, 100} {
+		for _, nodes := range []int{1, 100, 1000} {
 			for _, callers := range []int{1, 16} {
 				b.Run(fmt.Sprintf("%s/nodes=%d/callers=%d", db.name, nodes, callers), func(b *testing.B) {
 					benchRunTask(b, db.open(b), nodes, callers)

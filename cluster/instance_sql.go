@@ -60,7 +60,7 @@ func readHeld(tx *store.Tx, account string, instances []Instance, ids []string) 
 	for i := range instances {
 		byID[instances[i].ID] = &instances[i]
 	}
-	if err := readAttributes(tx, byID); err != nil {
+	if err := readAttributes(tx, account, byID, ids); err != nil {
 		return err
 	}
 	where, args := `where account = $1 and status < 8`, []any{account}

@@ -53,6 +53,11 @@ func (c *Control) runLeaving(ctx context.Context) {
 	wake, stop := c.db.Watch(leavingTopic)
 	defer stop()
 	loop.Run(ctx, "cluster.leaving", c.config.KeepAlive/10, wake, func(ctx context.Context) error {
+		var leaving int // nearly always none, which one query tells
+		err := c.db.Row(ctx, `select (select count(*) from instances where status = 'DEREGISTERING') + (select count(*) from clusters where status = 'DEPROVISIONING')`).Scan(&leaving)
+		if err != nil || leaving == 0 {
+			return err
+		}
 		return errors.Join(c.leaveAll(ctx), c.teardownAll(ctx))
 	})
 }
