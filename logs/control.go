@@ -9,8 +9,10 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"sync"
 	"time"
 
+	"slipway/internal/ids"
 	"slipway/internal/loop"
 	"slipway/store"
 )
@@ -23,6 +25,9 @@ type Control struct {
 	queue queue
 
 	checkPolicy func(text string) error
+	bucket      Bucket
+	holder      string // of exports: who this is among servers
+	exportHold  time.Duration
 }
 
 //go:embed schema
@@ -41,15 +46,23 @@ func New(ctx context.Context, db *store.DB, options ...Option) (*Control, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &Control{db: db, codec: codec, queue: newQueue(), checkPolicy: uncheckedPolicy}
+	c := &Control{db: db, codec: codec, queue: newQueue(), checkPolicy: uncheckedPolicy,
+		bucket: noBucket{}, holder: ids.Hex(16), exportHold: exportHold}
 	for _, set := range options {
 		set(c)
 	}
 	return c, nil
 }
 
-// Run takes away what was deleted or is past its retention, until ctx ends.
+// Run takes away what was deleted or is past its retention, and works on exports, until ctx ends.
 func (c *Control) Run(ctx context.Context) {
+	var exports sync.WaitGroup
+	defer exports.Wait()
+	exports.Go(func() {
+		wake, stop := c.db.Watch(exportTopic)
+		defer stop()
+		loop.Run(ctx, "logs.exports", 20*time.Second, wake, c.runExports)
+	})
 	wake, stop := c.db.Watch(sweepTopic)
 	defer stop()
 	loop.Run(ctx, "logs.sweep", time.Minute, wake, c.sweep)

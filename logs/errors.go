@@ -25,5 +25,11 @@ var (
 	ErrEvent        = errs.New(errs.Invalid, "not an event")
 	ErrOffset       = errs.New(errs.Invalid, "not a piece of output")
 
+	ErrExportSpan     = errs.New(errs.Invalid, "not a span of time to export")
+	ErrTooManyExports = errs.New(errs.Conflict, "another export is under way")
+	ErrNoExport       = errs.New(errs.NotFound, "export not found")
+	ErrExportOver     = errs.New(errs.Conflict, "export is finished already")
+	ErrBucket         = errs.New(errs.Invalid, "cannot write into the bucket")
+
 	ErrTooManyPolicies = errs.New(errs.Conflict, "too many resource policies")
 )

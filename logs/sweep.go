@@ -14,7 +14,7 @@ const (
 	sweepStreams = 100 // looked up at a time
 )
 
-// sweep takes away the chunks of what was deleted and those past their retention.
+// sweep takes away the chunks of what was deleted and those past their retention, and old exports' records.
 func (c *Control) sweep(ctx context.Context) error {
 	if err := c.sweepDeleted(ctx); err != nil {
 		return err
@@ -22,7 +22,12 @@ func (c *Control) sweep(ctx context.Context) error {
 	if err := c.sweepExpired(ctx); err != nil {
 		return err
 	}
-	return c.db.Update(ctx, forgetGroups)
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		if err := forgetGroups(tx); err != nil {
+			return err
+		}
+		return forgetExports(tx, tx.Now.Add(-keepExports))
+	})
 }
 
 func (c *Control) sweepDeleted(ctx context.Context) error {

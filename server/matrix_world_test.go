@@ -298,6 +298,7 @@ func (w *matrixWorld) sample(service, account string, of, own things, form form)
 			"logGroupIdentifier": group, "logGroupIdentifiers": []string{group}, "resourceArn": group, "policyName": own.name,
 			"policyDocument":                `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"logs:PutLogEvents","Resource":"*"}]}`,
 			"PutResourcePolicy.resourceArn": nil, "DescribeResourcePolicies.resourceArn": nil, "DeleteResourcePolicy.resourceArn": nil,
+			"destination": "matrix", "from": 1, "to": w.started, "taskId": own.name,
 			"logEvents": []any{map[string]any{"timestamp": w.started, "message": "hello"}},
 		})
 		for _, operation := range []string{"DescribeLogStreams", "GetLogEvents", "FilterLogEvents"} {

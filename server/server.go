@@ -176,7 +176,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.audit, err = audit.New(ctx, s.db, filepath.Join(s.config.Data, "audit"), s.keys, audit.Config{}); err != nil {
 		return err
 	}
-	if s.logs, err = logs.New(ctx, s.db, logsPolicies); err != nil {
+	if s.logs, err = logs.New(ctx, s.db, logsPolicies, logs.ExportTo(exports{s})); err != nil {
 		return err
 	}
 	if s.hooks, err = hooks.New(ctx, s.db, s.keys); err != nil {

@@ -75,6 +75,12 @@ func (d *door) onFilterLogEvents(c ctx, in *FilterLogEventsInput) []awswire.Ask 
 	return d.onIdentified(c, in.LogGroupName, in.LogGroupIdentifier, "")
 }
 
+// onCreateExportTask asks for the bucket as well, which at AWS a policy of the bucket decides.
+func (d *door) onCreateExportTask(c ctx, in *CreateExportTaskInput) []awswire.Ask {
+	into := arn.ARN{Service: "s3", Resource: in.Destination + "/" + exportPrefix(in) + "/*"}.String()
+	return []awswire.Ask{d.onStream(d.own(c, in.LogGroupName), ""), {Action: "s3:PutObject", Resource: into}}
+}
+
 func (d *door) onTagResource(c ctx, in *TagResourceInput) []awswire.Ask {
 	return d.onTagged(c, in.ResourceArn)
 }

@@ -15,6 +15,7 @@ func TestAccess(t *testing.T) {
 	named := wiretest.Sample{
 		"logGroupName": "/app", "logStreamName": "web", "retentionInDays": 7, "tags": map[string]any{"team": "sea"}, "tagKeys": []string{"team"},
 		"resourceArn": "arn:aws:logs:us-east-1:123456789012:log-group:/app", "policyName": "read", "policyDocument": "{}",
+		"destination": "kept", "from": 1, "to": 2, "taskId": "2f7c",
 		"PutResourcePolicy.resourceArn": nil, "DescribeResourcePolicies.resourceArn": nil, "DeleteResourcePolicy.resourceArn": nil,
 	}
 	wiretest.Access(t, door.New(w.room, wiretest.Region), named, byARN(named, wiretest.Account), byARN(named, "210987654321"))

@@ -32,6 +32,10 @@ func New(c *logs.Control, region string) *awswire.Service {
 		GetLogEvents.Handle(d.getLogEvents, d.onGetLogEvents),
 		FilterLogEvents.Handle(d.filterLogEvents, d.onFilterLogEvents),
 
+		CreateExportTask.Handle(d.createExportTask, d.onCreateExportTask),
+		DescribeExportTasks.Handle(d.describeExportTasks, awswire.Any),
+		CancelExportTask.Handle(d.cancelExportTask, awswire.Any),
+
 		PutResourcePolicy.Handle(d.putResourcePolicy, awswire.Any),
 		DescribeResourcePolicies.Handle(d.describeResourcePolicies, awswire.Any),
 		DeleteResourcePolicy.Handle(d.deleteResourcePolicy, awswire.Any),

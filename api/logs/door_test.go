@@ -32,7 +32,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	db := storetest.SQLite(t)
-	room, err := logs.New(t.Context(), db, logs.CheckPolicies(checkPolicy))
+	room, err := logs.New(t.Context(), db, logs.CheckPolicies(checkPolicy), logs.ExportTo(drawer{}))
 	must(t, err)
 	who, err := accounts.New(t.Context(), db, sealtest.Keys(t, db))
 	must(t, err)

@@ -136,12 +136,15 @@ var API = &awswire.API{
 
 // The operations that Slipway serves.
 var (
+	CancelExportTask         = awswire.NewOp[CancelExportTaskInput, awswire.None](API, "CancelExportTask", "POST", "/", 200)
+	CreateExportTask         = awswire.NewOp[CreateExportTaskInput, CreateExportTaskOutput](API, "CreateExportTask", "POST", "/", 200)
 	CreateLogGroup           = awswire.NewOp[CreateLogGroupInput, awswire.None](API, "CreateLogGroup", "POST", "/", 200)
 	CreateLogStream          = awswire.NewOp[CreateLogStreamInput, awswire.None](API, "CreateLogStream", "POST", "/", 200)
 	DeleteLogGroup           = awswire.NewOp[DeleteLogGroupInput, awswire.None](API, "DeleteLogGroup", "POST", "/", 200)
 	DeleteLogStream          = awswire.NewOp[DeleteLogStreamInput, awswire.None](API, "DeleteLogStream", "POST", "/", 200)
 	DeleteResourcePolicy     = awswire.NewOp[DeleteResourcePolicyInput, awswire.None](API, "DeleteResourcePolicy", "POST", "/", 200)
 	DeleteRetentionPolicy    = awswire.NewOp[DeleteRetentionPolicyInput, awswire.None](API, "DeleteRetentionPolicy", "POST", "/", 200)
+	DescribeExportTasks      = awswire.NewOp[DescribeExportTasksInput, DescribeExportTasksOutput](API, "DescribeExportTasks", "POST", "/", 200)
 	DescribeLogGroups        = awswire.NewOp[DescribeLogGroupsInput, DescribeLogGroupsOutput](API, "DescribeLogGroups", "POST", "/", 200)
 	DescribeLogStreams       = awswire.NewOp[DescribeLogStreamsInput, DescribeLogStreamsOutput](API, "DescribeLogStreams", "POST", "/", 200)
 	DescribeResourcePolicies = awswire.NewOp[DescribeResourcePoliciesInput, DescribeResourcePoliciesOutput](API, "DescribeResourcePolicies", "POST", "/", 200)
@@ -154,6 +157,24 @@ var (
 	TagResource              = awswire.NewOp[TagResourceInput, awswire.None](API, "TagResource", "POST", "/", 200)
 	UntagResource            = awswire.NewOp[UntagResourceInput, awswire.None](API, "UntagResource", "POST", "/", 200)
 )
+
+type CancelExportTaskInput struct {
+	TaskId string `aws:"taskId,required,rule=ExportTaskId"`
+}
+
+type CreateExportTaskInput struct {
+	Destination         string  `aws:"destination,required,rule=ExportDestinationBucket"`
+	DestinationPrefix   *string `aws:"destinationPrefix"`
+	From                int64   `aws:"from,required,rule=Timestamp"`
+	LogGroupName        string  `aws:"logGroupName,required,rule=LogGroupName"`
+	LogStreamNamePrefix *string `aws:"logStreamNamePrefix,rule=LogStreamName"`
+	TaskName            *string `aws:"taskName,rule=ExportTaskName"`
+	To                  int64   `aws:"to,required,rule=Timestamp"`
+}
+
+type CreateExportTaskOutput struct {
+	TaskId *string `aws:"taskId,rule=ExportTaskId"`
+}
 
 type CreateLogGroupInput struct {
 	DeletionProtectionEnabled *bool             `aws:"deletionProtectionEnabled"`
@@ -185,6 +206,18 @@ type DeleteResourcePolicyInput struct {
 
 type DeleteRetentionPolicyInput struct {
 	LogGroupName string `aws:"logGroupName,required,rule=LogGroupName"`
+}
+
+type DescribeExportTasksInput struct {
+	Limit      *int32                `aws:"limit,rule=DescribeLimit"`
+	NextToken  *string               `aws:"nextToken,rule=NextToken"`
+	StatusCode *ExportTaskStatusCode `aws:"statusCode"`
+	TaskId     *string               `aws:"taskId,rule=ExportTaskId"`
+}
+
+type DescribeExportTasksOutput struct {
+	ExportTasks []ExportTask `aws:"exportTasks"`
+	NextToken   *string      `aws:"nextToken,rule=NextToken"`
 }
 
 type DescribeLogGroupsInput struct {
@@ -322,6 +355,28 @@ type Entity struct {
 	KeyAttributes map[string]string `aws:"keyAttributes,rule=EntityKeyAttributes"`
 }
 
+type ExportTask struct {
+	Destination       *string                  `aws:"destination,rule=ExportDestinationBucket"`
+	DestinationPrefix *string                  `aws:"destinationPrefix"`
+	ExecutionInfo     *ExportTaskExecutionInfo `aws:"executionInfo"`
+	From              *int64                   `aws:"from,rule=Timestamp"`
+	LogGroupName      *string                  `aws:"logGroupName,rule=LogGroupName"`
+	Status            *ExportTaskStatus        `aws:"status"`
+	TaskId            *string                  `aws:"taskId,rule=ExportTaskId"`
+	TaskName          *string                  `aws:"taskName,rule=ExportTaskName"`
+	To                *int64                   `aws:"to,rule=Timestamp"`
+}
+
+type ExportTaskExecutionInfo struct {
+	CompletionTime *int64 `aws:"completionTime,rule=Timestamp"`
+	CreationTime   *int64 `aws:"creationTime,rule=Timestamp"`
+}
+
+type ExportTaskStatus struct {
+	Code    *ExportTaskStatusCode `aws:"code"`
+	Message *string               `aws:"message"`
+}
+
 type FilteredLogEvent struct {
 	EventId       *string `aws:"eventId"`
 	IngestionTime *int64  `aws:"ingestionTime,rule=Timestamp"`
@@ -421,6 +476,21 @@ func (EntityRejectionErrorType) Values() []string {
 	return []string{"InvalidEntity", "InvalidTypeValue", "InvalidKeyAttributes", "InvalidAttributes", "EntitySizeTooLarge", "UnsupportedLogGroupType", "MissingRequiredFields"}
 }
 
+type ExportTaskStatusCode string
+
+const (
+	ExportTaskStatusCodeCancelled     ExportTaskStatusCode = "CANCELLED"
+	ExportTaskStatusCodeCompleted     ExportTaskStatusCode = "COMPLETED"
+	ExportTaskStatusCodeFailed        ExportTaskStatusCode = "FAILED"
+	ExportTaskStatusCodePending       ExportTaskStatusCode = "PENDING"
+	ExportTaskStatusCodePendingCancel ExportTaskStatusCode = "PENDING_CANCEL"
+	ExportTaskStatusCodeRunning       ExportTaskStatusCode = "RUNNING"
+)
+
+func (ExportTaskStatusCode) Values() []string {
+	return []string{"CANCELLED", "COMPLETED", "FAILED", "PENDING", "PENDING_CANCEL", "RUNNING"}
+}
+
 type InheritedProperty string
 
 const (
@@ -460,6 +530,7 @@ func (PolicyScope) Values() []string { return []string{"ACCOUNT", "RESOURCE"} }
 // The faults that the served operations answer with.
 var (
 	DataAlreadyAcceptedException   = awswire.FaultType{Shape: "DataAlreadyAcceptedException", Status: 400}
+	InvalidOperationException      = awswire.FaultType{Shape: "InvalidOperationException", Status: 400}
 	InvalidParameterException      = awswire.FaultType{Shape: "InvalidParameterException", Status: 400}
 	InvalidSequenceTokenException  = awswire.FaultType{Shape: "InvalidSequenceTokenException", Status: 400}
 	LimitExceededException         = awswire.FaultType{Shape: "LimitExceededException", Status: 400}
@@ -487,6 +558,9 @@ var rules = awswire.Rules{
 	"EventMessage":                         {Min: new(int64(1))},
 	"EventsLimit":                          {Min: new(int64(1)), Max: new(int64(10000))},
 	"ExpectedRevisionId":                   {Min: new(int64(1))},
+	"ExportDestinationBucket":              {Min: new(int64(1)), Max: new(int64(512))},
+	"ExportTaskId":                         {Min: new(int64(1)), Max: new(int64(512))},
+	"ExportTaskName":                       {Min: new(int64(1)), Max: new(int64(512))},
 	"FilterPattern":                        {Max: new(int64(1024))},
 	"InputLogEvents":                       {Min: new(int64(1)), Max: new(int64(10000))},
 	"InputLogStreamNames":                  {Min: new(int64(1)), Max: new(int64(100)), Member: "LogStreamName"},

@@ -34,6 +34,8 @@ func TestObjectsOfOtherBuckets(t *testing.T) {
 		{server.Bucket, "x/../registry/own", 100, "", "a way through folders"},
 		{"config", "../" + server.Bucket + "/registry/own", 100, "", "a way through folders"},
 		{server.Bucket, "registry/own", 100, "", "where blobs are kept"},
+		{server.Bucket, "/registry/own", 100, "", "a way through folders"},
+		{server.Bucket + "/registry", "own", 100, "", "no name of a bucket"},
 	} {
 		got, err := store.Object(t.Context(), c.bucket, c.key, c.limit)
 		if c.fails != "" {
@@ -44,6 +46,36 @@ func TestObjectsOfOtherBuckets(t *testing.T) {
 		}
 		if err != nil || !bytes.Equal(got, []byte(c.want)) {
 			t.Errorf("%s/%s is %q, error %v", c.bucket, c.key, got, err)
+		}
+	}
+}
+
+func TestObjectsAreWrittenIntoOtherBuckets(t *testing.T) {
+	server := s3test.Start(t)
+	store := open(t, server, "registry")
+	if err := os.Mkdir(filepath.Join(server.Dir, "kept"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ bucket, key, fails string }{
+		{"kept", "a/b/000000.gz", ""},
+		{server.Bucket, "beside/000000.gz", ""},
+		{"missing", "a", "NoSuchBucket"},
+		{server.Bucket, "registry/own", "where blobs are kept"},
+		{server.Bucket, "/registry/own", "a way through folders"},
+		{"kept", "../" + server.Bucket + "/registry/own", "a way through folders"},
+		{server.Bucket + "/registry", "own", "no name of a bucket"},
+	} {
+		for _, text := range []string{"first", "then"} {
+			err := store.WriteObject(t.Context(), c.bucket, c.key, []byte(text))
+			if c.fails != "" {
+				if !errors.Is(err, s3.ErrWrite) || !strings.Contains(err.Error(), c.fails) {
+					t.Errorf("%s %s: %v, want %s", c.bucket, c.key, err, c.fails)
+				}
+				continue
+			}
+			if got, err2 := store.Object(t.Context(), c.bucket, c.key, 100); err != nil || err2 != nil || string(got) != text {
+				t.Errorf("%s %s: %v, %v, %q", c.bucket, c.key, err, err2, got)
+			}
 		}
 	}
 }
