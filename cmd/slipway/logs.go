@@ -53,7 +53,11 @@ kept in a file; with -o json a line of JSON for each, with its time and its stre
 			out.streams = []*stream{o.ofGroup()}
 			return out.print(cmd.Context(), c)
 		}
-		return o.printTask(cmd.Context(), c, out, args[0])
+		t, err := o.printTask(cmd.Context(), c, out, args[0])
+		if why := whyNotStarted(t); err == nil && why != "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), why)
+		}
+		return err
 	}
 	return cmd
 }
@@ -94,22 +98,29 @@ func (o *logsOptions) ofGroup() *stream {
 	return &stream{group: o.group, name: o.stream, prefix: o.prefix, span: o.span, required: true}
 }
 
-func (o *logsOptions) printTask(ctx context.Context, c *client, out *printer, name string) error {
+func (o *logsOptions) printTask(ctx context.Context, c *client, out *printer, name string) (types.Task, error) {
 	t, err := c.findTask(ctx, name)
 	if err != nil {
-		return err
+		return t, err
 	}
 	if out.streams, err = c.streamsOf(ctx, t, o.container); err != nil {
-		return err
+		return t, err
 	}
 	for _, s := range out.streams {
 		s.span = o.span
 	}
 	if !o.follow {
-		return out.print(ctx, c)
+		return t, out.print(ctx, c)
 	}
-	_, err = out.follow(ctx, c, t)
-	return err
+	return out.follow(ctx, c, t)
+}
+
+// whyNotStarted is why a task has printed nothing that never ran.
+func whyNotStarted(t types.Task) string {
+	if t.StopCode != types.TaskStopCodeTaskFailedToStart {
+		return ""
+	}
+	return fmt.Sprintf("task %s did not start: %s", shortID(t), aws.ToString(t.StoppedReason))
 }
 
 // streamsOf tells where the containers of a task log to.

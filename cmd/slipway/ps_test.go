@@ -60,3 +60,10 @@ func TestWhyNoMachineTakesATask(t *testing.T) {
 		}
 	}
 }
+
+func TestATaskThatDidNotStartSaysWhy(t *testing.T) {
+	task := types.Task{TaskArn: aws.String("arn:aws:ecs:us-east-1:123456789012:task/web/3f1c9a0b1c2d3e4f"), StopCode: types.TaskStopCodeTaskFailedToStart, StoppedReason: aws.String("no such secret")}
+	want(t, whyNotStarted(task), "task 3f1c9a0b1c2d did not start: no such secret")
+	task.StopCode = types.TaskStopCodeEssentialContainerExited
+	want(t, whyNotStarted(task), "")
+}
