@@ -85,19 +85,26 @@ func (c *client) run(ctx context.Context, nodes []string) error {
 	c.mu.Lock()
 	c.asks = append(c.asks, a)
 	c.mu.Unlock()
-	started, err := insist(ctx, c, func(ctx context.Context, s *server) (cluster.Started, error) {
+	start := func(ctx context.Context, s *server) (cluster.Started, error) {
 		if nodes != nil {
 			return s.StartTask(ctx, c.account, r)
 		}
 		return s.RunTask(ctx, c.account, r)
-	})
+	}
+	twice := c.bad() && c.dice.chance(100)
+	if twice {
+		c.plane.later(c.dice.about(time.Millisecond), func(ctx context.Context, s *server) { start(ctx, s) })
+	}
+	started, err := insist(ctx, c, start)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case errors.Is(err, errAway) || ctx.Err() != nil:
 		return nil
 	case errors.Is(err, cluster.ErrNoInstances):
-		a.answer = refused
+		if !twice { // the other may have come when there were some
+			a.answer = refused
+		}
 		return nil
 	case err != nil:
 		return err
