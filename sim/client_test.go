@@ -93,7 +93,7 @@ func (c *client) run(ctx context.Context, nodes []string) error {
 	}
 	twice := c.bad() && c.dice.chance(100)
 	if twice {
-		c.plane.later(c.dice.about(time.Millisecond), func(ctx context.Context, s *server) { start(ctx, s) })
+		c.plane.later(0, func(ctx context.Context, s *server) { start(ctx, s) })
 	}
 	started, err := insist(ctx, c, start)
 	c.mu.Lock()
@@ -108,6 +108,9 @@ func (c *client) run(ctx context.Context, nodes []string) error {
 		return nil
 	case err != nil:
 		return err
+	}
+	if twice && len(started.Tasks) == 0 {
+		return nil // there was no room, and the token was still good: the other may have found some
 	}
 	a.answer = accepted
 	for _, t := range started.Tasks {

@@ -119,7 +119,7 @@ func (s *server) knownToRun(ctx context.Context, node string) (known map[string]
 	return known, err
 }
 
-// later has the server do something after a while, if it still lives then.
+// later has the server do something after a while, if it still lives then, or at once and beside what else it does.
 func (p *plane) later(after time.Duration, do func(context.Context, *server)) {
 	s, err := p.enter()
 	if err != nil {
@@ -127,7 +127,7 @@ func (p *plane) later(after time.Duration, do func(context.Context, *server)) {
 	}
 	go func() {
 		defer s.leave()
-		if pause(s.ctx, after) {
+		if after == 0 || pause(s.ctx, after) {
 			do(s.ctx, s)
 		}
 	}()
