@@ -39,10 +39,17 @@ func (c *Control) runExports(ctx context.Context) error {
 		if err == nil {
 			err = c.export(ctx, &e)
 		}
+		if ctx.Err() != nil { // others need not wait for what is not ours any more
+			return errors.Join(err, c.release(context.WithoutCancel(ctx), &e))
+		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+func (c *Control) release(ctx context.Context, e *exportRow) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error { return releaseExport(tx, e.ID, c.holder) })
 }
 
 // export writes objects until an export is finished, or is not ours any more. An error is one that may pass.
@@ -129,10 +136,10 @@ func (c *Control) exportLines(ctx context.Context, e *exportRow) (data []byte, t
 	size := int64(0)
 	for size < exportWeight {
 		page, err := c.Read(ctx, e.account, q)
-		if err != nil && !errors.Is(err, ErrNoStream) {
+		if err != nil && !errors.Is(err, ErrNoStream) && !errors.Is(err, ErrToken) {
 			return nil, "", err
 		}
-		if len(page.Records) == 0 { // or the stream was deleted meanwhile
+		if len(page.Records) == 0 { // or the stream was deleted meanwhile, and perhaps made anew
 			q.Token = ""
 			break
 		}

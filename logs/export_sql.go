@@ -101,6 +101,12 @@ func moveExport(tx *store.Tx, e *exportRow, holder string, life time.Duration) e
 	return err
 }
 
+// releaseExport lets others go on with an export at once.
+func releaseExport(tx *store.Tx, id, holder string) error {
+	_, err := tx.Exec(`update log_exports set holder = '', held = 0 where id = $1 and holder = $2`, id, holder)
+	return err
+}
+
 func finishExport(tx *store.Tx, id, holder string, status ExportStatus, message string) error {
 	_, err := tx.Exec(`update log_exports set status = $3, message = $4, finished = $5 where id = $1 and holder = $2 and finished = 0`,
 		id, holder, string(status), message, store.Micros(tx.Now))

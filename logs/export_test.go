@@ -213,6 +213,44 @@ func TestExportIsHeld(t *testing.T) {
 	})
 }
 
+// A server that is asked to end leaves its export to the others at once.
+func TestExportIsReleased(t *testing.T) {
+	eachExport(t, func(t *testing.T, c, other *Control, to *shelf) {
+		put(t, c, "web", lines(now()-1000, 3, "line"))
+		id := startExport(t, c, nil)
+		ctx, end := context.WithCancel(t.Context())
+		to.fail = func(string) error {
+			end()
+			return ctx.Err()
+		}
+		wantErr(t, c.runExports(ctx), context.Canceled)
+		to.fail = nil
+		must(t, other.runExports(t.Context()))
+		if e := exportOf(t, c, id); e.Status != ExportCompleted || len(to.keys(id)) != 1 {
+			t.Errorf("after its server ended: %+v, objects %v", e, to.keys(id))
+		}
+	})
+}
+
+// A stream that is deleted while it is written, and made anew, ends where it was deleted.
+func TestExportOfADeletedStream(t *testing.T) {
+	eachExport(t, func(t *testing.T, c, _ *Control, to *shelf) {
+		put(t, c, "web", lines(now()-1000, 3, "line"))
+		id := startExport(t, c, nil)
+		half := read(t, c, ReadQuery{FromHead: true, Limit: 2})
+		must(t, c.db.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(`update log_exports set stream = $2, token = $3 where id = $1`, id, []byte("web"), half.Forward)
+			return err
+		}))
+		must(t, c.DeleteStream(t.Context(), us, "/app", "web"))
+		feed(t, c, "web", lines(now(), 3, "other")...)
+		must(t, c.runExports(t.Context()))
+		if e := exportOf(t, c, id); e.Status != ExportCompleted || len(to.keys(id)) != 0 {
+			t.Errorf("finished: %+v, objects %v", e, to.keys(id))
+		}
+	})
+}
+
 func TestExportIsRefused(t *testing.T) {
 	eachExport(t, func(t *testing.T, c, _ *Control, to *shelf) {
 		refused := func(account string, want error, change func(*ExportRequest)) {
