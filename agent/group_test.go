@@ -134,8 +134,10 @@ func TestHealthIsToldAndStopsNothing(t *testing.T) {
 
 		m.kill() // a new agent knows nothing of it, until it has looked for itself
 		m.plane.change(func() { delete(m.plane.seen, taskID) })
+		sick.Store(true) // so that its first look does not tell at once
 		m.start()
 		m.untilHealth("UNKNOWN")
+		sick.Store(false)
 		m.untilHealth("HEALTHY")
 		if r := m.plane.report(taskID); r.Status != nodeapi.Running || m.called("Create") != 2 || m.called("Signal") != 0 {
 			m.t.Errorf("the task is %s after %d containers were made and %d signals sent", r.Status, m.called("Create"), m.called("Signal"))
