@@ -207,10 +207,10 @@ func (s *shipper) slot(ctx context.Context, t *tail, f *os.File) error {
 	}
 }
 
-// refused tells an error that another try would not change.
+// refused tells an error that another try would not change. A machine that is no node may be one again.
 func refused(err error) bool {
 	switch errs.KindOf(err) {
-	case errs.Unavailable, errs.Internal, errs.Throttled:
+	case errs.Unavailable, errs.Internal, errs.Throttled, errs.Denied:
 		return false
 	}
 	return !errors.Is(err, context.Canceled)

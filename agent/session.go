@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
 
@@ -13,6 +14,7 @@ import (
 const (
 	firstJoin = 100 * time.Millisecond
 	lastJoin  = 15 * time.Second
+	refusal   = time.Minute // for a machine that is no node: somebody has to do something first
 )
 
 // keepSession keeps a session open until ctx ends.
@@ -30,6 +32,11 @@ func (a *Agent) keepSession(ctx context.Context) {
 		}
 		if welcome {
 			wait = firstJoin
+		}
+		if errs.KindOf(err) == errs.Denied {
+			slog.Error("the control plane takes this machine for no node; what runs goes on", "node", a.hello.Node, "error", err, "hint", `"slipway node invite" there prints a token: slipway agent --join URL --token TOKEN`)
+			pause(ctx, refusal/2+rand.N(refusal))
+			continue
 		}
 		slog.Warn("no session with the control plane; what runs goes on", "node", a.hello.Node, "error", err)
 		pause(ctx, wait/2+rand.N(wait))
