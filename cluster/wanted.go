@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 
 	"slipway/nodeapi"
 )
@@ -59,9 +60,18 @@ func logOf(t Task, s ContainerSpec) nodeapi.Log {
 	if s.Log == nil {
 		return nodeapi.Log{Group: "/slipway/" + t.Cluster, Stream: t.Family + "/" + s.Name + "/" + t.ID, CreateGroup: true}
 	}
-	log := nodeapi.Log{Group: s.Log.Options["awslogs-group"], Stream: t.ID + "/" + s.Name, CreateGroup: s.Log.Options["awslogs-create-group"] == "true"}
+	log := nodeapi.Log{Group: s.Log.Options["awslogs-group"], Stream: t.ID + "/" + s.Name}
+	log.CreateGroup = t.Spec.createsGroup(log.Group)
 	if prefix := s.Log.Options["awslogs-stream-prefix"]; prefix != "" {
 		log.Stream = prefix + "/" + s.Name + "/" + t.ID
 	}
 	return log
+}
+
+// createsGroup tells whether a container wants a log group made. Then it is made for all of them: their logs are
+// opened together, whichever starts first.
+func (s Spec) createsGroup(group string) bool {
+	return slices.ContainsFunc(s.Containers, func(c ContainerSpec) bool {
+		return c.Log != nil && c.Log.Options["awslogs-group"] == group && c.Log.Options["awslogs-create-group"] == "true"
+	})
 }

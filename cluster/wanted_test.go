@@ -52,6 +52,27 @@ func TestWhatANodeIsNotTold(t *testing.T) {
 	})
 }
 
+// A log group that one container wants made is made for all of its task: their logs are opened together.
+func TestALogGroupIsMadeForAllContainers(t *testing.T) {
+	each(t, func(w world) {
+		spec := web()
+		to := func(group, create string) *cluster.LogSpec {
+			return &cluster.LogSpec{Driver: "awslogs", Options: map[string]string{"awslogs-group": group, "awslogs-create-group": create}}
+		}
+		spec.Containers[0].Log = to("/app", "false")
+		init, apart := spec.Containers[0], spec.Containers[0]
+		init.Name, init.Log, apart.Name, apart.Log = "init", to("/app", "true"), "apart", to("/other", "false")
+		spec.Containers = append(spec.Containers, init, apart)
+		node := w.join('a', 4096, 4096)
+		told := node.Task(w.runs(w.register("web", spec), 1)[0].ID, false)
+		for i, want := range []bool{true, true, false} {
+			if c := told.Containers[i]; c.Log.CreateGroup != want {
+				w.Errorf("the group of %s is to be made: %v, want %v", c.Name, c.Log.CreateGroup, want)
+			}
+		}
+	})
+}
+
 func TestRangesOfPorts(t *testing.T) {
 	each(t, func(w world) {
 		spec := web()
