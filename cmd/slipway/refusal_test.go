@@ -175,7 +175,7 @@ func TestDefinitionsThatCannotRun(t *testing.T) {
 		{"a port twice", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) {
 			d.PortMappings = []types.PortMapping{{ContainerPort: aws.Int32(80), HostPort: aws.Int32(8080)}, {ContainerPort: aws.Int32(81), HostPort: aws.Int32(8080)}}
 		})}, "TCP host port '8080' is mapped multiple times in task."},
-		{"what Slipway does not do", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) { d.Privileged = aws.Bool(true) })}, "privileged"},
+		{"what Slipway does not do", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) { d.Links = []string{"db"} })}, "containerDefinitions[0].links"},
 		{"a log driver that there is not", []types.ContainerDefinition{app(func(d *types.ContainerDefinition) {
 			d.LogConfiguration = &types.LogConfiguration{LogDriver: "fluentd"}
 		})}, `"fluentd" is not supported by Slipway; use awslogs.`},
