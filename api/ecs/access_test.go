@@ -97,6 +97,7 @@ func TestRolesArePassed(t *testing.T) {
 		{"arn:aws:iam::123456789012:user/web", "", "ClientException: taskRoleArn: Role is not valid"},
 		{"arn:aws:ecs:us-east-1:123456789012:role/web", "", "Role is not valid"},
 		{"", "arn:web", "ClientException: executionRoleArn: Role is not valid"},
+		{"", "/", "ClientException: executionRoleArn: Role is not valid"},
 	} {
 		in := &awsecs.RegisterTaskDefinitionInput{
 			Family:               aws.String("web"),

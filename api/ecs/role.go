@@ -19,7 +19,7 @@ func (d *door) roleARN(c ctx, member string, given *string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
-	if !arn.Is(text) {
+	if !arn.Is(text) && strings.Trim(text, "/") != "" {
 		return arn.ARN{Service: "iam", Account: awswire.CallerOf(c).Account, Resource: "role/" + strings.TrimPrefix(text, "/")}.String(), nil
 	}
 	a, err := arn.Parse(text)
