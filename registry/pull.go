@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"sync"
 	"time"
 
 	"slipway/events"
@@ -20,11 +19,6 @@ const (
 	pullBatch = 500    // written in one transaction
 )
 
-type pulls struct {
-	mu    sync.Mutex
-	noted map[pulledImage]pullNote
-}
-
 type pulledImage struct {
 	repository int64
 	digest     Digest
@@ -35,6 +29,15 @@ type pullNote struct {
 	image Image
 	last  time.Time
 	count int
+}
+
+// after joins a pull to those before it.
+func (n pullNote) after(before pullNote) pullNote {
+	if before.last.After(n.last) {
+		n.last = before.last
+	}
+	n.count += before.count
+	return n
 }
 
 type unnoted struct{}
@@ -72,28 +75,6 @@ func (i Image) lastUse() time.Time {
 		}
 	}
 	return last
-}
-
-func (p *pulls) add(image pulledImage, note pullNote) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	before, known := p.noted[image]
-	if !known && len(p.noted) >= maxPulls {
-		return
-	}
-	if before.last.After(note.last) {
-		note.last = before.last
-	}
-	note.count += before.count
-	p.noted[image] = note
-}
-
-func (p *pulls) take() map[pulledImage]pullNote {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	taken := p.noted
-	p.noted = map[pulledImage]pullNote{}
-	return taken
 }
 
 // writePulls writes down what was pulled. What it fails to write it remembers again.

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"slipway/events"
@@ -29,11 +28,6 @@ var refusable = []error{
 	ErrManifestTooLarge, ErrMediaType, ErrManifest, ErrQuota, ErrFull,
 }
 
-type refusals struct {
-	mu    sync.Mutex
-	noted map[refusedPush]refusalNote
-}
-
 type refusedPush struct {
 	account, repository string
 	cause               error
@@ -45,6 +39,16 @@ type refusalNote struct {
 	reason string
 	last   time.Time
 	count  int
+}
+
+// after joins a refusal to those before it; of what they say, the later one counts.
+func (n refusalNote) after(before refusalNote) refusalNote {
+	count := before.count + n.count
+	if before.last.After(n.last) {
+		n = before
+	}
+	n.count = count
+	return n
 }
 
 // noteRefused remembers that a push into a repository ended as *err says, if that is a refusal.
@@ -60,30 +64,6 @@ func (c *Control) noteRefused(account, repository, tag string, d Digest, err *er
 // cutText shortens what may hold anything that a client wrote.
 func cutText(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxRefusalText)], "")
-}
-
-// add joins a note to an earlier one; of what they say, the later one counts.
-func (r *refusals) add(push refusedPush, note refusalNote) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before, known := r.noted[push]
-	if !known && len(r.noted) >= maxRefusals {
-		return
-	}
-	count := before.count + note.count
-	if before.last.After(note.last) {
-		note = before
-	}
-	note.count = count
-	r.noted[push] = note
-}
-
-func (r *refusals) take() map[refusedPush]refusalNote {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	taken := r.noted
-	r.noted = map[refusedPush]refusalNote{}
-	return taken
 }
 
 type refusalEvent struct {

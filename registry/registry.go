@@ -52,9 +52,9 @@ type Control struct {
 	checkPolicy func(text string) error
 	sweeping    Sweeping
 	tasks       func(context.Context) ([]Task, error) // nil: there are none
-	pulls       pulls
+	pulls       notes[pulledImage, pullNote]
 	counted     counted
-	refusals    refusals
+	refusals    notes[refusedPush, refusalNote]
 
 	excluded     atomic.Pointer[excluded]
 	customerKeys *seal.Column
@@ -88,11 +88,10 @@ func New(ctx context.Context, db *store.DB, keys *seal.Keys, blobs sealed.Inner,
 		return nil, err
 	}
 	c := &Control{db: db, blobs: blobs, region: region, keys: ring, checkPolicy: uncheckedPolicy, sweeping: DefaultSweeping}
-	c.pulls.noted, c.vaults.open = map[pulledImage]pullNote{}, map[string]*vault{}
+	c.pulls.most, c.refusals.most, c.vaults.open = maxPulls, maxRefusals, map[string]*vault{}
 	if c.customerKeys, err = keys.Column(ctx, "registry_customer_keys", "id", "sealed"); err != nil {
 		return nil, err
 	}
-	c.refusals.noted = map[refusedPush]refusalNote{}
 	if err := c.openUpstreams(ctx, keys); err != nil {
 		return nil, err
 	}
