@@ -17,10 +17,6 @@ type Usage struct {
 	Repositories int64  `json:"repositories"`
 }
 
-func (u Usage) plus(v Usage) Usage {
-	return Usage{u.Account, u.Bytes + v.Bytes, u.Blobs + v.Blobs, u.Images + v.Images, u.Repositories + v.Repositories}
-}
-
 // Usage is what an account uses now.
 func (c *Control) Usage(ctx context.Context, account string) (u Usage, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
