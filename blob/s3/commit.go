@@ -18,7 +18,12 @@ import (
 
 // Commit makes the upload the blob of that digest and ends it.
 func (s *Store) Commit(ctx context.Context, id string, want blob.Digest) (int64, error) {
-	target, err := s.blobKey(want)
+	return s.commit(ctx, id, want, func(*state) blob.Digest { return want })
+}
+
+// commit makes the upload the blob of a name, once its bytes are found to have the digest that is wanted.
+func (s *Store) commit(ctx context.Context, id string, name blob.Digest, want func(*state) blob.Digest) (int64, error) {
+	target, err := s.blobKey(name)
 	if err != nil {
 		return 0, err
 	}
@@ -27,11 +32,7 @@ func (s *Store) Commit(ctx context.Context, id string, want blob.Digest) (int64,
 		return 0, err
 	}
 	defer release()
-	return s.commit(ctx, id, st, want, target)
-}
-
-func (s *Store) commit(ctx context.Context, id string, st *state, want blob.Digest, target *string) (int64, error) {
-	if err := s.publish(ctx, id, st, want, target); err != nil {
+	if err := s.publish(ctx, id, st, want(st), target); err != nil {
 		return 0, err
 	}
 	return st.Size, s.forget(ctx, id, st)

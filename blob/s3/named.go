@@ -40,16 +40,7 @@ func (tail) Close() error { return nil }
 // CommitAs makes the upload the blob of a name that is not its digest, for who has another proof of what the
 // bytes are. Everything else is as with Commit.
 func (s *Store) CommitAs(ctx context.Context, id string, name blob.Digest) (int64, error) {
-	target, err := s.blobKey(name)
-	if err != nil {
-		return 0, err
-	}
-	st, release, err := s.take(ctx, id)
-	if err != nil {
-		return 0, err
-	}
-	defer release()
-	return s.commit(ctx, id, st, blob.Sum("sha256", st.sha256.Sum(nil)), target)
+	return s.commit(ctx, id, name, func(st *state) blob.Digest { return blob.Sum("sha256", st.sha256.Sum(nil)) })
 }
 
 // OpenAs reads what CommitAs kept under a name. Its bytes are compared with no digest.
