@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -16,7 +17,7 @@ func (c *Control) SetAlias(ctx context.Context, account, alias string) error {
 			n, err = tx.Exec(`insert into account_aliases (account, alias) values ($1, $2) on conflict (alias) do nothing`, account, alias)
 		}
 		if err == nil && n == 0 {
-			return say(ErrEntityExists, "The account alias %s already exists.", alias)
+			return errs.Say(ErrEntityExists, "The account alias %s already exists.", alias)
 		}
 		return err
 	})
@@ -27,7 +28,7 @@ func (c *Control) DeleteAlias(ctx context.Context, account, alias string) error 
 	return c.db.Update(ctx, func(tx *store.Tx) error {
 		n, err := tx.Exec(`delete from account_aliases where account = $1 and alias = $2`, account, alias)
 		if err == nil && n == 0 {
-			return say(ErrNoEntity, "The account alias with name %s cannot be found.", alias)
+			return errs.Say(ErrNoEntity, "The account alias with name %s cannot be found.", alias)
 		}
 		return err
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"slipway/accounts/policy"
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -65,7 +66,7 @@ func (c *Control) TrustedRole(ctx context.Context, role string) (t TrustedRole, 
 func roleByARN(tx *store.Tx, role string) (Entity, error) {
 	account, kind, _, name, ok := parseEntityARN(role)
 	if !ok || kind != KindRole || checkID(account) != nil {
-		return Entity{}, say(ErrRoleARN, "%s is invalid", role)
+		return Entity{}, errs.Say(ErrRoleARN, "%s is invalid", role)
 	}
 	e, err := readEntity(tx, account, KindRole, name)
 	if err != nil {
@@ -120,11 +121,11 @@ func (a *Assumption) life(role Entity, who *Principal) (time.Duration, error) {
 	life := cmp.Or(a.Duration, roleLife)
 	switch {
 	case who.Type == TypeRole && life > chainedLife:
-		return 0, say(ErrDuration, "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+		return 0, errs.Say(ErrDuration, "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	case life > role.MaxSession:
-		return 0, say(ErrDuration, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+		return 0, errs.Say(ErrDuration, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	case life < shortestLife:
-		return 0, say(ErrDuration, "The requested DurationSeconds must be at least %d.", int(shortestLife.Seconds()))
+		return 0, errs.Say(ErrDuration, "The requested DurationSeconds must be at least %d.", int(shortestLife.Seconds()))
 	}
 	return life, nil
 }
@@ -189,13 +190,13 @@ func (a *Assumption) tags(inherited map[string]string) (map[string]string, error
 	}
 	for _, t := range a.Tags {
 		if hasFolded(inherited, t.Key) {
-			return nil, say(ErrInput, "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
+			return nil, errs.Say(ErrInput, "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
 		}
 		tags[t.Key] = t.Value
 	}
 	for _, key := range a.Transitive {
 		if _, ok := tags[key]; !ok {
-			return nil, say(ErrInput, "The specified transitive tag key must be included in the requested tags.")
+			return nil, errs.Say(ErrInput, "The specified transitive tag key must be included in the requested tags.")
 		}
 	}
 	if len(tags) > maxTags {
@@ -220,7 +221,7 @@ const maxSessionPolicies = 10
 // checkSessionPolicies wants policies that are there: of the role's account, or of AWS.
 func checkSessionPolicies(tx *store.Tx, account string, arns []string) error {
 	if len(arns) > maxSessionPolicies {
-		return say(ErrInput, "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: Member must have length less than or equal to %d", maxSessionPolicies)
+		return errs.Say(ErrInput, "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: Member must have length less than or equal to %d", maxSessionPolicies)
 	}
 	for _, arn := range arns {
 		owner, kind, _, _, ok := parseEntityARN(arn)
@@ -238,7 +239,7 @@ func checkSessionPolicies(tx *store.Tx, account string, arns []string) error {
 }
 
 func noSessionPolicy(arn string) error {
-	return say(ErrInput, "The specified value for policyArns is invalid: %s", arn)
+	return errs.Say(ErrInput, "The specified value for policyArns is invalid: %s", arn)
 }
 
 // packedRoom is how many characters there are for the policies and tags of a session. AWS packs
@@ -260,9 +261,9 @@ func packedSize(a *Assumption, tags map[string]string) (percent int, err error) 
 	case percent <= 100:
 		return percent, nil
 	case policies == 0:
-		return 0, say(ErrPacked, "Packed size of session tags consumes %d%% of allotted space.", percent)
+		return 0, errs.Say(ErrPacked, "Packed size of session tags consumes %d%% of allotted space.", percent)
 	}
-	return 0, say(ErrPacked, "Packed policy consumes %d%% of allotted space, please use smaller policy.", percent)
+	return 0, errs.Say(ErrPacked, "Packed policy consumes %d%% of allotted space, please use smaller policy.", percent)
 }
 
 // IssueFor makes credentials of a role of account, named by its ARN, for a task or function that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -47,9 +48,9 @@ func attachable(tx *store.Tx, account, arn string) (Entity, error) {
 	p, err := findPolicy(tx, account, arn)
 	switch {
 	case errors.Is(err, ErrNoEntity):
-		return p, say(ErrNoEntity, "Policy %s does not exist or is not attachable.", arn)
+		return p, errs.Say(ErrNoEntity, "Policy %s does not exist or is not attachable.", arn)
 	case err == nil && p.Account == awsOwner && strings.HasPrefix(p.Path, servicePath):
-		return p, say(ErrNotAttachable, "Cannot attach a Service Role Policy to a Customer Role.")
+		return p, errs.Say(ErrNotAttachable, "Cannot attach a Service Role Policy to a Customer Role.")
 	}
 	return p, err
 }

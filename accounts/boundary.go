@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -32,7 +33,7 @@ func checkBoundary(tx *store.Tx, account, arn string) error {
 	}
 	_, err := findPolicy(tx, account, arn)
 	if errors.Is(err, ErrNoEntity) {
-		return say(ErrNoEntity, "Scope ARN: %s does not exist or is not attachable.", arn)
+		return errs.Say(ErrNoEntity, "Scope ARN: %s does not exist or is not attachable.", arn)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -97,7 +98,7 @@ func (c *Control) Rename(ctx context.Context, account string, kind Kind, name, n
 			if taken, err := hasEntity(tx, account, kind, newName); err != nil {
 				return err
 			} else if taken {
-				return say(ErrEntityExists, kinds[kind].taken, newName)
+				return errs.Say(ErrEntityExists, kinds[kind].taken, newName)
 			}
 		}
 		e.rename(newName, newPath)
@@ -138,7 +139,7 @@ func checkModifiable(e Entity) error {
 	if e.Service == "" {
 		return nil
 	}
-	return say(ErrUnmodifiable, "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", e.Name)
+	return errs.Say(ErrUnmodifiable, "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", e.Name)
 }
 
 // obstacle is something that hangs on an entity and keeps it from being deleted.
@@ -156,7 +157,7 @@ func freeOf(obstacles ...obstacle) func(*store.Tx, Entity) error {
 				return err
 			}
 			if found {
-				return say(ErrInUse, "Cannot delete entity, must %s first.", o.must)
+				return errs.Say(ErrInUse, "Cannot delete entity, must %s first.", o.must)
 			}
 		}
 		return nil

@@ -1,6 +1,9 @@
 package accounts
 
-import "slipway/accounts/policy"
+import (
+	"slipway/accounts/policy"
+	"slipway/internal/errs"
+)
 
 // How long policies may be, white space not counted; of inline policies all those of their holder
 // together. Source: IAM User Guide, "IAM and AWS STS quotas".
@@ -29,7 +32,7 @@ func checkManaged(document string) error {
 // AWS's sentence, and goes on with the place.
 func checkGrants(document string) error {
 	if _, err := policy.Parse(document, policy.Identity); err != nil {
-		return say(ErrMalformed, "%v", err)
+		return errs.Say(ErrMalformed, "%v", err)
 	}
 	return nil
 }

@@ -2,12 +2,12 @@ package accounts
 
 import (
 	"cmp"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
 
 	"slipway/internal/arn"
+	"slipway/internal/errs"
 	"slipway/internal/ids"
 	"slipway/store"
 )
@@ -114,7 +114,7 @@ var nameSizes = map[Kind]int{KindUser: 64, KindRole: 64}
 func checkName(kind Kind, name string) error {
 	size := nameSizes[kind]
 	if !namePattern.MatchString(name) || size > 0 && len(name) > size {
-		return say(ErrName, "The specified value for %sName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-", kindWord(kind))
+		return errs.Say(ErrName, "The specified value for %sName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-", kindWord(kind))
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func checkName(kind Kind, name string) error {
 // checkPath returns ErrName or nil.
 func checkPath(path string) error {
 	if !pathPattern.MatchString(path) {
-		return say(ErrName, "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
+		return errs.Say(ErrName, "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func addEntity(tx *store.Tx, e *Entity) error {
 		return err
 	}
 	if !inserted {
-		return say(ErrEntityExists, kinds[e.Kind].taken, e.Name)
+		return errs.Say(ErrEntityExists, kinds[e.Kind].taken, e.Name)
 	}
 	n, err := countEntities(tx, e.Account, e.Kind)
 	if err == nil && n > e.Kind.Quota() {
@@ -166,27 +166,13 @@ func addEntity(tx *store.Tx, e *Entity) error {
 
 // overQuota is ErrQuota in AWS's words.
 func overQuota(name string, quota int) error {
-	return say(ErrQuota, "Cannot exceed quota for %s: %d", name, quota)
+	return errs.Say(ErrQuota, "Cannot exceed quota for %s: %d", name, quota)
 }
 
 // noEntity is ErrNoEntity in AWS's words.
 func noEntity(kind Kind, name string) error {
-	return say(ErrNoEntity, kinds[kind].missing, name)
+	return errs.Say(ErrNoEntity, kinds[kind].missing, name)
 }
 
 // fold is how names and keys of tags are compared: they differ by more than case.
 func fold(name string) string { return strings.ToLower(name) }
-
-// saying is a declared cause whose text is AWS's sentence and nothing else.
-type saying struct {
-	cause error
-	text  string
-}
-
-func (s *saying) Error() string { return s.text }
-func (s *saying) Unwrap() error { return s.cause }
-
-// say words a cause as AWS does.
-func say(cause error, format string, args ...any) error {
-	return &saying{cause, fmt.Sprintf(format, args...)}
-}

@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -39,7 +40,7 @@ func (c *Control) Leave(ctx context.Context, account, group, user string) error 
 	return c.withMember(ctx, account, group, user, func(tx *store.Tx, g, u Entity) error {
 		deleted, err := deleteMember(tx, g.ID, u.ID)
 		if err == nil && !deleted {
-			return say(ErrNoEntity, "User %s not in group %s", u.Name, g.Name)
+			return errs.Say(ErrNoEntity, "User %s not in group %s", u.Name, g.Name)
 		}
 		return err
 	})

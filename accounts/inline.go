@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"slipway/accounts/policy"
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -40,7 +41,7 @@ func checkInline(tx *store.Tx, e Entity) error {
 		size += policy.Size(p.Document)
 	}
 	if limit := inlineSizes[e.Kind]; err == nil && size > limit {
-		return say(ErrQuota, "Maximum policy size of %d bytes exceeded for %s %s", limit, e.Kind, e.Name)
+		return errs.Say(ErrQuota, "Maximum policy size of %d bytes exceeded for %s %s", limit, e.Kind, e.Name)
 	}
 	return err
 }
@@ -100,5 +101,5 @@ func (c *Control) DeleteInline(ctx context.Context, account string, kind Kind, h
 
 // noInline is ErrNoEntity for an inline policy.
 func noInline(kind Kind, name string) error {
-	return say(ErrNoEntity, "The %s policy with name %s cannot be found.", kind, name)
+	return errs.Say(ErrNoEntity, "The %s policy with name %s cannot be found.", kind, name)
 }

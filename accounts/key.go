@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"slipway/internal/errs"
 	"slipway/internal/ids"
 	"slipway/store"
 )
@@ -157,7 +158,7 @@ func ownerColumn(p Principal) string {
 }
 
 func noKey(id string) error {
-	return say(ErrNoEntity, "The Access Key with id %s cannot be found.", id)
+	return errs.Say(ErrNoEntity, "The Access Key with id %s cannot be found.", id)
 }
 
 func (c *Control) insertKey(tx *store.Tx, key Key) error {

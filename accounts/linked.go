@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -39,9 +40,9 @@ func linkedRole(service, suffix string) (name string, err error) {
 	l, known := linkedRoles[service]
 	switch {
 	case !known:
-		return "", say(ErrInput, "Cannot find Service-linked role template for %s", service)
+		return "", errs.Say(ErrInput, "Cannot find Service-linked role template for %s", service)
 	case suffix != "" && !l.suffixed:
-		return "", say(ErrInput, "Custom suffix is not allowed for %s", service)
+		return "", errs.Say(ErrInput, "Custom suffix is not allowed for %s", service)
 	case suffix != "":
 		return l.role + "_" + suffix, nil
 	}
@@ -70,7 +71,7 @@ func (c *Control) CreateLinkedRole(ctx context.Context, account, service, suffix
 	return c.create(ctx, e, nil, func(tx *store.Tx, e *Entity) error {
 		taken, err := hasEntity(tx, account, KindRole, e.Name)
 		if err == nil && taken {
-			return say(ErrInput, "Service role name %s has been taken in this account, please try a different suffix.", e.Name)
+			return errs.Say(ErrInput, "Service role name %s has been taken in this account, please try a different suffix.", e.Name)
 		}
 		return err
 	})

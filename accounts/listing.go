@@ -4,6 +4,8 @@ import (
 	"cmp"
 
 	keyset "slipway/internal/page"
+
+	"slipway/internal/errs"
 )
 
 // Page says which part of a listing is wanted.
@@ -18,7 +20,7 @@ type Page struct {
 func page[T any](list string, p Page, fetch func(after string, limit int) ([]T, error), key func(T) string) ([]T, string, error) {
 	after, err := keyset.Key(list, p.Marker)
 	if err != nil {
-		return nil, "", say(ErrToken, "Invalid Marker.")
+		return nil, "", errs.Say(ErrToken, "Invalid Marker.")
 	}
 	limit := cmp.Or(p.Limit, 100)
 	rows, err := fetch(after, limit+1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -95,11 +96,11 @@ func checkUnused(tx *store.Tx, p Entity) error {
 		return err
 	}
 	if attached+bounds > 0 {
-		return say(ErrInUse, "Cannot delete a policy attached to entities.")
+		return errs.Say(ErrInUse, "Cannot delete a policy attached to entities.")
 	}
 	versions, err := countVersions(tx, p.ID)
 	if err == nil && versions > 1 {
-		return say(ErrInUse, "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
+		return errs.Say(ErrInUse, "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
 	}
 	return err
 }
@@ -115,7 +116,7 @@ func findPolicy(tx *store.Tx, account, arn string) (Entity, error) {
 // ownPolicy finds a managed policy that an account may change.
 func ownPolicy(tx *store.Tx, account, arn string) (Entity, error) {
 	if awsPolicies()[arn] != nil {
-		return Entity{}, say(ErrOfAWS, "Policy %s belongs to AWS and can not be changed.", arn)
+		return Entity{}, errs.Say(ErrOfAWS, "Policy %s belongs to AWS and can not be changed.", arn)
 	}
 	return readPolicy(tx, account, arn)
 }
@@ -125,7 +126,7 @@ func ownPolicy(tx *store.Tx, account, arn string) (Entity, error) {
 func readPolicy(tx *store.Tx, account, arn string) (Entity, error) {
 	owner, kind, _, name, ok := parseEntityARN(arn)
 	if !ok || kind != KindPolicy {
-		return Entity{}, say(ErrInput, "ARN %s is not valid.", arn)
+		return Entity{}, errs.Say(ErrInput, "ARN %s is not valid.", arn)
 	}
 	if owner != account {
 		return Entity{}, noPolicy(arn)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -42,7 +43,7 @@ func (c *Control) CreatePolicyVersion(ctx context.Context, account, arn, documen
 			return err
 		}
 		if n >= MaxVersions {
-			return say(ErrQuota, "A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.", MaxVersions)
+			return errs.Say(ErrQuota, "A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.", MaxVersions)
 		}
 		v, err = addVersion(tx, p, document, setDefault)
 		return err
@@ -90,7 +91,7 @@ func (c *Control) SetDefaultVersion(ctx context.Context, account, arn, version s
 func (c *Control) DeletePolicyVersion(ctx context.Context, account, arn, version string) error {
 	return c.changeVersion(ctx, account, arn, version, func(tx *store.Tx, p Entity, v PolicyVersion) error {
 		if v.Default {
-			return say(ErrInUse, "Cannot delete the default version of a policy.")
+			return errs.Say(ErrInUse, "Cannot delete the default version of a policy.")
 		}
 		return deleteVersion(tx, p.ID, v.Number)
 	})
@@ -142,7 +143,7 @@ func findVersion(tx *store.Tx, account, arn, version string) (PolicyVersion, err
 			return v, nil
 		}
 	}
-	return PolicyVersion{}, say(ErrNoEntity, "Policy %s version %s does not exist or is not attachable.", arn, version)
+	return PolicyVersion{}, errs.Say(ErrNoEntity, "Policy %s version %s does not exist or is not attachable.", arn, version)
 }
 
 // versionsOf returns the versions of a policy, the newest first. Of AWS's there is the one in force.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"slipway/internal/errs"
 	"slipway/internal/ids"
 	"slipway/store"
 )
@@ -83,7 +84,7 @@ func (c *Control) SessionToken(ctx context.Context, who *Principal, life time.Du
 	}
 	life = cmp.Or(life, userLife)
 	if life < shortestLife || life > longestLife {
-		return Credentials{}, say(ErrDuration, "The requested DurationSeconds must be between %d and %d.", int(shortestLife.Seconds()), int(longestLife.Seconds()))
+		return Credentials{}, errs.Say(ErrDuration, "The requested DurationSeconds must be between %d and %d.", int(shortestLife.Seconds()), int(longestLife.Seconds()))
 	}
 	if who.Type == TypeRoot {
 		life = min(life, rootLife)

@@ -9,6 +9,7 @@ import (
 
 	"slipway/accounts/policy"
 	"slipway/internal/arn"
+	"slipway/internal/errs"
 	keyset "slipway/internal/page"
 	"slipway/store"
 )
@@ -97,20 +98,20 @@ func (c *Control) newSimulation(ctx context.Context, account string, in Simulati
 
 func (in *SimulationInput) check() error {
 	if !scenarios[in.Scenario] {
-		return say(ErrInput, "Invalid value %s for ResourceHandlingOption.", in.Scenario)
+		return errs.Say(ErrInput, "Invalid value %s for ResourceHandlingOption.", in.Scenario)
 	}
 	if in.Scenario != "" && len(in.Resources) > maxScenario {
-		return say(ErrInput, "ResourceArns has %d resources; with a ResourceHandlingOption it can have up to %d.", len(in.Resources), maxScenario)
+		return errs.Say(ErrInput, "ResourceArns has %d resources; with a ResourceHandlingOption it can have up to %d.", len(in.Resources), maxScenario)
 	}
 	for _, action := range in.Actions {
 		service, name, _ := strings.Cut(action, ":")
 		if service == "" || name == "" || strings.ContainsAny(action, "*? ") || strings.Contains(name, ":") {
-			return say(ErrInput, "Invalid Action name: %s. It must be of the form service:operation, without wildcards.", action)
+			return errs.Say(ErrInput, "Invalid Action name: %s. It must be of the form service:operation, without wildcards.", action)
 		}
 	}
 	for _, resource := range in.Resources {
 		if _, err := arn.Parse(resource); err != nil && resource != "*" {
-			return say(ErrInput, "Invalid Resource ARN: %s", resource)
+			return errs.Say(ErrInput, "Invalid Resource ARN: %s", resource)
 		}
 	}
 	return nil
@@ -140,7 +141,7 @@ func (c *Control) readSource(ctx context.Context, account string, s *simulation)
 func readSource(tx *store.Tx, account, source string) (Entity, error) {
 	owner, kind, _, name, ok := parseEntityARN(source)
 	if !ok || inlineSizes[kind] == 0 {
-		return Entity{}, say(ErrInput, "Invalid Entity Arn: %s does not clearly define entity type and name.", source)
+		return Entity{}, errs.Say(ErrInput, "Invalid Entity Arn: %s does not clearly define entity type and name.", source)
 	}
 	if owner != account {
 		return Entity{}, noEntity(kind, name)
@@ -174,7 +175,7 @@ func (s *simulation) addPolicies() error {
 	}
 	s.all.Identity = append(s.all.Identity, inputs...)
 	if len(s.Boundaries) > 1 {
-		return say(ErrInput, "You can specify only one permissions boundary policy.")
+		return errs.Say(ErrInput, "You can specify only one permissions boundary policy.")
 	}
 	bounds, err := compileInputs("PermissionsBoundaryPolicyInputList", s.Boundaries, policy.Identity)
 	if err != nil {
@@ -202,7 +203,7 @@ func (s *simulation) addResourcePolicy() error {
 // compileInputs compiles a list of policies, which are named after it: PolicyInputList.1.
 func compileInputs(list string, texts []string, kind policy.Kind) ([]policy.Attached, error) {
 	if len(texts) > maxSimulatedPolicies {
-		return nil, say(ErrInput, "%s has %d policies; it can have up to %d.", list, len(texts), maxSimulatedPolicies)
+		return nil, errs.Say(ErrInput, "%s has %d policies; it can have up to %d.", list, len(texts), maxSimulatedPolicies)
 	}
 	all := make([]policy.Attached, len(texts))
 	for i, text := range texts {
@@ -217,10 +218,10 @@ func compileInputs(list string, texts []string, kind policy.Kind) ([]policy.Atta
 func compileInput(name, text string, kind policy.Kind) (policy.Attached, error) {
 	doc, err := policy.Parse(text, kind)
 	if err != nil {
-		return policy.Attached{}, say(ErrInput, "%s: %v", name, err)
+		return policy.Attached{}, errs.Say(ErrInput, "%s: %v", name, err)
 	}
 	if policy.Size(text) > maxSimulatedSize {
-		return policy.Attached{}, say(ErrInput, "%s: a policy can have up to %d characters, white space not counted.", name, maxSimulatedSize)
+		return policy.Attached{}, errs.Say(ErrInput, "%s: a policy can have up to %d characters, white space not counted.", name, maxSimulatedSize)
 	}
 	a := policy.Attached{Document: doc, Name: name}
 	if kind == policy.Resource {
@@ -243,7 +244,7 @@ func (s *simulation) call(account string) error {
 		s.known, s.who = caller, caller.who.subject()
 	}
 	if s.all.Resource != nil && (s.known == nil || s.who.Type != policy.User) {
-		return say(ErrInput, "CallerArn is required with a ResourcePolicy, and has to be the ARN of an IAM user.")
+		return errs.Say(ErrInput, "CallerArn is required with a ResourcePolicy, and has to be the ARN of an IAM user.")
 	}
 	s.owner = s.who.Account
 	if s.ResourceOwner == "" {
@@ -251,7 +252,7 @@ func (s *simulation) call(account string) error {
 	}
 	owner, err := arn.Parse(s.ResourceOwner)
 	if err != nil || owner.Service != "iam" || owner.Resource != "root" || checkID(owner.Account) != nil {
-		return say(ErrInput, "Invalid ResourceOwner: %s. It must be of the form arn:aws:iam::account-id:root.", s.ResourceOwner)
+		return errs.Say(ErrInput, "Invalid ResourceOwner: %s. It must be of the form arn:aws:iam::account-id:root.", s.ResourceOwner)
 	}
 	s.owner = owner.Account
 	return nil
@@ -261,7 +262,7 @@ func (s *simulation) call(account string) error {
 func simulatedCaller(caller string, source *conditions) (*conditions, error) {
 	account, kind, path, name, ok := parseEntityARN(caller)
 	if !ok || kind != KindUser || checkID(account) != nil {
-		return nil, say(ErrInput, "Invalid CallerArn: %s. It must be the ARN of an IAM user.", caller)
+		return nil, errs.Say(ErrInput, "Invalid CallerArn: %s. It must be the ARN of an IAM user.", caller)
 	}
 	if source != nil && source.who.ARN == caller {
 		return source, nil
@@ -308,7 +309,7 @@ func (s *simulation) start(marker string) (int, error) {
 	}
 	n, bad := strconv.Atoi(key)
 	if err != nil || bad != nil || n < 0 || n > s.results() {
-		return 0, say(ErrToken, "Invalid Marker.")
+		return 0, errs.Say(ErrToken, "Invalid Marker.")
 	}
 	return n, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"slipway/accounts/policy"
+	"slipway/internal/errs"
 )
 
 // ContextEntry is a condition key of a simulated request, and its values.
@@ -29,7 +30,7 @@ type givenKeys map[string][]string
 // addContext reads the entries.
 func (s *simulation) addContext() error {
 	if len(s.Context) > maxContextEntries {
-		return say(ErrInput, "ContextEntries has %d keys; it can have up to %d.", len(s.Context), maxContextEntries)
+		return errs.Say(ErrInput, "ContextEntries has %d keys; it can have up to %d.", len(s.Context), maxContextEntries)
 	}
 	s.given = make(givenKeys, len(s.Context))
 	values := 0
@@ -39,7 +40,7 @@ func (s *simulation) addContext() error {
 			return err
 		}
 		if values += len(read); values > maxContextValues {
-			return say(ErrInput, "ContextEntries has more than %d values.", maxContextValues)
+			return errs.Say(ErrInput, "ContextEntries has more than %d values.", maxContextValues)
 		}
 		s.given[fold(e.Name)] = read
 	}
@@ -49,21 +50,21 @@ func (s *simulation) addContext() error {
 // read returns the values as policies compare them.
 func (e ContextEntry) read() ([]string, error) {
 	if !strings.Contains(e.Name, ":") {
-		return nil, say(ErrInput, "Invalid ContextKeyName: %q", e.Name)
+		return nil, errs.Say(ErrInput, "Invalid ContextKeyName: %q", e.Name)
 	}
 	kind, list := strings.CutSuffix(e.Type, "List")
 	if !list && e.Type != "" && len(e.Values) != 1 {
-		return nil, say(ErrInput, "The context key %s of type %s must have one value.", e.Name, e.Type)
+		return nil, errs.Say(ErrInput, "The context key %s of type %s must have one value.", e.Name, e.Type)
 	}
 	read, known := contextTypes[kind]
 	if !known {
-		return nil, say(ErrInput, "Invalid ContextKeyType: %s", e.Type)
+		return nil, errs.Say(ErrInput, "Invalid ContextKeyType: %s", e.Type)
 	}
 	values := make([]string, len(e.Values))
 	for i, text := range e.Values {
 		value, ok := read(text)
 		if !ok {
-			return nil, say(ErrInput, "The value %q of the context key %s is not of type %s.", text, e.Name, kind)
+			return nil, errs.Say(ErrInput, "The value %q of the context key %s is not of type %s.", text, e.Name, kind)
 		}
 		values[i] = value
 	}

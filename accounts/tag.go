@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -113,11 +114,11 @@ func checkTags(kind Kind, tags []Tag) error {
 		key := kind.foldKey(t.Key)
 		switch {
 		case strings.HasPrefix(fold(t.Key), "aws:"):
-			return say(ErrInput, "Tag keys starting with 'aws:' are reserved for internal use: %s", t.Key)
+			return errs.Say(ErrInput, "Tag keys starting with 'aws:' are reserved for internal use: %s", t.Key)
 		case seen[key] && kind.foldsKeys():
-			return say(ErrInput, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+			return errs.Say(ErrInput, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 		case seen[key]:
-			return say(ErrInput, "Duplicate tag keys found.")
+			return errs.Say(ErrInput, "Duplicate tag keys found.")
 		}
 		seen[key] = true
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"slipway/accounts/policy"
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -43,7 +44,7 @@ func keepTrust(tx *store.Tx, account, text string) (string, error) {
 
 // trusted is a principal as it is kept.
 func trusted(tx *store.Tx, account, name string) (string, error) {
-	invalid := say(ErrMalformed, `Invalid principal in policy: "AWS":"%s"`, name)
+	invalid := errs.Say(ErrMalformed, `Invalid principal in policy: "AWS":"%s"`, name)
 	if uniqueID.MatchString(name) {
 		e, err := readEntityID(tx, name)
 		if errors.Is(err, store.ErrNoRows) || err == nil && e.Account != account {
@@ -121,7 +122,7 @@ func arnsOf(tx *store.Tx, ids []any) (map[string]string, error) {
 func parsePolicy(text string, kind policy.Kind) (*policy.Document, error) {
 	doc, err := policy.Parse(text, kind)
 	if syntax, ok := errors.AsType[*policy.SyntaxError](err); ok {
-		return nil, say(ErrMalformed, "%s", syntax.Text)
+		return nil, errs.Say(ErrMalformed, "%s", syntax.Text)
 	}
 	return doc, err
 }

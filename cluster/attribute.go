@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -35,11 +36,11 @@ var (
 func (a Attribute) check() error {
 	switch {
 	case !attributeName.MatchString(a.Name):
-		return explain(ErrInvalid, "attributes: %.140q is not a name of 1 to 128 letters, digits, hyphens, underscores, slashes, backslashes and periods.", a.Name)
+		return errs.Say(ErrInvalid, "attributes: %.140q is not a name of 1 to 128 letters, digits, hyphens, underscores, slashes, backslashes and periods.", a.Name)
 	case strings.HasPrefix(a.Name, "ecs."):
-		return explain(ErrInvalid, "attributes: the name %q is reserved; only the node itself says what begins with ecs.", a.Name)
+		return errs.Say(ErrInvalid, "attributes: the name %q is reserved; only the node itself says what begins with ecs.", a.Name)
 	case !attributeValue.MatchString(a.Value) || strings.TrimSpace(a.Value) != a.Value:
-		return explain(ErrInvalid, "attributes: the value %.140q of %s is not of up to 128 letters, digits, hyphens, underscores, slashes, backslashes, periods, at signs, colons and inner spaces.", a.Value, a.Name)
+		return errs.Say(ErrInvalid, "attributes: the value %.140q of %s is not of up to 128 letters, digits, hyphens, underscores, slashes, backslashes, periods, at signs, colons and inner spaces.", a.Value, a.Name)
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"slipway/internal/errs"
 )
 
 // The limits of a task definition. Source: Amazon ECS API Reference and service quotas.
@@ -36,7 +38,7 @@ type checker struct{ err error }
 // refuse takes note of what is wrong at a path, unless something was wrong before.
 func (c *checker) refuse(wrong bool, path, format string, args ...any) {
 	if wrong && c.err == nil {
-		c.err = explain(ErrDefinition, "%s: %s", path, fmt.Sprintf(format, args...))
+		c.err = errs.Say(ErrDefinition, "%s: %s", path, fmt.Sprintf(format, args...))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"slipway/events"
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -37,7 +38,7 @@ type Cluster struct {
 // CreateCluster makes a cluster. One that is there already is returned as it is.
 func (c *Control) CreateCluster(ctx context.Context, account, name string, tags []Tag) (Cluster, error) {
 	if !namePattern.MatchString(name) {
-		return Cluster{}, explain(ErrInvalid, "Invalid cluster name %q: up to 255 letters, digits, hyphens and underscores are allowed.", name)
+		return Cluster{}, errs.Say(ErrInvalid, "Invalid cluster name %q: up to 255 letters, digits, hyphens and underscores are allowed.", name)
 	}
 	if err := checkTags(tags); err != nil {
 		return Cluster{}, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway/events"
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -45,7 +46,7 @@ func ParseRef(s string) (Ref, error) {
 	}
 	n, err := strconv.ParseInt(revision, 10, 32)
 	if err != nil || n < 1 {
-		return Ref{}, explain(ErrInvalid, "Invalid revision number. Number: %s", revision)
+		return Ref{}, errs.Say(ErrInvalid, "Invalid revision number. Number: %s", revision)
 	}
 	return Ref{family, int(n)}, nil
 }
@@ -53,7 +54,7 @@ func ParseRef(s string) (Ref, error) {
 // Register keeps spec as the next revision of family, with what ECS fills in, after all of it was checked.
 func (c *Control) Register(ctx context.Context, account, by, family string, spec Spec, tags []Tag) (Definition, error) {
 	if !namePattern.MatchString(family) {
-		return Definition{}, explain(ErrDefinition, "family: Invalid family name %q: up to 255 letters, digits, hyphens and underscores are allowed.", family)
+		return Definition{}, errs.Say(ErrDefinition, "family: Invalid family name %q: up to 255 letters, digits, hyphens and underscores are allowed.", family)
 	}
 	spec = spec.filled()
 	if err := errors.Join(c.checkSpec(account, spec), checkTags(tags)); err != nil {
@@ -64,7 +65,7 @@ func (c *Control) Register(ctx context.Context, account, by, family string, spec
 		return Definition{}, err
 	}
 	if len(text) > maxSpecBytes {
-		return Definition{}, explain(ErrDefinition, "Actual length: '%d'. Max allowed length is '%d' bytes.", len(text), maxSpecBytes)
+		return Definition{}, errs.Say(ErrDefinition, "Actual length: '%d'. Max allowed length is '%d' bytes.", len(text), maxSpecBytes)
 	}
 	var kept Spec // as everybody will read it: an empty list is none
 	if err := json.Unmarshal(text, &kept); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -62,7 +63,7 @@ func definitionRefs(tx *store.Tx, account string, f DefinitionFilter, after stri
 	}
 	if after != "" {
 		if last, err = ParseRef(after); err != nil {
-			return nil, explain(ErrInvalid, "Invalid token.")
+			return nil, errs.Say(ErrInvalid, "Invalid token.")
 		}
 	}
 	err = tx.Each(query, []any{account, f.Status, f.Family, last.Family, last.Revision, limit}, func(rows *sql.Rows) error {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"slipway/internal/errs"
 )
 
 // parseEnvFile reads a file of lines NAME=value, as docker's --env-file does: a line that begins with #
@@ -14,7 +16,7 @@ import (
 func parseEnvFile(text []byte) (variables []Variable, err error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(text) {
-		return nil, explain(ErrInvalid, "it is not text in UTF-8")
+		return nil, errs.Say(ErrInvalid, "it is not text in UTF-8")
 	}
 	number := 0
 	for line := range strings.Lines(string(text)) {
@@ -26,9 +28,9 @@ func parseEnvFile(text []byte) (variables []Variable, err error) {
 		name, value, ok := strings.Cut(line, "=")
 		switch {
 		case !ok:
-			return nil, explain(ErrInvalid, "line %d has no =", number)
+			return nil, errs.Say(ErrInvalid, "line %d has no =", number)
 		case name == "" || strings.ContainsFunc(name, unicode.IsSpace) || strings.Contains(line, "\x00"):
-			return nil, explain(ErrInvalid, "line %d does not begin with the name of a variable", number)
+			return nil, errs.Say(ErrInvalid, "line %d does not begin with the name of a variable", number)
 		}
 		variables = append(variables, Variable{name, value})
 	}

@@ -1,10 +1,6 @@
 package cluster
 
-import (
-	"fmt"
-
-	"slipway/internal/errs"
-)
+import "slipway/internal/errs"
 
 // What this room can fail with.
 var (
@@ -46,19 +42,6 @@ var (
 // initialization is how ECS calls what goes wrong before a task's containers are made. Source: Amazon ECS
 // Developer Guide, "Troubleshooting Amazon ECS ResourceInitializationError errors".
 const initialization = "ResourceInitializationError"
-
-// explained is a declared cause whose text is all of the explanation, and not a prefix to it.
-type explained struct {
-	cause error
-	text  string
-}
-
-func (e *explained) Error() string { return e.text }
-func (e *explained) Unwrap() error { return e.cause }
-
-func explain(cause error, format string, args ...any) error {
-	return &explained{cause, fmt.Sprintf(format, args...)}
-}
 
 // TokenReusedError is ErrTokenReused with the tasks that the token stands for.
 type TokenReusedError struct{ Tasks []string }

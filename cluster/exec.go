@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/errs"
 	"slipway/internal/ids"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -71,10 +72,10 @@ type wish struct {
 // to run, or in which of several containers.
 func (c *Control) Exec(ctx context.Context, account string, r ExecRequest) (a Admitted, err error) {
 	if len(r.Args) == 0 {
-		return a, explain(ErrInvalid, "command: it names no program.")
+		return a, errs.Say(ErrInvalid, "command: it names no program.")
 	}
 	if n := len(strings.Join(r.Args, " ")); n > maxCommand {
-		return a, explain(ErrInvalid, "command: %d bytes are more than %d.", n, maxCommand)
+		return a, errs.Say(ErrInvalid, "command: %d bytes are more than %d.", n, maxCommand)
 	}
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
 		if a.Task, a.Container, err = openTask(tx, account, r); err != nil {
@@ -111,7 +112,7 @@ func openTask(tx *store.Tx, account string, r ExecRequest) (t Task, container st
 func (t Task) running(name string) (string, error) {
 	if name == "" {
 		if len(t.Spec.Containers) > 1 {
-			return "", explain(ErrInvalid, "Container name must be provided for tasks with multiple containers.")
+			return "", errs.Say(ErrInvalid, "Container name must be provided for tasks with multiple containers.")
 		}
 		name = t.Spec.Containers[0].Name
 	}
@@ -129,10 +130,10 @@ func (t Task) running(name string) (string, error) {
 // on and that are connected. Tasks that do not run, or are not there, use nothing.
 func (c *Control) Usage(ctx context.Context, account, cluster string, tasks []string, period time.Duration) (all []Admitted, err error) {
 	if len(tasks) == 0 || len(tasks) > maxUsage {
-		return nil, explain(ErrInvalid, "tasks: %d are not between 1 and %d.", len(tasks), maxUsage)
+		return nil, errs.Say(ErrInvalid, "tasks: %d are not between 1 and %d.", len(tasks), maxUsage)
 	}
 	if period < time.Second || period > time.Minute {
-		return nil, explain(ErrInvalid, "period: %v is not between 1 and 60 seconds.", period)
+		return nil, errs.Say(ErrInvalid, "period: %v is not between 1 and 60 seconds.", period)
 	}
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
 		all = nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"slipway/events"
+	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -50,7 +51,7 @@ type Nodes interface {
 // SetInstanceState drains nodes of a cluster, or has them take tasks again. It tells which are not there.
 func (c *Control) SetInstanceState(ctx context.Context, account, cluster string, ids []string, status string) (changed []Instance, missing []string, err error) {
 	if status != Active && status != Draining {
-		return nil, nil, explain(ErrInvalid, "status: %q is neither ACTIVE nor DRAINING.", status)
+		return nil, nil, errs.Say(ErrInvalid, "status: %q is neither ACTIVE nor DRAINING.", status)
 	}
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
 		changed, missing = nil, nil
@@ -98,7 +99,7 @@ func (c *Control) setState(tx *store.Tx, i *Instance, cluster, status string) er
 	case status:
 		return nil
 	case Deregistering:
-		return explain(ErrInvalid, "The container instance %s is being deregistered.", i.ID)
+		return errs.Say(ErrInvalid, "The container instance %s is being deregistered.", i.ID)
 	}
 	if err := writeState(tx, i.ID, status); err != nil {
 		return err

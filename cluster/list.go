@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"slipway/internal/errs"
 	"slipway/internal/page"
 	"slipway/store"
 )
@@ -28,7 +29,7 @@ func list[T any](ctx context.Context, db *store.DB, p Page, name string, key fun
 		err = page.ErrToken
 	}
 	if errors.Is(err, page.ErrToken) {
-		return nil, "", explain(ErrInvalid, "Invalid token.")
+		return nil, "", errs.Say(ErrInvalid, "Invalid token.")
 	}
 	err = db.View(ctx, func(tx *store.Tx) (err error) {
 		rows, err = read(tx, after, p.Limit+1)

@@ -1,6 +1,10 @@
 package cluster
 
-import "slices"
+import (
+	"slices"
+
+	"slipway/internal/errs"
+)
 
 // Overrides is what one RunTask or StartTask wants otherwise than the definition says.
 type Overrides struct {
@@ -35,7 +39,7 @@ func (s Spec) with(o Overrides) (Spec, error) {
 	for _, co := range o.Containers {
 		i := slices.IndexFunc(s.Containers, func(c ContainerSpec) bool { return c.Name == co.Name })
 		if i < 0 {
-			return Spec{}, explain(ErrInvalid, "Override for container named %s is not a container in the TaskDefinition.", co.Name)
+			return Spec{}, errs.Say(ErrInvalid, "Override for container named %s is not a container in the TaskDefinition.", co.Name)
 		}
 		s.Containers[i] = s.Containers[i].with(co)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"slipway/cluster/placement"
 	"slipway/events"
+	"slipway/internal/errs"
 	"slipway/internal/ids"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -49,7 +50,7 @@ type Started struct {
 // recorded with their nodes, and will run once, whatever happens to this server.
 func (c *Control) RunTask(ctx context.Context, account string, r Run) (Started, error) {
 	if r.Count < 1 || r.Count > MaxPerCall {
-		return Started{}, explain(ErrInvalid, "count: %d is not between 1 and %d.", r.Count, MaxPerCall)
+		return Started{}, errs.Say(ErrInvalid, "count: %d is not between 1 and %d.", r.Count, MaxPerCall)
 	}
 	return c.start(ctx, account, r)
 }
@@ -58,9 +59,9 @@ func (c *Control) RunTask(ctx context.Context, account string, r Run) (Started, 
 func (c *Control) StartTask(ctx context.Context, account string, r Run) (Started, error) {
 	switch {
 	case len(r.Nodes) == 0:
-		return Started{}, explain(ErrInvalid, "Container instances cannot be empty.")
+		return Started{}, errs.Say(ErrInvalid, "Container instances cannot be empty.")
 	case len(r.Nodes) > MaxPerCall:
-		return Started{}, explain(ErrInvalid, "containerInstances: %d are more than %d.", len(r.Nodes), MaxPerCall)
+		return Started{}, errs.Say(ErrInvalid, "containerInstances: %d are more than %d.", len(r.Nodes), MaxPerCall)
 	}
 	return c.start(ctx, account, r)
 }
@@ -123,15 +124,15 @@ func (r Run) check() error {
 	case err != nil:
 		return err
 	case len(overrides) > maxOverrides:
-		return explain(ErrInvalid, "Container Overrides length must be at most %d", maxOverrides)
+		return errs.Say(ErrInvalid, "Container Overrides length must be at most %d", maxOverrides)
 	case len(r.StartedBy) > 128 || !printable(r.StartedBy):
-		return explain(ErrInvalid, "startedBy: %q is not of up to 128 printable characters.", r.StartedBy)
+		return errs.Say(ErrInvalid, "startedBy: %q is not of up to 128 printable characters.", r.StartedBy)
 	case len(r.Group) > 255 || !printable(r.Group):
-		return explain(ErrInvalid, "group: %q is not of up to 255 printable characters.", r.Group)
+		return errs.Say(ErrInvalid, "group: %q is not of up to 255 printable characters.", r.Group)
 	case strings.HasPrefix(r.Group, "service:"):
-		return explain(ErrInvalid, "group: %q begins with service:, which is kept for the tasks of services.", r.Group)
+		return errs.Say(ErrInvalid, "group: %q begins with service:, which is kept for the tasks of services.", r.Group)
 	case len(r.Token) > 64 || !printable(r.Token):
-		return explain(ErrInvalid, "clientToken: %q is not of up to 64 printable characters.", r.Token)
+		return errs.Say(ErrInvalid, "clientToken: %q is not of up to 64 printable characters.", r.Token)
 	}
 	return checkTags(r.Tags)
 }
@@ -152,7 +153,7 @@ func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err e
 		return Task{}, err
 	}
 	if err := c.checkSpec(d.Account, t.Spec); err != nil {
-		return Task{}, explain(ErrInvalid, "With the overrides, %s", err)
+		return Task{}, errs.Say(ErrInvalid, "With the overrides, %s", err)
 	}
 	if err := t.Spec.checkVPC(r.VPC); err != nil {
 		return Task{}, err

@@ -194,10 +194,10 @@ func (c *Control) checkFiles(account string, s Spec) error {
 			continue
 		}
 		if c.config.Vault == nil {
-			return explain(ErrDefinition, "containerDefinitions[%d].environmentFiles is not supported by Slipway.", i)
+			return errs.Say(ErrDefinition, "containerDefinitions[%d].environmentFiles is not supported by Slipway.", i)
 		}
 		if err := c.config.Vault.Files(account); err != nil {
-			return explain(ErrDefinition, "containerDefinitions[%d].environmentFiles: %s", i, err)
+			return errs.Say(ErrDefinition, "containerDefinitions[%d].environmentFiles: %s", i, err)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"slipway/events"
+	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -13,7 +14,7 @@ import (
 // already stays as it is.
 func (c *Control) StopTask(ctx context.Context, account, cluster, id, reason string) (t Task, err error) {
 	if len(reason) > 1024 || strings.ContainsRune(reason, 0) {
-		return t, explain(ErrInvalid, "reason: %.40q is longer than 1024 bytes, or holds a NUL byte.", reason)
+		return t, errs.Say(ErrInvalid, "reason: %.40q is longer than 1024 bytes, or holds a NUL byte.", reason)
 	}
 	replaceEmpty(&reason, "Task stopped by user")
 	err = c.db.Update(ctx, func(tx *store.Tx) error {

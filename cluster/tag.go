@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"slipway/internal/arn"
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -31,7 +32,7 @@ func (c *Control) Tag(ctx context.Context, account, resource string, tags []Tag)
 		}
 		all, err := tagsOf(tx, account, key)
 		if len(all) > MaxTags {
-			return explain(ErrInvalid, "%d tags are more than a resource can have, %d.", len(all), MaxTags)
+			return errs.Say(ErrInvalid, "%d tags are more than a resource can have, %d.", len(all), MaxTags)
 		}
 		return err
 	})
@@ -61,23 +62,36 @@ func (c *Control) Tags(ctx context.Context, account, resource string) (tags []Ta
 	return tags, err
 }
 
+// TagValues are the tags of a resource by key, for policies. What is not there, and what has none, has none.
+func (c *Control) TagValues(ctx context.Context, account, resource string) (map[string]string, error) {
+	tags, err := c.Tags(ctx, account, resource)
+	if err != nil && errs.KindOf(err) == errs.Internal {
+		return nil, err
+	}
+	values := make(map[string]string, len(tags))
+	for _, t := range tags {
+		values[t.Key] = t.Value
+	}
+	return values, nil
+}
+
 func checkTags(tags []Tag) error {
 	seen := map[string]bool{}
 	for _, t := range tags {
 		switch {
 		case t.Key == "":
-			return explain(ErrInvalid, "A tag has no key.")
+			return errs.Say(ErrInvalid, "A tag has no key.")
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
-			return explain(ErrInvalid, "Tag key %q begins with aws:, which is reserved.", t.Key)
+			return errs.Say(ErrInvalid, "Tag key %q begins with aws:, which is reserved.", t.Key)
 		case seen[t.Key]:
-			return explain(ErrInvalid, "Tag key %q is given twice.", t.Key)
+			return errs.Say(ErrInvalid, "Tag key %q is given twice.", t.Key)
 		case strings.ContainsRune(t.Key+t.Value, 0):
-			return explain(ErrInvalid, "Tag %q holds a NUL byte.", t.Key)
+			return errs.Say(ErrInvalid, "Tag %q holds a NUL byte.", t.Key)
 		}
 		seen[t.Key] = true
 	}
 	if len(tags) > MaxTags {
-		return explain(ErrInvalid, "%d tags are more than a resource can have, %d.", len(tags), MaxTags)
+		return errs.Say(ErrInvalid, "%d tags are more than a resource can have, %d.", len(tags), MaxTags)
 	}
 	return nil
 }
@@ -86,7 +100,7 @@ func checkTags(tags []Tag) error {
 func taggable(tx *store.Tx, account, resource string) (string, error) {
 	a, err := arn.Parse(resource)
 	if err != nil || a.Service != "ecs" {
-		return "", explain(ErrInvalid, "%q is not the ARN of a cluster, task, container instance or task definition.", resource)
+		return "", errs.Say(ErrInvalid, "%q is not the ARN of a cluster, task, container instance or task definition.", resource)
 	}
 	if a.Account != account {
 		return "", ErrNoResource
@@ -96,7 +110,7 @@ func taggable(tx *store.Tx, account, resource string) (string, error) {
 	case "cluster":
 		status, err := clusterStatus(tx, account, name)
 		if status == Inactive {
-			return "", explain(ErrInvalid, "The specified cluster is inactive. Specify an active cluster and try again.")
+			return "", errs.Say(ErrInvalid, "The specified cluster is inactive. Specify an active cluster and try again.")
 		}
 		return "cluster/" + name, present(status, err)
 	case "task-definition":
@@ -112,7 +126,7 @@ func taggable(tx *store.Tx, account, resource string) (string, error) {
 		}
 		return "container-instance/" + id, someOf(readInstances(tx, account, cluster, []string{id}))
 	}
-	return "", explain(ErrInvalid, "Resources of type %q have no tags.", kind)
+	return "", errs.Say(ErrInvalid, "Resources of type %q have no tags.", kind)
 }
 
 func present(_ any, err error) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
 
@@ -27,23 +28,23 @@ const (
 func (s Spec) checkVPC(v *VPC) error {
 	switch {
 	case s.NetworkMode != modeVPC && v != nil:
-		return explain(ErrInvalid, "Network Configuration is not valid for the given networkMode of this task definition.")
+		return errs.Say(ErrInvalid, "Network Configuration is not valid for the given networkMode of this task definition.")
 	case s.NetworkMode != modeVPC:
 		return nil
 	case v == nil:
-		return explain(ErrInvalid, "Network Configuration must be provided when networkMode 'awsvpc' is specified.")
+		return errs.Say(ErrInvalid, "Network Configuration must be provided when networkMode 'awsvpc' is specified.")
 	case len(v.Subnets) == 0:
-		return explain(ErrInvalid, "subnets can not be empty.")
+		return errs.Say(ErrInvalid, "subnets can not be empty.")
 	case len(v.Subnets) > maxSubnets:
-		return explain(ErrInvalid, "subnets: %d are more than %d.", len(v.Subnets), maxSubnets)
+		return errs.Say(ErrInvalid, "subnets: %d are more than %d.", len(v.Subnets), maxSubnets)
 	case len(v.SecurityGroups) > maxSecurityGroups:
-		return explain(ErrInvalid, "securityGroups: %d are more than %d.", len(v.SecurityGroups), maxSecurityGroups)
+		return errs.Say(ErrInvalid, "securityGroups: %d are more than %d.", len(v.SecurityGroups), maxSecurityGroups)
 	case v.PublicAddress:
-		return explain(ErrInvalid, "Assign public IP is not supported for this launch type.")
+		return errs.Say(ErrInvalid, "Assign public IP is not supported for this launch type.")
 	}
 	for _, name := range append(v.Subnets, v.SecurityGroups...) {
 		if name == "" || len(name) > maxVPCName || !printable(name) {
-			return explain(ErrInvalid, "networkConfiguration: %.300q is not the id of a subnet or security group.", name)
+			return errs.Say(ErrInvalid, "networkConfiguration: %.300q is not the id of a subnet or security group.", name)
 		}
 	}
 	return nil

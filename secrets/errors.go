@@ -1,10 +1,8 @@
 package secrets
 
-import (
-	"fmt"
+import "slipway/internal/errs"
 
-	"slipway/internal/errs"
-)
+// No value of a parameter or secret may be in the text of an error.
 
 // What can go wrong with parameters.
 var (
@@ -40,18 +38,3 @@ var (
 // ErrUnresolved says that the value of a reference cannot be had. Source: Amazon ECS Developer Guide,
 // "Troubleshooting Amazon ECS ResourceInitializationError errors".
 var ErrUnresolved = errs.New(errs.NotFound, "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed")
-
-// saying is a cause in AWS's words.
-type saying struct {
-	cause error
-	text  string
-}
-
-func (s *saying) Error() string { return s.text }
-
-func (s *saying) Unwrap() error { return s.cause }
-
-// say words a cause as AWS does. No value of a parameter or secret may be among args.
-func say(cause error, format string, args ...any) error {
-	return &saying{cause, fmt.Sprintf(format, args...)}
-}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -57,7 +58,7 @@ func (c *Control) moveLabels(tx *store.Tx, p Parameter, to int64, labels []strin
 		slices.Sort(have)
 		have = slices.Compact(have)
 		if len(have) > maxLabels {
-			return say(ErrTooManyLabels, "A parameter version can have maximum %d labels.Move one or more labels to another version and try again.", maxLabels)
+			return errs.Say(ErrTooManyLabels, "A parameter version can have maximum %d labels.Move one or more labels to another version and try again.", maxLabels)
 		}
 		if err := setLabels(tx, v, have); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/internal/arn"
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -186,7 +187,7 @@ func (c *Control) TagParameter(ctx context.Context, ref ParameterRef, add map[st
 	})
 }
 
-var tooManyParameterTags = say(ErrTooManyTags, "The Targets parameter includes too many tags. Remove one or more tags and try the command again.")
+var tooManyParameterTags = errs.Say(ErrTooManyTags, "The Targets parameter includes too many tags. Remove one or more tags and try the command again.")
 
 // ParameterTags returns the tags of a parameter, or ErrNoParameter.
 func (c *Control) ParameterTags(ctx context.Context, ref ParameterRef) (tags map[string]string, err error) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -62,23 +63,23 @@ func (f ParameterFilter) kind() string {
 // checkFilters refuses filters that a listing has not, and fills in what they leave out.
 func checkFilters(filters []ParameterFilter, keys []string) ([]ParameterFilter, error) {
 	if len(filters) > maxFilters {
-		return nil, say(ErrFilterKey, "There are %d filters: at most %d are taken.", len(filters), maxFilters)
+		return nil, errs.Say(ErrFilterKey, "There are %d filters: at most %d are taken.", len(filters), maxFilters)
 	}
 	filters = slices.Clone(filters)
 	for i := range filters {
 		f := &filters[i]
 		if !slices.Contains(keys, f.kind()) {
-			return nil, say(ErrFilterKey, "The following filter key is not valid: %s. Valid filter keys include: [%s].", f.Key, strings.Join(keys, ", "))
+			return nil, errs.Say(ErrFilterKey, "The following filter key is not valid: %s. Valid filter keys include: [%s].", f.Key, strings.Join(keys, ", "))
 		}
 		options := filterOptions[f.kind()]
 		if f.Option == "" {
 			f.Option = options[0]
 		}
 		if !slices.Contains(options, f.Option) {
-			return nil, say(ErrFilterOption, "The following filter option is not valid: %s. Valid options include: [%s].", f.Option, strings.Join(options, ", "))
+			return nil, errs.Say(ErrFilterOption, "The following filter option is not valid: %s. Valid options include: [%s].", f.Option, strings.Join(options, ", "))
 		}
 		if len(f.Values) == 0 && f.kind() != tagFilter {
-			return nil, say(ErrFilterValue, "The following filter values are missing: null for filter key %s.", f.Key)
+			return nil, errs.Say(ErrFilterValue, "The following filter values are missing: null for filter key %s.", f.Key)
 		}
 	}
 	return filters, nil
@@ -153,7 +154,7 @@ const pathRules = `The parameter doesn't meet the parameter name requirements. T
 // what ListParameters does.
 func (c *Control) ParametersByPath(ctx context.Context, account, path string, recursive, decrypt bool, filters []ParameterFilter, after string, limit int) (found []Parameter, next string, err error) {
 	if path != "/" && (!strings.HasPrefix(path, "/") || !parameterForm.MatchString(strings.TrimSuffix(path, "/"))) {
-		return nil, "", say(ErrParameter, pathRules)
+		return nil, "", errs.Say(ErrParameter, pathRules)
 	}
 	if filters, err = checkFilters(filters, pathKeys); err != nil {
 		return nil, "", err

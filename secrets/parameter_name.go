@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"slipway/internal/arn"
+	"slipway/internal/errs"
 )
 
 // ParameterRef names a parameter, and may select one of its versions by number or label.
@@ -51,7 +52,7 @@ func (r ParameterRef) names() []string {
 }
 
 func (r ParameterRef) missing() error {
-	return say(ErrNoParameter, "Parameter %s not found.", cmp.Or(r.text, r.Name))
+	return errs.Say(ErrNoParameter, "Parameter %s not found.", cmp.Or(r.text, r.Name))
 }
 
 // missingVersion is what AWS says of a number, and in the same words of a label.
@@ -60,7 +61,7 @@ func (r ParameterRef) missingVersion() error {
 	if _, err := strconv.ParseInt(r.Selector, 10, 64); err != nil {
 		kind = "label"
 	}
-	return say(ErrNoVersion, "Systems Manager could not find %s %s of %s. Verify the %s and try again.", kind, r.Selector, r.Name, kind)
+	return errs.Say(ErrNoVersion, "Systems Manager could not find %s %s of %s. Verify the %s and try again.", kind, r.Selector, r.Name, kind)
 }
 
 func isMissing(err error) bool {
@@ -88,19 +89,19 @@ func (c *Control) checkParameterName(account, name string) error {
 	reserved := strings.HasPrefix(first, "aws") || strings.HasPrefix(first, "ssm")
 	switch {
 	case reserved && strings.HasPrefix(first, "aws") && levels > 1:
-		return say(ErrReserved, "No access to reserved parameter name: %s.", name)
+		return errs.Say(ErrReserved, "No access to reserved parameter name: %s.", name)
 	case reserved && levels > 1:
-		return say(ErrParameter, nameRules)
+		return errs.Say(ErrParameter, nameRules)
 	case reserved:
-		return say(ErrParameter, plainRules)
+		return errs.Say(ErrParameter, plainRules)
 	case levels > 0 && name[0] != '/':
-		return say(ErrParameter, rootedName)
+		return errs.Say(ErrParameter, rootedName)
 	case !parameterForm.MatchString(name):
-		return say(ErrParameter, nameRules)
+		return errs.Say(ErrParameter, nameRules)
 	case levels > maxLevels:
-		return say(ErrLevels, "A hierarchy can have a maximum of %d levels. For more information, see Requirements and constraints for parameter names in the AWS Systems Manager User Guide.", maxLevels)
+		return errs.Say(ErrLevels, "A hierarchy can have a maximum of %d levels. For more information, see Requirements and constraints for parameter names in the AWS Systems Manager User Guide.", maxLevels)
 	case len(c.ParameterARN(account, name)) > maxParameterARN:
-		return say(ErrParameter, "Parameter name: the ARN of the parameter can't be longer than %d characters.", maxParameterARN)
+		return errs.Say(ErrParameter, "Parameter name: the ARN of the parameter can't be longer than %d characters.", maxParameterARN)
 	}
 	return nil
 }

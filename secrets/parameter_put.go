@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 
+	"slipway/internal/errs"
 	"slipway/internal/ids"
 	"slipway/store"
 )
@@ -65,7 +66,7 @@ func (c *Control) PutParameter(ctx context.Context, n NewParameter) (version int
 		exists := err == nil
 		switch {
 		case exists && !n.Overwrite:
-			return say(ErrParameterExists, alreadyExists)
+			return errs.Say(ErrParameterExists, alreadyExists)
 		case !exists && !errors.Is(err, ErrNoParameter):
 			return err
 		}
@@ -84,9 +85,9 @@ func (c *Control) PutParameter(ctx context.Context, n NewParameter) (version int
 func (n NewParameter) check() error {
 	switch {
 	case n.Value == "":
-		return say(ErrParameter, emptyValue)
+		return errs.Say(ErrParameter, emptyValue)
 	case len(n.Tags) > 0 && n.Overwrite:
-		return say(ErrParameter, tagsOverwrite)
+		return errs.Say(ErrParameter, tagsOverwrite)
 	}
 	if _, err := tagged(nil, n.Tags, nil, tooManyParameterTags); err != nil {
 		return err
@@ -100,10 +101,10 @@ func (n NewParameter) checkPattern() error {
 	}
 	pattern, err := regexp.Compile(n.Pattern)
 	if err != nil {
-		return say(ErrPattern, "The request does not meet the regular expression requirement: %v.", err)
+		return errs.Say(ErrPattern, "The request does not meet the regular expression requirement: %v.", err)
 	}
 	if !pattern.MatchString(n.Value) {
-		return say(ErrMismatch, "Parameter value, cannot be validated against allowedPattern: %s", n.Pattern)
+		return errs.Say(ErrMismatch, "Parameter value, cannot be validated against allowedPattern: %s", n.Pattern)
 	}
 	return nil
 }
@@ -121,7 +122,7 @@ func (n NewParameter) follow(last Parameter, exists bool) (Parameter, error) {
 		next.Type = last.Type
 	}
 	if next.Type == "" {
-		return next, say(ErrParameter, typeNeeded)
+		return next, errs.Say(ErrParameter, typeNeeded)
 	}
 	if !exists {
 		next.id, next.tags = ids.Hex(16), n.Tags
@@ -146,11 +147,11 @@ func (n NewParameter) tier(last string) (string, error) {
 	}
 	switch {
 	case tier == TierStandard && last == TierAdvanced:
-		return "", say(ErrParameter, noDowngrade)
+		return "", errs.Say(ErrParameter, noDowngrade)
 	case tier == TierStandard && len(n.Value) > maxStandardValue:
-		return "", say(ErrParameter, standardTooLong)
+		return "", errs.Say(ErrParameter, standardTooLong)
 	case len(n.Value) > maxAdvancedValue:
-		return "", say(ErrParameter, advancedTooLong)
+		return "", errs.Say(ErrParameter, advancedTooLong)
 	}
 	return tier, nil
 }
@@ -188,7 +189,7 @@ func makeRoom(tx *store.Tx, account, tier string) error {
 	n := 0
 	err := tx.Row(`select count(*) from secrets_parameters where account = $1 and tier = $2`, account, tier).Scan(&n)
 	if err == nil && n >= most {
-		err = say(ErrTooManyParameters, tooMany)
+		err = errs.Say(ErrTooManyParameters, tooMany)
 	}
 	return err
 }
@@ -201,7 +202,7 @@ func dropOldest(tx *store.Tx, next Parameter) error {
 	}
 	n, err := tx.Exec(`delete from secrets_parameter_versions where parameter = $1 and version <= $2 and labels = '[]'`, next.id, oldest)
 	if err == nil && n == 0 {
-		err = say(ErrLabelled, labelled, next.Name, oldest)
+		err = errs.Say(ErrLabelled, labelled, next.Name, oldest)
 	}
 	return err
 }

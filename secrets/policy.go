@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"strings"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
 // CheckPolicy returns an ErrPolicy that says what is wrong with a policy.
 func (c *Control) CheckPolicy(text string) error {
 	if err := c.checkPolicy(text); err != nil {
-		return say(ErrPolicy, "This resource policy contains a syntax error: %v", err)
+		return errs.Say(ErrPolicy, "This resource policy contains a syntax error: %v", err)
 	}
 	return nil
 }
@@ -24,7 +25,7 @@ func (c *Control) SetPolicy(ctx context.Context, ref SecretRef, text string, not
 			return Secret{}, err
 		}
 		if notPublic && IsPublic(text) {
-			return Secret{}, say(ErrPublicPolicy, "You can't attach a resource policy that allows broad access to the secret.")
+			return Secret{}, errs.Say(ErrPublicPolicy, "You can't attach a resource policy that allows broad access to the secret.")
 		}
 	}
 	return c.changeSecret(ctx, ref, func(tx *store.Tx, s Secret) error {

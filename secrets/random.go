@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"math/big"
 	"strings"
+
+	"slipway/internal/errs"
 )
 
 const (
@@ -31,9 +33,9 @@ func (p Password) Make() (string, error) {
 	all := strings.Join(kinds, "")
 	switch {
 	case all == "":
-		return "", say(ErrInput, "The password has no characters to be made of: all are excluded.")
+		return "", errs.Say(ErrInput, "The password has no characters to be made of: all are excluded.")
 	case !p.NotEach && p.Length < len(kinds):
-		return "", say(ErrInput, "Password length %d is too short based on the required types.", p.Length)
+		return "", errs.Say(ErrInput, "Password length %d is too short based on the required types.", p.Length)
 	}
 	made := make([]byte, p.Length)
 	for i := range made {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway/internal/arn"
+	"slipway/internal/errs"
 	"slipway/internal/ids"
 	"slipway/store"
 )
@@ -105,7 +106,7 @@ func (c *Control) findSecret(tx *store.Tx, ref SecretRef) (Secret, error) {
 func (c *Control) liveSecret(tx *store.Tx, ref SecretRef) (Secret, error) {
 	s, err := c.findSecret(tx, ref)
 	if err == nil && !s.Due.IsZero() {
-		err = say(ErrState, markedDeleted)
+		err = errs.Say(ErrState, markedDeleted)
 	}
 	return s, err
 }
@@ -149,7 +150,7 @@ func (n NewSecret) Format(f fmt.State, _ rune) { io.WriteString(f, "secret "+n.N
 // ErrTooManySecrets.
 func (c *Control) CreateSecret(ctx context.Context, n NewSecret) (s Secret, version string, err error) {
 	if !secretForm.MatchString(n.Name) {
-		return s, "", say(ErrName, nameForm)
+		return s, "", errs.Say(ErrName, nameForm)
 	}
 	tags, err := tagged(nil, n.Tags, nil, tooManySecretTags)
 	if err == nil {
@@ -174,7 +175,7 @@ func (c *Control) CreateSecret(ctx context.Context, n NewSecret) (s Secret, vers
 		return err
 	})
 	if err == nil && there != nil {
-		version, err = there.ID, c.sameValue(ctx, s, *there, n.Value, say(ErrSecretExists, "The operation failed because the secret %s already exists.", n.Name))
+		version, err = there.ID, c.sameValue(ctx, s, *there, n.Value, errs.Say(ErrSecretExists, "The operation failed because the secret %s already exists.", n.Name))
 	}
 	return s, version, err
 }
@@ -182,14 +183,14 @@ func (c *Control) CreateSecret(ctx context.Context, n NewSecret) (s Secret, vers
 // sameSecret is the version of a secret that is there already, which the new one may be.
 func (c *Control) sameSecret(tx *store.Tx, s Secret, n NewSecret) (*Version, error) {
 	if !s.Due.IsZero() {
-		return nil, say(ErrState, plannedName)
+		return nil, errs.Say(ErrState, plannedName)
 	}
 	versions, err := listSecretVersions(tx, s.id)
 	if v := find(versions, n.Version); v != nil {
 		return v, readValue(tx, v)
 	}
 	if err == nil {
-		err = say(ErrSecretExists, "The operation failed because the secret %s already exists.", n.Name)
+		err = errs.Say(ErrSecretExists, "The operation failed because the secret %s already exists.", n.Name)
 	}
 	return nil, err
 }
@@ -200,7 +201,7 @@ func (c *Control) makeSecret(tx *store.Tx, n NewSecret, tags map[string]string) 
 		return s, "", err
 	}
 	if count >= maxSecrets {
-		return s, "", say(ErrTooManySecrets, "You have exceeded the number of secrets for this AWS account: %d.", maxSecrets)
+		return s, "", errs.Say(ErrTooManySecrets, "You have exceeded the number of secrets for this AWS account: %d.", maxSecrets)
 	}
 	s = Secret{
 		Account: n.Account, Name: n.Name, Description: n.Description, Tags: tags, Created: tx.Now, Changed: tx.Now,
@@ -239,7 +240,7 @@ func (c *Control) changeSecret(ctx context.Context, ref SecretRef, do func(*stor
 	return s, err
 }
 
-var tooManySecretTags = say(ErrInput, "You can't have more than %d tags on a secret.", maxTags)
+var tooManySecretTags = errs.Say(ErrInput, "You can't have more than %d tags on a secret.", maxTags)
 
 // TagSecret adds tags to a secret, over those of the same key, and takes others away. It returns ErrNoSecret,
 // ErrState or ErrInput.
@@ -266,7 +267,7 @@ const (
 // at once may be to go already. It returns ErrNoSecret, ErrInput or ErrState.
 func (c *Control) DeleteSecret(ctx context.Context, ref SecretRef, days int) (s Secret, err error) {
 	if days != 0 && (days < MinRecovery || days > MaxRecovery) {
-		return s, say(ErrInput, "The RecoveryWindowInDays value must be between %d and %d days (inclusive).", MinRecovery, MaxRecovery)
+		return s, errs.Say(ErrInput, "The RecoveryWindowInDays value must be between %d and %d days (inclusive).", MinRecovery, MaxRecovery)
 	}
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
 		if s, err = c.findSecret(tx, ref); err != nil {
@@ -278,7 +279,7 @@ func (c *Control) DeleteSecret(ctx context.Context, ref SecretRef, days int) (s 
 			return err
 		}
 		if !s.Due.IsZero() {
-			return say(ErrState, markedDeleted)
+			return errs.Say(ErrState, markedDeleted)
 		}
 		s.Due = tx.Now.AddDate(0, 0, days)
 		return setDue(tx, s)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"slipway/internal/errs"
 	"slipway/internal/ids"
 	"slipway/store"
 )
@@ -33,7 +34,7 @@ func (c *Control) scanSecret(row scanned) (s Secret, err error) {
 func (c *Control) readSecret(tx *store.Tx, account, name string) (Secret, error) {
 	s, err := c.scanSecret(tx.Row(`select `+secretColumns+` from secrets_secrets where account = $1 and name = $2`, account, []byte(name)))
 	if errors.Is(err, store.ErrNoRows) {
-		err = say(ErrNoSecret, notFound)
+		err = errs.Say(ErrNoSecret, notFound)
 	}
 	return s, err
 }

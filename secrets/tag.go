@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"strings"
+
+	"slipway/internal/errs"
 )
 
 // maxTags is how many tags a parameter or a secret may have.
@@ -15,7 +17,7 @@ func tagged(have, add map[string]string, remove []string, tooMany error) (map[st
 	maps.Copy(tags, have)
 	for key := range add {
 		if strings.HasPrefix(strings.ToLower(key), "aws:") {
-			return nil, say(ErrInput, "Tag keys that begin with aws: are reserved for system use: %s", key)
+			return nil, errs.Say(ErrInput, "Tag keys that begin with aws: are reserved for system use: %s", key)
 		}
 	}
 	maps.Copy(tags, add)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -37,7 +38,7 @@ func (v Value) Format(f fmt.State, _ rune) { io.WriteString(f, "value") }
 
 func (v Value) check() error {
 	if len(v.Bytes) > maxValue {
-		return say(ErrInput, "The secret value is longer than %d bytes.", maxValue)
+		return errs.Say(ErrInput, "The secret value is longer than %d bytes.", maxValue)
 	}
 	return nil
 }
@@ -122,14 +123,14 @@ func choose(versions []Version, id, stage string) (Version, error) {
 		if v := find(versions, stagingOf(versions)[stage]); v != nil {
 			return *v, nil
 		}
-		return Version{}, say(ErrNoSecret, "Secrets Manager can't find the specified secret value for staging label: %s", stage)
+		return Version{}, errs.Say(ErrNoSecret, "Secrets Manager can't find the specified secret value for staging label: %s", stage)
 	}
 	v := find(versions, id)
 	switch {
 	case v == nil:
-		return Version{}, say(ErrNoSecret, "Secrets Manager can't find the specified secret value for VersionId: %s", id)
+		return Version{}, errs.Say(ErrNoSecret, "Secrets Manager can't find the specified secret value for VersionId: %s", id)
 	case stage != "" && !slices.Contains(v.Stages, stage):
-		return Version{}, say(ErrState, "You provided a VersionStage that is not associated to the provided VersionId.")
+		return Version{}, errs.Say(ErrState, "You provided a VersionStage that is not associated to the provided VersionId.")
 	}
 	return *v, nil
 }
@@ -192,7 +193,7 @@ func (c *Control) putValue(ctx context.Context, ref SecretRef, n Version, descri
 	})
 	if err == nil && there != nil {
 		v = *there
-		err = c.sameValue(ctx, s, v, n.Value, say(ErrSecretExists,
+		err = c.sameValue(ctx, s, v, n.Value, errs.Say(ErrSecretExists,
 			"You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", n.ID, s.ARN))
 	}
 	return s, v, err
@@ -217,7 +218,7 @@ func (c *Control) addVersion(tx *store.Tx, s Secret, versions []Version, n Versi
 		now.move(stage, v.ID)
 	}
 	if len(now) > maxStages {
-		return v, say(ErrTooManySecrets, "A secret can have at most %d staging labels across all of its versions.", maxStages)
+		return v, errs.Say(ErrTooManySecrets, "A secret can have at most %d staging labels across all of its versions.", maxStages)
 	}
 	err = setStages(tx, s, append(versions, v), now)
 	v.Stages = now.byVersion()[v.ID]
@@ -238,7 +239,7 @@ func dropDeprecated(tx *store.Tx, versions []Version) (left []Version, err error
 		drop--
 	}
 	if drop > 0 {
-		return nil, say(ErrTooManySecrets, "You have exceeded the number of versions of this secret: %d. Versions without staging labels are removed after a day.", maxSecretVersions)
+		return nil, errs.Say(ErrTooManySecrets, "You have exceeded the number of versions of this secret: %d. Versions without staging labels are removed after a day.", maxSecretVersions)
 	}
 	return left, nil
 }
@@ -266,7 +267,7 @@ func (c *Control) MoveStage(ctx context.Context, ref SecretRef, stage, from, to 
 		}
 		for _, id := range []string{from, to} {
 			if id != "" && find(versions, id) == nil {
-				return say(ErrNoSecret, "Secrets Manager can't find the specified secret value for VersionId: %s", id)
+				return errs.Say(ErrNoSecret, "Secrets Manager can't find the specified secret value for VersionId: %s", id)
 			}
 		}
 		now := stagingOf(versions)
@@ -279,7 +280,7 @@ func (c *Control) MoveStage(ctx context.Context, ref SecretRef, stage, from, to 
 			now.move(stage, to)
 		}
 		if len(now) > maxStages {
-			return say(ErrTooManySecrets, "A secret can have at most %d staging labels across all of its versions.", maxStages)
+			return errs.Say(ErrTooManySecrets, "A secret can have at most %d staging labels across all of its versions.", maxStages)
 		}
 		return setStages(tx, s, versions, now)
 	})
@@ -289,13 +290,13 @@ func (s staging) checkMove(stage, from, to string) error {
 	has := s[stage]
 	switch {
 	case from == "" && to == "":
-		return say(ErrInput, "You must specify RemoveFromVersionId, MoveToVersionId, or both.")
+		return errs.Say(ErrInput, "You must specify RemoveFromVersionId, MoveToVersionId, or both.")
 	case stage == StageCurrent && to == "":
-		return say(ErrInput, "You can only move staging label %s to a different secret version. It can’t be completely removed.", StageCurrent)
+		return errs.Say(ErrInput, "You can only move staging label %s to a different secret version. It can’t be completely removed.", StageCurrent)
 	case has != "" && from == "" && has != to:
-		return say(ErrInput, "The parameter RemoveFromVersionId can't be empty. Staging label %s is currently attached to version %s, so you must explicitly reference that version in RemoveFromVersionId.", stage, has)
+		return errs.Say(ErrInput, "The parameter RemoveFromVersionId can't be empty. Staging label %s is currently attached to version %s, so you must explicitly reference that version in RemoveFromVersionId.", stage, has)
 	case from != "" && has != from:
-		return say(ErrInput, "Staging label %s is not attached to version %s, which RemoveFromVersionId names.", stage, from)
+		return errs.Say(ErrInput, "Staging label %s is not attached to version %s, which RemoveFromVersionId names.", stage, from)
 	}
 	return nil
 }

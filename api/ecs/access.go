@@ -8,7 +8,6 @@ import (
 	"slipway/api/awswire"
 	"slipway/cluster"
 	"slipway/internal/arn"
-	"slipway/internal/errs"
 )
 
 type ctx = context.Context
@@ -233,15 +232,7 @@ func (d *door) tagsOf(c ctx, resource string) func(ctx) (map[string]string, erro
 		return nil
 	}
 	return func(c ctx) (map[string]string, error) {
-		tags, err := d.control.Tags(c, awswire.CallerOf(c).Account, resource)
-		if err != nil && errs.KindOf(err) == errs.Internal {
-			return nil, err
-		}
-		byKey := make(map[string]string, len(tags))
-		for _, t := range tags {
-			byKey[t.Key] = t.Value
-		}
-		return byKey, nil
+		return d.control.TagValues(c, awswire.CallerOf(c).Account, resource)
 	}
 }
 

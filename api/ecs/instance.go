@@ -38,11 +38,7 @@ func (d *door) describeContainerInstances(c ctx, in *DescribeContainerInstancesI
 	case len(in.ContainerInstances) > 100:
 		return nil, InvalidParameterException.Newf("containerInstances: %d are more than 100.", len(in.ContainerInstances))
 	}
-	name, err := d.cluster(c, in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := d.ids(c, "container-instance", name, in.ContainerInstances)
+	name, ids, err := d.inCluster(c, "container-instance", in.Cluster, in.ContainerInstances)
 	if err != nil {
 		return nil, err
 	}

@@ -28,11 +28,7 @@ func (d *door) updateContainerInstancesState(c ctx, in *UpdateContainerInstances
 	if n := len(in.ContainerInstances); n < 1 || n > 10 {
 		return nil, InvalidParameterException.Newf("containerInstances: %d are not between 1 and 10.", n)
 	}
-	name, err := d.cluster(c, in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := d.ids(c, "container-instance", name, in.ContainerInstances)
+	name, ids, err := d.inCluster(c, "container-instance", in.Cluster, in.ContainerInstances)
 	if err != nil {
 		return nil, err
 	}

@@ -83,6 +83,15 @@ func (d *door) ids(c ctx, kind, cluster string, texts []string) ([]string, error
 	return ids, nil
 }
 
+// inCluster reads the name of a cluster and the ids of what is in it.
+func (d *door) inCluster(c ctx, kind string, given *string, texts []string) (name string, ids []string, err error) {
+	if name, err = d.cluster(c, given); err != nil {
+		return "", nil, err
+	}
+	ids, err = d.ids(c, kind, name, texts)
+	return name, ids, err
+}
+
 // failure tells of one thing that was named, by id or ARN, and what is with it.
 func (d *door) failure(c ctx, kind string, cluster *string, id, reason string) Failure {
 	return Failure{Arn: new(d.member(c, kind, cluster, id)), Reason: &reason}

@@ -32,11 +32,7 @@ func (d *door) describeTasks(c ctx, in *DescribeTasksInput) (*DescribeTasksOutpu
 	case len(in.Tasks) > 100:
 		return nil, InvalidParameterException.Newf("tasks: %d are more than 100.", len(in.Tasks))
 	}
-	name, err := d.cluster(c, in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := d.ids(c, "task", name, in.Tasks)
+	name, ids, err := d.inCluster(c, "task", in.Cluster, in.Tasks)
 	if err != nil {
 		return nil, err
 	}

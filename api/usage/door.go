@@ -9,7 +9,6 @@ import (
 	"slipway/api/awswire"
 	"slipway/cluster"
 	"slipway/internal/arn"
-	"slipway/internal/errs"
 )
 
 // API is the service. Its calls are signed for "slipway".
@@ -90,23 +89,8 @@ func (d *door) onDescribe(ctx context.Context, in *DescribeTaskUsageInput) []aws
 	for _, id := range in.Tasks {
 		task := arn.ARN{Service: "ecs", Region: d.region, Account: account, Resource: "task/" + clusterOf(in) + "/" + id}.String()
 		asks = append(asks, awswire.Ask{
-			Action: "ecs:DescribeTasks", Resource: task, Keys: map[string][]string{"ecs:cluster": {place}}, Tags: d.tagsOf(account, task),
+			Action: "ecs:DescribeTasks", Resource: task, Keys: map[string][]string{"ecs:cluster": {place}}, Tags: func(ctx context.Context) (map[string]string, error) { return d.control.TagValues(ctx, account, task) },
 		})
 	}
 	return asks
-}
-
-// tagsOf reads the tags of a task; one that is not there has none.
-func (d *door) tagsOf(account, task string) func(context.Context) (map[string]string, error) {
-	return func(ctx context.Context) (map[string]string, error) {
-		tags, err := d.control.Tags(ctx, account, task)
-		if err != nil && errs.KindOf(err) == errs.Internal {
-			return nil, err
-		}
-		byKey := make(map[string]string, len(tags))
-		for _, t := range tags {
-			byKey[t.Key] = t.Value
-		}
-		return byKey, nil
-	}
 }

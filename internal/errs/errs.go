@@ -9,7 +9,10 @@
 // It holds no codes of any wire: those belong to the doors.
 package errs
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Kind says what sort of failure an error is.
 type Kind int
@@ -45,6 +48,20 @@ func (c *cause) Error() string { return c.text }
 
 // New declares a cause of the given kind. Call it only for package variables.
 func New(kind Kind, text string) error { return &cause{kind, text} }
+
+// said is a declared cause whose text is all of a sentence, and not a prefix to it.
+type said struct {
+	cause error
+	text  string
+}
+
+func (s *said) Error() string { return s.text }
+func (s *said) Unwrap() error { return s.cause }
+
+// Say words a declared cause in a sentence of its own, for wires whose sentences are given.
+func Say(cause error, format string, args ...any) error {
+	return &said{cause, fmt.Sprintf(format, args...)}
+}
 
 // KindOf reports the kind of the declared cause inside err, or Internal when there is none.
 func KindOf(err error) Kind {

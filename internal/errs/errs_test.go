@@ -38,3 +38,11 @@ func TestDeclaredLeavesOutWhatWasWrapped(t *testing.T) {
 		t.Errorf("Declared = %v, want none", got)
 	}
 }
+
+func TestSayIsItsCauseInOtherWords(t *testing.T) {
+	errNoDog := errs.New(errs.NotFound, "no such dog")
+	err := errs.Say(errNoDog, "The dog %s cannot be found.", "rex")
+	if !errors.Is(err, errNoDog) || errs.KindOf(err) != errs.NotFound || err.Error() != "The dog rex cannot be found." {
+		t.Errorf("it is %q of kind %v", err, errs.KindOf(err))
+	}
+}
