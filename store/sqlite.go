@@ -50,7 +50,7 @@ func touchPrivate(path string) error {
 type sqliteDialect struct{}
 
 func (sqliteDialect) name() string                 { return "sqlite" }
-func (sqliteDialect) writeOptions() *sql.TxOptions { return nil }
+func (sqliteDialect) writeOptions() *sql.TxOptions { return &sql.TxOptions{} }
 func (sqliteDialect) soonOptions() *sql.TxOptions  { return &sql.TxOptions{Isolation: soonIsolation} }
 func (sqliteDialect) soon(*Tx) error               { return nil } // its connection saw the isolation
 

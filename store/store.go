@@ -38,6 +38,7 @@ type DB struct {
 	read    *sql.DB
 	write   *sql.DB
 	watch   watchers
+	alone   sync.RWMutex // held for reading by transactions that write, for writing by one that met others too often
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }
@@ -123,12 +124,16 @@ func (db *DB) UpdateSoon(ctx context.Context, f func(*Tx) error) error {
 	})
 }
 
-// A transaction that met another is run again, with a growing pause: maxTries take two seconds.
-const maxTries = 50
+// A transaction that met another is run again, with a growing pause: maxTries take two seconds. From patience on it
+// has this server for itself, since those that are quicker would else be in its way for ever.
+const (
+	maxTries = 50
+	patience = 8
+)
 
 func (db *DB) run(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, f func(*Tx) error) error {
 	for try := 1; ; try++ {
-		err := db.once(ctx, conn, opts, f)
+		err := db.once(ctx, conn, opts, try, f)
 		if err == nil {
 			return nil
 		}
@@ -140,7 +145,16 @@ func (db *DB) run(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, f func
 	}
 }
 
-func (db *DB) once(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, f func(*Tx) error) error {
+func (db *DB) once(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, try int, f func(*Tx) error) error {
+	switch {
+	case opts.ReadOnly:
+	case try < patience:
+		db.alone.RLock()
+		defer db.alone.RUnlock()
+	default:
+		db.alone.Lock()
+		defer db.alone.Unlock()
+	}
 	sqlTx, err := conn.BeginTx(ctx, opts)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -89,6 +90,47 @@ func TestUpdatesAreSerial(t *testing.T) {
 		all.Wait()
 		if n := get(t, db, "a"); n != workers*rounds {
 			t.Errorf("n = %d, want %d: an update was lost", n, workers*rounds)
+		}
+	})
+}
+
+// A transaction that takes its time comes to its end beside any number of quick ones that write what it read.
+func TestUpdatesDoNotStarve(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		migrate(t, db, counters)
+		put(t, db, "a", 0)
+		var quick, over atomic.Int64
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for over.Load() == 0 && !t.Failed() {
+					if err := db.Update(t.Context(), increment); err != nil {
+						t.Error("a quick one:", err)
+					}
+					quick.Add(1)
+				}
+			})
+		}
+		err := db.Update(t.Context(), func(tx *store.Tx) error {
+			var n int
+			if err := tx.Row(`select n from counters where name = 'a'`).Scan(&n); err != nil {
+				return err
+			}
+			if db.Dialect() == "postgres" { // on SQLite it holds the database
+				// Until others wrote, or, when it has the server for itself, for long enough to see that they do not.
+				for began, until := quick.Load(), time.Now().Add(200*time.Millisecond); quick.Load() < began+8 && time.Now().Before(until); {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			_, err := tx.Exec(`update counters set n = $1 where name = 'a'`, n+1)
+			return err
+		})
+		if over.Store(1); err != nil {
+			t.Error("the slow one:", err)
+		}
+		all.Wait()
+		if n := get(t, db, "a"); n != int(quick.Load())+1 {
+			t.Errorf("n = %d after %d transactions", n, quick.Load()+1)
 		}
 	})
 }
