@@ -1,1 +1,2 @@
 -- Services and their deployments.
+select 1;

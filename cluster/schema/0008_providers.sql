@@ -1,1 +1,2 @@
 -- Capacity providers and the settings of accounts.
+select 1;

@@ -1,1 +1,2 @@
 -- Schedulers from outside.
+select 1;

@@ -1,1 +1,2 @@
 -- Measured load of machines.
+select 1;
