@@ -276,7 +276,7 @@ func (c *Control) call(ctx context.Context, method, path string, request any) (i
 	}
 	resp, err := c.http.Do(req)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF): // the last two: it ended while it was asked
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), endedWhileAsked(err):
 		return nil, fmt.Errorf("%w %s", ErrNotRunning, c.dir)
 	case err != nil:
 		return nil, err
@@ -304,4 +304,9 @@ func ask[A any, P answerer[A]](ctx context.Context, c *Control, method, path str
 		err = errors.New(failed)
 	}
 	return a, err
+}
+
+// endedWhileAsked tells whether a line to the server broke because the server ended.
+func endedWhileAsked(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
