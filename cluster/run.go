@@ -8,10 +8,7 @@ import (
 	"unicode"
 
 	"slipway/cluster/placement"
-	"slipway/events"
 	"slipway/internal/errs"
-	"slipway/internal/ids"
-	"slipway/nodeapi"
 	"slipway/store"
 )
 
@@ -94,28 +91,7 @@ func (c *Control) start(ctx context.Context, account string, r Run) (started Sta
 	if err != nil {
 		return Started{}, err
 	}
-	// The database lets only one of two placements over the same nodes commit, and the other starts
-	// over: waiting here for one's turn is less work.
-	c.placing.Lock()
-	defer c.placing.Unlock()
-	err = c.db.Update(ctx, func(tx *store.Tx) (err error) {
-		started, err = c.commit(tx, r, model)
-		return err
-	})
-	return started, err
-}
-
-// commit places the tasks and records all that goes with them, unless the same request did so a moment ago.
-func (c *Control) commit(tx *store.Tx, r Run, model Task) (Started, error) {
-	earlier, known, err := redeem(tx, model.Account, r)
-	if known || err != nil {
-		return earlier, err
-	}
-	started, err := c.place(tx, r, model)
-	if err != nil || len(started.Tasks) == 0 {
-		return started, err // nothing came of it, so the token is still good
-	}
-	return started, c.record(tx, r, started)
+	return c.place(ctx, order{run: r, model: model})
 }
 
 func (r Run) check() error {
@@ -175,67 +151,6 @@ func (c *Control) pin(ctx context.Context, account string, s Spec) ([]Image, err
 		images[i] = image
 	}
 	return images, nil
-}
-
-// place chooses nodes for copies of model and inserts them.
-func (c *Control) place(tx *store.Tx, r Run, model Task) (Started, error) {
-	if err := needCluster(tx, model.Account, model.Cluster); err != nil {
-		return Started{}, err
-	}
-	if err := stillActive(tx, model.Account, model.Ref); err != nil {
-		return Started{}, err
-	}
-	instances, err := readInstances(tx, model.Account, model.Cluster, r.Nodes)
-	if err != nil {
-		return Started{}, err
-	}
-	if len(instances) == 0 && r.Nodes == nil {
-		return Started{}, ErrNoInstances
-	}
-	chosen, refused := choose(instances, r, model.Spec.Need())
-	started := Started{Refused: refused}
-	for _, node := range chosen {
-		t := model
-		t.ID, t.Node, t.Created = ids.Hex(16), node, tx.Now
-		t.Seen = nodeapi.TaskReport{ID: t.ID, Status: nodeapi.Pending}
-		t.Connected = true
-		started.Tasks = append(started.Tasks, t)
-		if err := insertTask(tx, t, model.Spec.Need().Ports); err != nil {
-			return Started{}, err
-		}
-		tx.Touch(nodeTopic(node))
-	}
-	return started, nil
-}
-
-func choose(instances []Instance, r Run, need placement.Need) ([]string, []placement.Refusal) {
-	nodes := make([]placement.Node, len(instances))
-	for i, instance := range instances {
-		nodes[i] = instance.Remaining()
-		nodes[i].Attributes = instance.Attributes
-	}
-	if r.Nodes != nil {
-		return placement.Start(nodes, need, r.Nodes)
-	}
-	return placement.Plan(nodes, need, r.Count)
-}
-
-// record keeps what goes with the tasks of a Run: its token, their tags and the events.
-func (c *Control) record(tx *store.Tx, r Run, started Started) error {
-	if err := keepToken(tx, r, started); err != nil {
-		return err
-	}
-	for _, t := range started.Tasks {
-		if err := setTags(tx, t.Account, "task/"+t.ID, t.Tags); err != nil {
-			return err
-		}
-	}
-	for _, t := range started.Tasks {
-		if err := events.Append(tx, t.Account, "task.pending", c.taskARN(t), taskFact(t)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func replaceEmpty(s *string, by string) {
