@@ -45,6 +45,8 @@ type Config struct {
 	// Disk tells how full the disk of the engine's images is: 0 to 1. When it is too full, images that nobody
 	// uses are removed. Nil: it is the disk with Dir.
 	Disk func() (float64, error)
+	// Load tells how much of the machine is in use; nil as long as that is not known. Nil: as /proc has it.
+	Load func() (*nodeapi.Load, error)
 }
 
 // Agent is the agent of one machine. Only one may run on a machine's engine at a time.
@@ -59,16 +61,17 @@ type Agent struct {
 	looked bool // the engine has been looked at
 	whole  bool // a control plane has told all that it wants
 
-	reports reporter
-	output  *shipper
-	ledger  ledger
-	door    *endpoint.Server                // what containers reach
-	welcome atomic.Pointer[nodeapi.Welcome] // of the present session, or of the last
-	wake    chan struct{}                   // has the engine looked at
-	deeds   atomic.Uint64                   // numbers the agent's own deeds, to tell an older look from a newer
-	heavy   chan struct{}                   // bounds the engine calls that load the machine
-	work    sync.WaitGroup                  // of everything the main loop has started
-	streams streams
+	reports  reporter
+	output   *shipper
+	ledger   ledger
+	door     *endpoint.Server                // what containers reach
+	welcome  atomic.Pointer[nodeapi.Welcome] // of the present session, or of the last
+	wake     chan struct{}                   // has the engine looked at
+	welcomed chan struct{}                   // a session has begun
+	deeds    atomic.Uint64                   // numbers the agent's own deeds, to tell an older look from a newer
+	heavy    chan struct{}                   // bounds the engine calls that load the machine
+	work     sync.WaitGroup                  // of everything the main loop has started
+	streams  streams
 
 	archives *archive.Source // of images that are named by a URL
 }
@@ -90,6 +93,9 @@ func New(c Config) (*Agent, error) {
 	if c.Disk == nil {
 		c.Disk = diskOf(c.Dir)
 	}
+	if c.Load == nil {
+		c.Load = newMeter("/proc").read
+	}
 	a := &Agent{
 		config:   c,
 		hello:    hello,
@@ -99,6 +105,7 @@ func New(c Config) (*Agent, error) {
 		dirty:    map[*worker]bool{},
 		reports:  reporter{limit: reportBatch},
 		wake:     make(chan struct{}, 1),
+		welcomed: make(chan struct{}, 1),
 		output:   newShipper(c.ControlPlane, hello.Node),
 		archives: archive.New(c.Near),
 		ledger:   ledger{filepath.Join(c.Dir, "restarts")},
@@ -121,6 +128,7 @@ func (a *Agent) Run(ctx context.Context) {
 	parts.Go(func() { a.output.run(ctx) })
 	parts.Go(func() { a.door.Run(ctx) })
 	parts.Go(func() { a.keepClean(ctx) })
+	parts.Go(func() { a.keepCondition(ctx) })
 	a.door.Tried(ctx)
 	a.loop(ctx)
 	parts.Wait()

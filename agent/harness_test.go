@@ -33,6 +33,7 @@ type machine struct {
 	under   engine.Engine // what the agent is given: the engine, or something before it
 	dir     string
 	disk    func() (float64, error) // how full it is; nil: it is empty
+	load    func() (*nodeapi.Load, error)
 
 	mu     sync.Mutex
 	before func(ctx context.Context, call, about string) error
@@ -49,6 +50,7 @@ func story(t *testing.T, tell func(m *machine)) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &machine{t: t, plane: newPlane(t), dir: dir}
 		m.control = m.plane
+		m.load = func() (*nodeapi.Load, error) { return &nodeapi.Load{CPU: 0.5, Memory: 0.5}, nil }
 		m.engine = fake.New(fake.Options{Dir: outputs, Before: m.call})
 		m.under = m.engine
 		defer m.engine.Close()
@@ -83,7 +85,7 @@ func (m *machine) start() {
 		disk = func() (float64, error) { return 0, nil }
 	}
 	agent, err := New(Config{
-		Engine: m.under, ControlPlane: m.control, Dir: m.dir, Cluster: "default", Version: "test", CPU: 2048, Memory: 1024, Disk: disk,
+		Engine: m.under, ControlPlane: m.control, Dir: m.dir, Cluster: "default", Version: "test", CPU: 2048, Memory: 1024, Disk: disk, Load: m.load,
 	})
 	if err != nil {
 		m.t.Fatal(err)

@@ -44,10 +44,13 @@ func (a *Agent) watchEngine(ctx context.Context) {
 }
 
 // lookAgain has the engine looked at soon.
-func (a *Agent) lookAgain() {
+func (a *Agent) lookAgain() { wakes(a.wake) }
+
+// wakes has a loop come round soon.
+func wakes(loop chan<- struct{}) {
 	select {
-	case a.wake <- struct{}{}:
-	default: // it will be
+	case loop <- struct{}{}:
+	default: // it will
 	}
 }
 

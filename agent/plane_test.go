@@ -42,6 +42,8 @@ type plane struct {
 
 	streams chan net.Conn // the plane's ends of the streams that were opened
 	asks    []nodeapi.Stream
+
+	machine nodeapi.Machine // as it was told last
 }
 
 // printed is a stream of output as the control plane has it.
@@ -144,6 +146,9 @@ func (p *plane) Report(_ context.Context, r nodeapi.Report) (ack nodeapi.ReportA
 			continue // the first that tells of an end tells it whole
 		}
 		p.seen[t.ID] = t
+	}
+	if r.Machine != nil {
+		p.machine = *r.Machine
 	}
 	p.touch()
 	return ack, after
@@ -278,6 +283,12 @@ func (p *plane) report(id string) nodeapi.TaskReport {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen[id]
+}
+
+func (p *plane) condition() nodeapi.Machine {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.machine
 }
 
 func (p *plane) lines(key string) []string {

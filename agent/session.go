@@ -55,15 +55,18 @@ func pause(ctx context.Context, d time.Duration) {
 // join opens one session and takes its frames until it ends.
 func (a *Agent) join(ctx context.Context, welcome func()) error {
 	info, err := a.config.Engine.Info(ctx)
-	if err != nil {
-		return err
+	switch {
+	case err == nil:
+		a.hello.Engine = info.Name + " " + info.Version
+	case a.hello.Engine == "":
+		return err // which engine it has is not known yet
 	}
 	hello := a.hello
-	hello.Engine = info.Name + " " + info.Version
 	return a.config.ControlPlane.Session(ctx, hello, func(f nodeapi.Frame) error {
 		welcome()
 		if f.Welcome != nil {
 			a.welcome.Store(f.Welcome)
+			wakes(a.welcomed)
 		}
 		a.openStreams(ctx, f.Streams)
 		a.tell(ctx, func(now time.Time) { a.take(f, now) })

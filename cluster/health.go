@@ -1,5 +1,10 @@
 package cluster
 
+import (
+	"slipway/events"
+	"slipway/store"
+)
+
 // How well containers and tasks are. Source: Amazon ECS Developer Guide, "Determine Amazon ECS task
 // health using container health checks".
 const (
@@ -35,4 +40,17 @@ func (t Task) Health() string {
 		return healthy
 	}
 	return unknown
+}
+
+// troubled notes that a machine cannot start containers any more, or can again. It takes no tasks in between;
+// those that it has go on.
+func (c *Control) troubled(tx *store.Tx, i Instance) error {
+	_, err := tx.Exec(`update instances set trouble = $2, trouble_at = $3, changes = changes + 1 where id = $1`, i.ID, i.Trouble, store.Micros(tx.Now))
+	if err != nil {
+		return err
+	}
+	if i.Trouble == "" {
+		return c.tellInstance(tx, "instance.recovered", i.ID, i.Account, i.Cluster)
+	}
+	return events.Append(tx, i.Account, "instance.impaired", i.ID, map[string]string{"cluster": i.Cluster, "reason": i.Trouble})
 }

@@ -27,9 +27,13 @@ type Instance struct {
 	Joins      int64 // how often it has joined
 	Connected  bool
 	Changed    time.Time // when it was connected or disconnected last
+	Seen       time.Time // when its session last proved that it is alive
 	Held       []Held
 	Taken      []placement.Port // host ports of its tasks, asked for or given
 	Tags       []Tag
+	Load       Load      // measured
+	Trouble    string    // why its machine can start no container; "": it can, as far as it has told
+	TroubleAt  time.Time // since when that is so; zero: it was not told yet
 }
 
 // Held is what the tasks of one cluster in one state hold of a node.
@@ -43,7 +47,7 @@ type Held struct {
 
 // Offered is all of the node, with the ports it keeps for itself taken.
 func (i Instance) Offered() placement.Node {
-	n := placement.Node{ID: i.ID, Ready: i.Connected && i.Status == Active, CPU: i.CPU, Memory: i.Memory}
+	n := placement.Node{ID: i.ID, Ready: i.Connected && i.Status == Active && i.Trouble == "", CPU: i.CPU, Memory: i.Memory}
 	for _, port := range i.Ports {
 		n.Taken = append(n.Taken, placement.Port{Number: port, Protocol: "tcp"}, placement.Port{Number: port, Protocol: "udp"})
 	}

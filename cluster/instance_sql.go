@@ -14,7 +14,7 @@ import (
 // readInstances returns the nodes that serve a cluster, the first to register first, with what is
 // held of them. With ids nil it returns all that are still members.
 func readInstances(tx *store.Tx, account, cluster string, ids []string) ([]Instance, error) {
-	query := `select id, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, changed
+	query := `select id, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, changed, seen, load_cpu, load_memory, load_at, trouble, trouble_at
 		from instances where account = $1 and cluster in ($2, '')`
 	args := []any{account, cluster}
 	if ids == nil {
@@ -38,13 +38,14 @@ func readInstances(tx *store.Tx, account, cluster string, ids []string) ([]Insta
 }
 
 func scanInstance(rows *sql.Rows) (i Instance, err error) {
-	var registered, changed int64
+	var registered, changed, seen, loadCPU, loadMemory, loadAt, troubleAt int64
 	var ports, attributes, session string
-	err = rows.Scan(&i.ID, &i.Cluster, &i.Status, &registered, &i.Version, &i.Engine, &i.CPU, &i.Memory, &ports, &attributes, &i.Joins, &session, &changed)
+	err = rows.Scan(&i.ID, &i.Cluster, &i.Status, &registered, &i.Version, &i.Engine, &i.CPU, &i.Memory, &ports, &attributes, &i.Joins, &session, &changed, &seen, &loadCPU, &loadMemory, &loadAt, &i.Trouble, &troubleAt)
 	if err != nil {
 		return i, err
 	}
 	i.Registered, i.Changed, i.Connected = store.Time(registered), store.Time(changed), session != ""
+	i.Seen, i.TroubleAt, i.Load = store.Time(seen), store.Time(troubleAt), loadOf(loadCPU, loadMemory, loadAt)
 	if err := json.Unmarshal([]byte(ports), &i.Ports); err != nil {
 		return i, fmt.Errorf("ports of instance %s: %w", i.ID, err)
 	}

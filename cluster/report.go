@@ -23,6 +23,11 @@ func (c *Control) Report(ctx context.Context, r nodeapi.Report) (ack nodeapi.Rep
 			return ack, fmt.Errorf("%w: task %.40q has state %d", ErrReport, t.ID, t.Status)
 		}
 	}
+	if r.Machine != nil {
+		if err := c.told(ctx, r.Node, *r.Machine); err != nil || len(r.Tasks) == 0 {
+			return ack, err
+		}
+	}
 	c.revokeReported(ctx, r)
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
 		var advanced []Task

@@ -25,6 +25,7 @@ func upsertInstance(tx *store.Tx, h nodeapi.Hello, session string) error {
 		on conflict (id) do update set cluster = excluded.cluster, version = excluded.version, engine = excluded.engine,
 			cpu = excluded.cpu, memory = excluded.memory, ports = excluded.ports, attributes = excluded.attributes,
 			joins = instances.joins + 1, session = excluded.session, seen = excluded.seen, changed = excluded.changed
+			, told = 0, load_at = 0, trouble_at = 0
 			, status = case when instances.deregistered > 0 and instances.deregistered < $12 then 'ACTIVE' else instances.status end
 			, registered = case when instances.deregistered > 0 and instances.deregistered < $12 then excluded.registered else instances.registered end
 			, deregistered = case when instances.deregistered < $12 then 0 else instances.deregistered end

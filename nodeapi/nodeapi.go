@@ -274,8 +274,24 @@ func (s Status) String() string {
 
 // Report tells what the node sees of some of its tasks.
 type Report struct {
-	Node  string       `json:"node"`
-	Tasks []TaskReport `json:"tasks"`
+	Node    string       `json:"node"`
+	Tasks   []TaskReport `json:"tasks"`
+	Machine *Machine     `json:"machine,omitempty"` // nil: of the machine nothing is said
+}
+
+// Machine is how a node is apart from its tasks. It is told whole, whenever it has changed.
+type Machine struct {
+	Session string `json:"session"`           // of the node's Welcome: what was told in a former one counts no more
+	Number  int64  `json:"number"`            // grows with each that the node tells, so that one that comes late is told from the last
+	Load    *Load  `json:"load,omitempty"`    // nil: not measured yet
+	Trouble string `json:"trouble,omitempty"` // why it can start no container now: its engine does not answer; "": it does
+}
+
+// Load is how much of a machine is in use, by its tasks and by whatever else is on it, as shares of all
+// that it has: 0 to 1.
+type Load struct {
+	CPU    float64 `json:"cpu"`
+	Memory float64 `json:"memory"` // what cannot be given to whoever asks for it
 }
 
 // ReportAck says that a report is written down.

@@ -10,6 +10,7 @@ import (
 
 	"slipway/agent"
 	"slipway/engine/fake"
+	"slipway/nodeapi"
 )
 
 // What each machine offers.
@@ -82,6 +83,7 @@ func (m *machine) start() error {
 	a, err := agent.New(agent.Config{
 		Engine: m.frail, ControlPlane: m.line, Dir: filepath.Join(m.dir, "agent"), Cluster: m.cluster, Version: "sim",
 		CPU: machineCPU, Memory: machineMemory, Ports: []int{22}, Disk: func() (float64, error) { return 0, nil },
+		Load: func() (*nodeapi.Load, error) { return nil, nil },
 	})
 	if err != nil {
 		return err

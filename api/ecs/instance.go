@@ -57,14 +57,20 @@ func (d *door) describeContainerInstances(c ctx, in *DescribeContainerInstancesI
 	return out, nil
 }
 
-// healthOf tells of a node's container runtime what is known: that it answered when the node connected, which a
-// node does not do otherwise; and nothing while the node is away.
+// healthOf tells how a node's container runtime is: as the node says, which connects only once it has answered
+// for the first time. While the node is away nothing is known.
 func healthOf(i cluster.Instance) *ContainerInstanceHealthStatus {
-	state := InstanceHealthCheckStateInsufficientData
-	if i.Connected {
+	state, since := InstanceHealthCheckStateInsufficientData, i.Changed
+	switch {
+	case i.Connected && i.Trouble != "":
+		state, since = InstanceHealthCheckStateImpaired, i.TroubleAt
+	case i.Connected:
 		state = InstanceHealthCheckStateOk
+		if i.TroubleAt.After(since) {
+			since = i.TroubleAt
+		}
 	}
-	runtime := InstanceHealthCheckResult{Type: new(InstanceHealthCheckTypeContainerRuntime), Status: &state, LastUpdated: &i.Changed, LastStatusChange: &i.Changed}
+	runtime := InstanceHealthCheckResult{Type: new(InstanceHealthCheckTypeContainerRuntime), Status: &state, LastUpdated: &i.Seen, LastStatusChange: &since}
 	return &ContainerInstanceHealthStatus{OverallStatus: &state, Details: []InstanceHealthCheckResult{runtime}}
 }
 
