@@ -46,6 +46,7 @@ var plan = []struct {
 	{"registry", "store events blob seal", "a room whose bytes are its own: never another room"},
 	{"cluster", "store events nodeapi", "a room whose nodes are its own: never another room"},
 	{"cluster/placement", "", "a pure core"},
+	{"ingress/route", "", "a pure core"},
 	{"registry/lifecycle", "", "a pure core"},
 	{"logs/pattern", "", "a pure core"},
 	{"registry/inspect", "blob", "looks inside a blob: knows no registry"},
@@ -69,7 +70,7 @@ var plan = []struct {
 }
 
 // onlyStandard are parts that import nothing but the standard library and internal/*.
-var onlyStandard = []string{"internal", "cluster/placement", "registry/lifecycle", "logs/pattern", "accounts/policy", "api/awswire"}
+var onlyStandard = []string{"internal", "cluster/placement", "ingress/route", "registry/lifecycle", "logs/pattern", "accounts/policy", "api/awswire"}
 
 // testsMay is what tests may import beyond the plan: the suites and helpers, and what they
 // put on the other side of a wire.
