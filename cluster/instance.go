@@ -47,7 +47,10 @@ type Held struct {
 
 // Offered is all of the node, with the ports it keeps for itself taken.
 func (i Instance) Offered() placement.Node {
-	n := placement.Node{ID: i.ID, Ready: i.Connected && i.Status == Active && i.Trouble == "", CPU: i.CPU, Memory: i.Memory}
+	n := placement.Node{ID: i.ID, CPU: i.CPU, Memory: i.Memory, AllCPU: i.CPU, AllMemory: i.Memory}
+	if !i.Connected || i.Status != Active || i.Trouble != "" {
+		n.Refusal = placement.NoAgent
+	}
 	for _, port := range i.Ports {
 		n.Taken = append(n.Taken, placement.Port{Number: port, Protocol: "tcp"}, placement.Port{Number: port, Protocol: "udp"})
 	}

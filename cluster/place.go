@@ -95,9 +95,11 @@ func choose(instances []Instance, r Run, need placement.Need) ([]string, []place
 		nodes[i].Attributes = instance.Attributes
 	}
 	if r.Nodes != nil {
-		return placement.Start(nodes, need, r.Nodes)
+		answer := placement.Plan(nodes, placement.Request{Need: need, On: r.Nodes})
+		return answer.Chosen, answer.Refused
 	}
-	return placement.Plan(nodes, need, r.Count)
+	answer := placement.Plan(nodes, placement.Request{Need: need, Count: r.Count})
+	return answer.Chosen, answer.Refused
 }
 
 // record keeps what goes with the tasks of a Run: its token, their tags and the events.
