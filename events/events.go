@@ -44,26 +44,51 @@ func Migrate(ctx context.Context, db *store.DB) error {
 	return db.Migrate(ctx, "events", files)
 }
 
+// Fact is an event that is to be written.
+type Fact struct {
+	Account string
+	Type    string
+	Subject string
+	Data    any // kept as JSON
+}
+
 // Append writes one event in tx. data is kept as JSON. Call it last in a transaction:
 // from here to the commit, no other transaction can append.
 func Append(tx *store.Tx, account, kind, subject string, data any) error {
-	text, err := json.Marshal(data)
-	if err != nil {
-		return fmt.Errorf("event %s: %w", kind, err)
+	return AppendAll(tx, []Fact{{account, kind, subject, data}})
+}
+
+// AppendAll is Append for any number of events, in their order.
+func AppendAll(tx *store.Tx, facts []Fact) error {
+	if len(facts) == 0 {
+		return nil
 	}
-	// Numbers must be committed in their order, or a reader would pass one over.
-	if err := tx.Serialize("events"); err != nil {
+	rows := make([][]any, len(facts))
+	for i, f := range facts {
+		text, err := json.Marshal(f.Data)
+		if err != nil {
+			return fmt.Errorf("event %s: %w", f.Type, err)
+		}
+		rows[i] = []any{nil, store.Micros(tx.Now), f.Account, f.Type, f.Subject, string(text)}
+	}
+	if err := Serialize(tx); err != nil {
 		return err
 	}
-	seq, err := tx.Next()
+	numbers, err := tx.Numbers(len(facts))
 	if err != nil {
 		return err
+	}
+	for i, number := range numbers {
+		rows[i][0] = number
 	}
 	tx.Touch(Topic)
-	_, err = tx.Exec(`insert into events (seq, at, account, type, subject, data) values ($1, $2, $3, $4, $5, $6)`,
-		seq, store.Micros(tx.Now), account, kind, subject, string(text))
+	_, err = tx.ExecRows(`insert into events (seq, at, account, type, subject, data) values`, `(?, ?, ?, ?, ?, ?)`, ``, rows)
 	return err
 }
+
+// Serialize has the transactions that call it commit in the order of the numbers that tx.Next gives them from then
+// on: otherwise a reader that goes by the numbers would pass one over. Call it as late as can be.
+func Serialize(tx *store.Tx) error { return tx.Serialize("events") }
 
 // Read returns at most limit events after the cursor, oldest first.
 func Read(tx *store.Tx, after int64, limit int) ([]Event, error) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,18 +61,54 @@ func (*pgDialect) serialize(tx *Tx, lock string) error {
 	return err
 }
 
-func (*pgDialect) next(tx *Tx) (n int64, err error) {
-	err = tx.Row(`select nextval('store_sequence')`).Scan(&n)
-	return n, err
+func (*pgDialect) numbers(tx *Tx, n int) (numbers []int64, err error) {
+	err = tx.Each(`select nextval('store_sequence') from generate_series(1, $1)`, []any{n}, func(rows *sql.Rows) error {
+		var number int64
+		err := rows.Scan(&number)
+		numbers = append(numbers, number)
+		return err
+	})
+	return numbers, err
+}
+
+func (*pgDialect) rowsAtOnce() int { return 256 }
+
+// turnPatience is how long a server waits for another's turn to end. It is long for a turn, and short beside how long
+// the database holds the connection of a machine that fell silent for alive.
+const turnPatience = 5 * time.Second
+
+// turn holds a lock of the connection: one taken within the transaction would be taken after the transaction has
+// fixed what it sees.
+func (*pgDialect) turn(ctx context.Context, db *sql.DB, turn string) (beginner, func(), error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, turnPatience)
+	defer cancel()
+	if _, err := conn.ExecContext(waiting, `select pg_advisory_lock(hashtext($1))`, "slipway-turn:"+turn); err != nil {
+		conn.Close()
+		if ctx.Err() == nil && waiting.Err() != nil {
+			return db, func() {}, nil
+		}
+		return nil, nil, err
+	}
+	return conn, func() { release(conn, turn) }, nil
+}
+
+// release gives a turn back. A connection that cannot is not used again: its end gives it back.
+func release(conn *sql.Conn, turn string) {
+	ctx, cancel := context.WithTimeout(context.Background(), turnPatience)
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, `select pg_advisory_unlock(hashtext($1))`, "slipway-turn:"+turn); err != nil {
+		conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	conn.Close()
 }
 
 func (*pgDialect) notify(tx *Tx, topics []string) error {
-	for _, topic := range topics {
-		if _, err := tx.Exec(`select pg_notify($1, $2)`, pgChannel, topic); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := tx.Exec(`select pg_notify($1, topic) from unnest(cast($2 as text[])) as topic`, pgChannel, topics)
+	return err
 }
 
 // listen hears what other servers touched. While the line is down wakes are lost, so

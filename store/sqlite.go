@@ -64,9 +64,22 @@ func (sqliteDialect) prepare(ctx context.Context, db *sql.DB) error {
 // serialize has nothing to do: there is one writer.
 func (sqliteDialect) serialize(*Tx, string) error { return nil }
 
-func (sqliteDialect) next(tx *Tx) (n int64, err error) {
-	err = tx.Row(`update store_sequence set value = value + 1 returning value`).Scan(&n)
-	return n, err
+func (sqliteDialect) numbers(tx *Tx, n int) ([]int64, error) {
+	var last int64
+	err := tx.Row(`update store_sequence set value = value + $1 returning value`, n).Scan(&last)
+	numbers := make([]int64, n)
+	for i := range numbers {
+		numbers[i] = last - int64(n-1-i)
+	}
+	return numbers, err
+}
+
+// rowsAtOnce is one: there is no round trip to save, and the driver looks through all values for each.
+func (sqliteDialect) rowsAtOnce() int { return 1 }
+
+// turn has nothing to do: there is one writer.
+func (sqliteDialect) turn(_ context.Context, db *sql.DB, _ string) (beginner, func(), error) {
+	return db, func() {}, nil
 }
 
 // notify and listen have nothing to do: there is one server.

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,10 +52,17 @@ type dialect interface {
 	soon(tx *Tx) error                             // the first that such a transaction does
 	prepare(ctx context.Context, db *sql.DB) error // once, before the first migration
 	serialize(tx *Tx, lock string) error           // hold lock until the transaction ends
-	next(tx *Tx) (int64, error)                    // a number greater than any before
-	notify(tx *Tx, topics []string) error          // tell watchers on other servers, at commit
-	listen(ctx context.Context, w *watchers)       // hear them, until ctx ends
-	explain(err error) (cause error, tries int)    // a declared cause, and how often such a transaction is run at most
+	numbers(tx *Tx, n int) ([]int64, error)        // n numbers greater than any before
+	rowsAtOnce() int                               // how many rows a statement of many should have
+	turn(ctx context.Context, db *sql.DB, turn string) (beginner, func(), error)
+	notify(tx *Tx, topics []string) error       // tell watchers on other servers, at commit
+	listen(ctx context.Context, w *watchers)    // hear them, until ctx ends
+	explain(err error) (cause error, tries int) // a declared cause, and how often such a transaction is run at most
+}
+
+// beginner is what transactions begin on: any connection, or a certain one.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 }
 
 // Open opens the database at url: "postgres://..." or the path of an SQLite file.
@@ -124,6 +132,17 @@ func (db *DB) UpdateSoon(ctx context.Context, f func(*Tx) error) error {
 	})
 }
 
+// UpdateInTurn is Update for transactions that would meet: those that name the same turn run one after the other,
+// whichever server runs them. A turn only saves work. Whoever waits for it too long goes on without.
+func (db *DB) UpdateInTurn(ctx context.Context, turn string, f func(*Tx) error) error {
+	conn, done, err := db.dialect.turn(ctx, db.write, turn)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return db.run(ctx, conn, db.dialect.writeOptions(), f)
+}
+
 // A transaction that met another is run again, with a growing pause: maxTries take two seconds. From patience on it
 // has this server for itself, since those that are quicker would else be in its way for ever.
 const (
@@ -131,7 +150,7 @@ const (
 	patience = 8
 )
 
-func (db *DB) run(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, f func(*Tx) error) error {
+func (db *DB) run(ctx context.Context, conn beginner, opts *sql.TxOptions, f func(*Tx) error) error {
 	for try := 1; ; try++ {
 		err := db.once(ctx, conn, opts, try, f)
 		if err == nil {
@@ -145,7 +164,7 @@ func (db *DB) run(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, f func
 	}
 }
 
-func (db *DB) once(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, try int, f func(*Tx) error) error {
+func (db *DB) once(ctx context.Context, conn beginner, opts *sql.TxOptions, try int, f func(*Tx) error) error {
 	switch {
 	case opts.ReadOnly:
 	case try < patience:
@@ -165,6 +184,8 @@ func (db *DB) once(ctx context.Context, conn *sql.DB, opts *sql.TxOptions, try i
 		return err
 	}
 	if len(tx.touched) > 0 {
+		slices.Sort(tx.touched)
+		tx.touched = slices.Compact(tx.touched)
 		if err := db.dialect.notify(tx, tx.touched); err != nil {
 			return err
 		}
@@ -224,7 +245,21 @@ func (tx *Tx) Touch(topic string) { tx.touched = append(tx.touched, topic) }
 func (tx *Tx) Serialize(lock string) error { return tx.dialect.serialize(tx, lock) }
 
 // Next returns a number greater than any it returned before, on any server.
-func (tx *Tx) Next() (int64, error) { return tx.dialect.next(tx) }
+func (tx *Tx) Next() (int64, error) {
+	numbers, err := tx.Numbers(1)
+	if err != nil {
+		return 0, err
+	}
+	return numbers[0], nil
+}
+
+// Numbers returns n numbers as Next does, in their order.
+func (tx *Tx) Numbers(n int) ([]int64, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	return tx.dialect.numbers(tx, n)
+}
 
 // Micros is t as a column holds it; the zero time is 0.
 func Micros(t time.Time) int64 {

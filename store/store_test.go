@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -282,6 +283,118 @@ func TestNextGrows(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestNumbersGrow(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		var last int64
+		for _, n := range []int{3, 0, 1, 300} {
+			err := db.Update(t.Context(), func(tx *store.Tx) error {
+				numbers, err := tx.Numbers(n)
+				if len(numbers) != n {
+					t.Errorf("%d numbers, want %d", len(numbers), n)
+				}
+				for _, number := range numbers {
+					if number <= last {
+						t.Errorf("%d after %d", number, last)
+					}
+					last = number
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestStatementsOfManyRows(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		migrate(t, db, counters)
+		const many = 256 + 64 + 3
+		rows := make([][]any, many)
+		for i := range rows {
+			rows[i] = []any{"c" + strconv.Itoa(i), i}
+		}
+		err := db.Update(t.Context(), func(tx *store.Tx) error {
+			inserted, err1 := tx.ExecRows(`insert into counters (name, n) values`, `(?, ?)`, ``, rows)
+			const row = `(cast(? as text), cast(? as bigint))`
+			changed, err2 := tx.ExecRows(`update counters set n = n + 1 from (values`, row, `) as v where name = v.column1 and n = v.column2`, append(rows[:10:10], []any{"c11", 12}))
+			nothing, err3 := tx.ExecRows(`no statement`, `(?)`, ``, nil)
+			if inserted != many || changed != 10 || nothing != 0 {
+				t.Errorf("inserted %d, changed %d and %d", inserted, changed, nothing)
+			}
+			return errors.Join(err1, err2, err3)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wanted := map[string]int{"c0": 1, "c9": 10, "c10": 10, "c11": 11, "c322": 322}
+		for name, n := range wanted {
+			if got := get(t, db, name); got != n {
+				t.Errorf("%s is %d, want %d", name, got, n)
+			}
+		}
+	})
+}
+
+// Transactions of one turn never meet, whichever server runs them: none has to start over.
+func TestTurns(t *testing.T) {
+	url := storetest.PostgresURL(t)
+	servers := []*store.DB{open(t, url), open(t, url)}
+	migrate(t, servers[0], counters)
+	put(t, servers[0], "a", 0)
+	const workers, rounds = 4, 10
+	var tries atomic.Int64
+	var all sync.WaitGroup
+	for i := range workers {
+		all.Go(func() {
+			for range rounds {
+				err := servers[i%2].UpdateInTurn(t.Context(), "count", func(tx *store.Tx) error {
+					tries.Add(1)
+					return increment(tx)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := get(t, servers[1], "a"); n != workers*rounds || tries.Load() != int64(n) {
+		t.Errorf("n = %d after %d tries, want %d", n, tries.Load(), workers*rounds)
+	}
+}
+
+func TestAServerThatHoldsNoTurnAnyMoreIsWaitedForNoLonger(t *testing.T) {
+	url := storetest.PostgresURL(t)
+	here, there := open(t, url), open(t, url)
+	held, give := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		err := here.UpdateInTurn(t.Context(), "count", func(*store.Tx) error {
+			close(held)
+			<-give
+			return errors.New("no")
+		})
+		if err == nil {
+			t.Error("a failed transaction was committed")
+		}
+	})
+	<-held
+	ctx, cancel := context.WithCancel(t.Context())
+	all.Go(func() {
+		if err := there.UpdateInTurn(ctx, "count", func(*store.Tx) error { return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("who went away while waiting got %v", err)
+		}
+	})
+	cancel()
+	close(give)
+	all.Wait()
+	if err := there.UpdateInTurn(t.Context(), "count", func(*store.Tx) error { return nil }); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestMigrationsRunOnceAndInOrder(t *testing.T) {
