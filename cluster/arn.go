@@ -23,6 +23,11 @@ func InstanceARN(region, account, cluster, id string) string {
 	return ecsARN(region, account, "container-instance/"+cluster+"/"+id)
 }
 
+// ProviderARN names a capacity provider.
+func ProviderARN(region, account, name string) string {
+	return ecsARN(region, account, "capacity-provider/"+name)
+}
+
 // TaskARN names a task.
 func TaskARN(region, account, cluster, id string) string {
 	return ecsARN(region, account, "task/"+cluster+"/"+id)

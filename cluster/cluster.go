@@ -31,12 +31,20 @@ type Cluster struct {
 	Running   int // tasks
 	Pending   int // tasks on their way to running
 	Tags      []Tag
+	Providers []string // capacity providers, in the order in which they were given
+	Shares    []Share  // by which tasks that say nothing of it are divided among them
 
 	RunningExternal, PendingExternal int // those of the tasks whose launch type is EXTERNAL
 }
 
 // CreateCluster makes a cluster. One that is there already is returned as it is.
 func (c *Control) CreateCluster(ctx context.Context, account, name string, tags []Tag) (Cluster, error) {
+	return c.CreateClusterWith(ctx, Cluster{Account: account, Name: name, Tags: tags})
+}
+
+// CreateClusterWith makes a cluster that has capacity providers. It fails as SetProviders does.
+func (c *Control) CreateClusterWith(ctx context.Context, wanted Cluster) (Cluster, error) {
+	account, name, tags := wanted.Account, wanted.Name, wanted.Tags
 	if !namePattern.MatchString(name) {
 		return Cluster{}, errs.Say(ErrInvalid, "Invalid cluster name %q: up to 255 letters, digits, hyphens and underscores are allowed.", name)
 	}
@@ -50,7 +58,9 @@ func (c *Control) CreateCluster(ctx context.Context, account, name string, tags 
 			return err
 		}
 		if created {
-			if err := setTags(tx, account, "cluster/"+name, tags); err != nil {
+			err1 := setTags(tx, account, "cluster/"+name, tags)
+			err2 := c.setProviders(tx, account, name, wanted.Providers, wanted.Shares)
+			if err := errors.Join(err1, err2); err != nil {
 				return err
 			}
 		}
@@ -155,6 +165,9 @@ func oneCluster(tx *store.Tx, account, name string) (Cluster, error) {
 	if err != nil {
 		return cluster, err
 	}
-	cluster.Tags, err = tagsOf(tx, account, "cluster/"+name)
+	if cluster.Tags, err = tagsOf(tx, account, "cluster/"+name); err != nil {
+		return cluster, err
+	}
+	cluster.Providers, cluster.Shares, err = providersOf(tx, account, name)
 	return cluster, err
 }

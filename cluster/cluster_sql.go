@@ -17,7 +17,13 @@ func insertCluster(tx *store.Tx, account, name string) (created bool, err error)
 	return changed > 0, err
 }
 
+// setClusterStatus moves a cluster on. One that is gone has no capacity providers.
 func setClusterStatus(tx *store.Tx, account, name, status string) error {
+	if status == Inactive {
+		if err := forgetClusterProviders(tx, account, name); err != nil {
+			return err
+		}
+	}
 	_, err := tx.Exec(`update clusters set status = $3 where account = $1 and name = $2`, account, name, status)
 	return err
 }

@@ -119,6 +119,8 @@ func taggable(tx *store.Tx, account, resource string) (string, error) {
 			return "", ErrNoResource
 		}
 		return "task-definition/" + ref.String(), present(readDefinition(tx, account, ref))
+	case "capacity-provider":
+		return "capacity-provider/" + name, present(readProvider(tx, account, name))
 	case "task", "container-instance":
 		cluster, id, _ := strings.Cut(name, "/")
 		if kind == "task" {
@@ -130,7 +132,7 @@ func taggable(tx *store.Tx, account, resource string) (string, error) {
 }
 
 func present(_ any, err error) error {
-	if errors.Is(err, ErrNoCluster) || errors.Is(err, ErrNoDefinition) {
+	if errors.Is(err, ErrNoCluster) || errors.Is(err, ErrNoDefinition) || errors.Is(err, ErrNoProvider) {
 		return ErrNoResource
 	}
 	return err
