@@ -53,18 +53,7 @@ func (c *Control) PutAttributes(ctx context.Context, account, cluster string, at
 			return err
 		}
 	}
-	return c.onTargets(ctx, account, cluster, attributes, func(tx *store.Tx, a Attribute) error {
-		_, err := tx.Exec(`insert into instance_attributes (node, name, value) values ($1, $2, $3) on conflict (node, name) do update set value = excluded.value`, a.Node, a.Name, a.Value)
-		if err != nil {
-			return err
-		}
-		var n int
-		err = tx.Row(`select count(*) from instance_attributes where node = $1`, a.Node).Scan(&n)
-		if err == nil && n > maxAttributes {
-			err = fmt.Errorf("%w: %s", ErrTooManyAttributes, a.Node)
-		}
-		return err
-	})
+	return c.onTargets(ctx, account, cluster, attributes, putAttribute)
 }
 
 // DeleteAttributes takes back what was said of nodes. What a node says of itself stays. With a value, an

@@ -42,6 +42,7 @@ func New(c *cluster.Control, region string) *awswire.Service {
 		DescribeContainerInstances.Handle(d.describeContainerInstances, d.onDescribeInstances),
 		UpdateContainerInstancesState.Handle(d.updateContainerInstancesState, d.onInstancesState),
 		DeregisterContainerInstance.Handle(d.deregisterContainerInstance, d.onDeregisterInstance),
+		RegisterContainerInstance.Handle(d.registerContainerInstance, d.onRegisterInstance),
 		PutAttributes.Handle(d.putAttributes, d.onPutAttributes),
 		DeleteAttributes.Handle(d.deleteAttributes, d.onDeleteAttributes),
 		ListAttributes.Handle(d.listAttributes, d.onListAttributes),

@@ -5,9 +5,6 @@ import (
 	"slipway/cluster"
 )
 
-// RegisterContainerInstance is not served: it is for the agent of Amazon ECS alone, and Slipway's nodes
-// join by a line of their own.
-
 func (d *door) deregisterContainerInstance(c ctx, in *DeregisterContainerInstanceInput) (*DeregisterContainerInstanceOutput, error) {
 	name, err := d.cluster(c, in.Cluster)
 	if err != nil {

@@ -121,6 +121,7 @@ var (
 	ListTaskDefinitions           = awswire.NewOp[ListTaskDefinitionsInput, ListTaskDefinitionsOutput](API, "ListTaskDefinitions", "POST", "/", 200)
 	ListTasks                     = awswire.NewOp[ListTasksInput, ListTasksOutput](API, "ListTasks", "POST", "/", 200)
 	PutAttributes                 = awswire.NewOp[PutAttributesInput, PutAttributesOutput](API, "PutAttributes", "POST", "/", 200)
+	RegisterContainerInstance     = awswire.NewOp[RegisterContainerInstanceInput, RegisterContainerInstanceOutput](API, "RegisterContainerInstance", "POST", "/", 200)
 	RegisterTaskDefinition        = awswire.NewOp[RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput](API, "RegisterTaskDefinition", "POST", "/", 200)
 	RunTask                       = awswire.NewOp[RunTaskInput, RunTaskOutput](API, "RunTask", "POST", "/", 200)
 	StartTask                     = awswire.NewOp[StartTaskInput, StartTaskOutput](API, "StartTask", "POST", "/", 200)
@@ -342,6 +343,22 @@ type PutAttributesInput struct {
 
 type PutAttributesOutput struct {
 	Attributes []Attribute `aws:"attributes"`
+}
+
+type RegisterContainerInstanceInput struct {
+	Attributes                        []Attribute      `aws:"attributes"`
+	Cluster                           *string          `aws:"cluster"`
+	ContainerInstanceArn              *string          `aws:"containerInstanceArn"`
+	InstanceIdentityDocument          *string          `aws:"instanceIdentityDocument"`
+	InstanceIdentityDocumentSignature *string          `aws:"instanceIdentityDocumentSignature"`
+	PlatformDevices                   []PlatformDevice `aws:"platformDevices"`
+	Tags                              []Tag            `aws:"tags,rule=Tags"`
+	TotalResources                    []Resource       `aws:"totalResources"`
+	VersionInfo                       *VersionInfo     `aws:"versionInfo"`
+}
+
+type RegisterContainerInstanceOutput struct {
+	ContainerInstance *ContainerInstance `aws:"containerInstance"`
 }
 
 type RegisterTaskDefinitionInput struct {
@@ -815,6 +832,11 @@ type PlacementConstraint struct {
 type PlacementStrategy struct {
 	Field *string                `aws:"field"`
 	Type  *PlacementStrategyType `aws:"type"`
+}
+
+type PlatformDevice struct {
+	Id   string             `aws:"id,required"`
+	Type PlatformDeviceType `aws:"type,required"`
 }
 
 type PortMapping struct {
@@ -1365,6 +1387,14 @@ const (
 )
 
 func (PlacementStrategyType) Values() []string { return []string{"random", "spread", "binpack"} }
+
+type PlatformDeviceType string
+
+const (
+	PlatformDeviceTypeGpu PlatformDeviceType = "GPU"
+)
+
+func (PlatformDeviceType) Values() []string { return []string{"GPU"} }
 
 type PropagateTags string
 

@@ -234,6 +234,7 @@ var served = []service{
 			"ListTaskDefinitions",
 			"ListTasks",
 			"PutAttributes",
+			"RegisterContainerInstance",
 			"RegisterTaskDefinition",
 			"RunTask",
 			"StartTask",
