@@ -12,6 +12,9 @@ type Request struct {
 
 	On []string // one task on each of these machines and on no other, instead of Count; a name may come twice
 
+	Prefer []string // for the strategy Scheduler: the machines that a scheduler from outside wants, the best first
+	Each   bool     // and Prefer has one for each task, instead of as many tasks on each as it has room for
+
 	Seed   uint64 // of all that is left to chance: the same seed and machines give the same answer
 	After  string // round robin: the machine that had the last turn; Answer.After of the request before
 	Sample int    // how many machines that can take the task are ranked: 0 leaves it to placement, less than 0 is all
@@ -53,6 +56,7 @@ const (
 	Binpack     = "binpack"     // where the least "cpu" or "memory" is left
 	RoundRobin  = "roundrobin"  // one after the other, in the order of their ids
 	LeastLoaded = "leastloaded" // where the measured load of "cpu" or "memory" is least
+	Scheduler   = "scheduler"   // where the scheduler of that name wants it: Request.Prefer; without, all are alike
 )
 
 // Answer tells where the tasks of a request go.
