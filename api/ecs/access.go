@@ -21,7 +21,8 @@ type ctx = context.Context
 
 func (d *door) onCreateCluster(c ctx, in *CreateClusterInput) []awswire.Ask {
 	made := d.clusterARN(c, in.ClusterName)
-	return append([]awswire.Ask{{Resource: made}}, tagging("CreateCluster", made, in.Tags)...)
+	keys := map[string][]string{"ecs:capacity-provider": d.providers(c, in.CapacityProviders, in.DefaultCapacityProviderStrategy)}
+	return append([]awswire.Ask{{Resource: made, Keys: keys}}, tagging("CreateCluster", made, in.Tags)...)
 }
 
 func (d *door) onClusters(c ctx, in *DescribeClustersInput) []awswire.Ask {
@@ -30,6 +31,73 @@ func (d *door) onClusters(c ctx, in *DescribeClustersInput) []awswire.Ask {
 
 func (d *door) onDeleteCluster(c ctx, in *DeleteClusterInput) []awswire.Ask {
 	return d.on(c, d.named(c, "cluster", in.Cluster))
+}
+
+func (d *door) onUpdateCluster(c ctx, in *UpdateClusterInput) []awswire.Ask {
+	return d.on(c, d.named(c, "cluster", in.Cluster))
+}
+
+func (d *door) onUpdateClusterSettings(c ctx, in *UpdateClusterSettingsInput) []awswire.Ask {
+	return d.on(c, d.named(c, "cluster", in.Cluster))
+}
+
+func (d *door) onCreateProvider(c ctx, in *CreateCapacityProviderInput) []awswire.Ask {
+	made := d.named(c, "capacity-provider", in.Name)
+	return append([]awswire.Ask{{Resource: made}}, tagging("CreateCapacityProvider", made, in.Tags)...)
+}
+
+// onDescribeProviders asks for those that are named, and otherwise for all.
+func (d *door) onDescribeProviders(c ctx, in *DescribeCapacityProvidersInput) []awswire.Ask {
+	names := in.CapacityProviders
+	if len(names) == 0 {
+		names = []string{"*"}
+	}
+	return d.on(c, d.providers(c, names, nil)...)
+}
+
+func (d *door) onUpdateProvider(c ctx, in *UpdateCapacityProviderInput) []awswire.Ask {
+	return d.on(c, d.named(c, "capacity-provider", in.Name))
+}
+
+func (d *door) onDeleteProvider(c ctx, in *DeleteCapacityProviderInput) []awswire.Ask {
+	return d.on(c, d.named(c, "capacity-provider", in.CapacityProvider))
+}
+
+func (d *door) onPutProviders(c ctx, in *PutClusterCapacityProvidersInput) []awswire.Ask {
+	asks := d.on(c, d.named(c, "cluster", in.Cluster))
+	asks[0].Keys = map[string][]string{"ecs:capacity-provider": d.providers(c, in.CapacityProviders, in.DefaultCapacityProviderStrategy)}
+	return asks
+}
+
+// providers are the ARNs of the capacity providers that are named in a list or a strategy, each once.
+func (d *door) providers(c ctx, names []string, strategy []CapacityProviderStrategyItem) []string {
+	arns := all(names, func(s string) string { return d.named(c, "capacity-provider", s) })
+	arns = append(arns, all(strategy, func(i CapacityProviderStrategyItem) string {
+		return d.named(c, "capacity-provider", i.CapacityProvider)
+	})...)
+	return slices.Compact(slices.Sorted(slices.Values(arns)))
+}
+
+func (d *door) onPutSetting(c ctx, in *PutAccountSettingInput) []awswire.Ask {
+	return ofSetting(c, in.Name, in.PrincipalArn)
+}
+
+func (d *door) onPutSettingDefault(c ctx, in *PutAccountSettingDefaultInput) []awswire.Ask {
+	return ofSetting(c, in.Name, nil)
+}
+
+func (d *door) onDeleteSetting(c ctx, in *DeleteAccountSettingInput) []awswire.Ask {
+	return ofSetting(c, in.Name, in.PrincipalArn)
+}
+
+// ofSetting asks for a setting. Who sets something for somebody else must be one who may set it for all.
+func ofSetting(c ctx, name SettingName, whose *string) []awswire.Ask {
+	keys := map[string][]string{"ecs:account-setting": {string(name)}}
+	asks := []awswire.Ask{{Keys: keys}}
+	if principal(c, whose) != principal(c, nil) {
+		asks = append(asks, awswire.Ask{Action: "ecs:PutAccountSettingDefault", Keys: keys})
+	}
+	return asks
 }
 
 func (d *door) onRegister(c ctx, in *RegisterTaskDefinitionInput) []awswire.Ask {
@@ -60,6 +128,7 @@ func (d *door) onRunTask(c ctx, in *RunTaskInput) []awswire.Ask {
 func (d *door) asksOfRun(c ctx, in *RunTaskInput, definition string) []awswire.Ask {
 	asks := d.in(c, in.Cluster, definition)
 	asks[0].Keys["ecs:enable-execute-command"] = []string{strconv.FormatBool(awswire.Or(in.EnableExecuteCommand, false))}
+	asks[0].Keys["ecs:capacity-provider"] = d.providers(c, nil, in.CapacityProviderStrategy)
 	return asks
 }
 

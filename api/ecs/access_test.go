@@ -48,9 +48,12 @@ func TestAccess(t *testing.T) {
 		"DeregisterContainerInstance.containerInstance": nodeID, "UpdateContainerInstancesState.status": "DRAINING", "targetType": "container-instance",
 		"attributes": []any{map[string]any{"name": "rack", "value": "r1", "targetId": nodeID}},
 		"container":  "main", "command": "ps", "interactive": true,
+		"capacityProvider": "big", "capacityProviders": []string{"big", "small"}, "CreateCapacityProvider.name": "big", "UpdateCapacityProvider.name": "big",
+		"defaultCapacityProviderStrategy": share("big"), "PutClusterCapacityProviders.cluster": "blue",
+		"PutAccountSetting.name": "awsvpcTrunking", "PutAccountSettingDefault.name": "awsvpcTrunking", "DeleteAccountSetting.name": "awsvpcTrunking", "principalArn": "arn:aws:iam::123456789012:user/ann",
 	}
 	inDefault := maps.Clone(named) // where nothing is said of a cluster
-	maps.Copy(inDefault, wiretest.Sample{"clusterName": nil, "cluster": nil, "clusters": nil, "DeleteCluster.cluster": "red"})
+	maps.Copy(inDefault, wiretest.Sample{"clusterName": nil, "cluster": nil, "clusters": nil, "DeleteCluster.cluster": "red", "UpdateCluster.cluster": "red", "UpdateClusterSettings.cluster": "red", "CreateCluster.capacityProviders": nil, "DescribeCapacityProviders.capacityProviders": nil, "principalArn": nil})
 	wiretest.Access(t, ecs.New(s.control, wiretest.Region), named, inDefault, arns(ours), arns(theirs))
 }
 
@@ -66,8 +69,15 @@ func arns(begin string) wiretest.Sample {
 		"UpdateContainerInstancesState.status": "DRAINING", "targetType": "container-instance",
 		"attributes": []any{map[string]any{"name": "rack", "targetId": begin + "container-instance/blue/" + nodeID}},
 		"command":    "ps", "interactive": true,
+		"capacityProvider": begin + "capacity-provider/big", "capacityProviders": []string{begin + "capacity-provider/big"},
+		"CreateCapacityProvider.name": "big", "UpdateCapacityProvider.name": begin + "capacity-provider/big",
+		"defaultCapacityProviderStrategy": share(begin + "capacity-provider/big"),
+		"PutAccountSetting.name":          "awsvpcTrunking", "PutAccountSettingDefault.name": "awsvpcTrunking", "DeleteAccountSetting.name": "awsvpcTrunking",
 	}
 }
+
+// share is a strategy of one capacity provider.
+func share(name string) []any { return []any{map[string]any{"capacityProvider": name, "weight": 1}} }
 
 // roles lets a caller pass those that it holds, and do everything else.
 type roles map[string]bool

@@ -8,23 +8,71 @@ import (
 )
 
 func (d *door) createCluster(c ctx, in *CreateClusterInput) (*CreateClusterOutput, error) {
-	if err := honour(in, InvalidParameterException, []string{"clusterName", "settings", "tags"}); err != nil {
+	if err := honour(in, InvalidParameterException, []string{"clusterName", "settings", "tags", "capacityProviders", "defaultCapacityProviderStrategy"}); err != nil {
 		return nil, err
 	}
-	for i, s := range in.Settings {
-		if value := awswire.Or(s.Value, ""); value != "disabled" {
-			return nil, unsupported(InvalidParameterException, "settings["+strconv.Itoa(i)+"].value", strconv.Quote(value), "; containerInsights is disabled")
-		}
+	if err := checkSettings(in.Settings); err != nil {
+		return nil, err
 	}
 	name := awswire.Or(in.ClusterName, "")
 	if name == "" {
 		name = cluster.DefaultCluster
 	}
-	made, err := d.control.CreateCluster(c, awswire.CallerOf(c).Account, name, readTags(in.Tags))
+	providers, shares, err := d.readProviders(c, in.CapacityProviders, in.DefaultCapacityProviderStrategy)
+	if err != nil {
+		return nil, err
+	}
+	made, err := d.control.CreateClusterWith(c, cluster.Cluster{
+		Account: awswire.CallerOf(c).Account, Name: name, Tags: readTags(in.Tags), Providers: providers, Shares: shares,
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &CreateClusterOutput{Cluster: new(d.wireCluster(made, []ClusterField{ClusterFieldTags, ClusterFieldSettings}))}, nil
+}
+
+// checkSettings refuses settings of a cluster other than those that it has.
+func checkSettings(settings []ClusterSetting) error {
+	for i, s := range settings {
+		if value := awswire.Or(s.Value, ""); value != "disabled" {
+			return unsupported(InvalidParameterException, "settings["+strconv.Itoa(i)+"].value", strconv.Quote(value), "; containerInsights is disabled")
+		}
+	}
+	return nil
+}
+
+// updateCluster has nothing to change yet, for the one setting of a cluster has one value.
+func (d *door) updateCluster(c ctx, in *UpdateClusterInput) (*UpdateClusterOutput, error) {
+	if err := honour(in, InvalidParameterException, []string{"cluster", "settings"}); err != nil {
+		return nil, err
+	}
+	found, err := d.setCluster(c, in.Cluster, in.Settings)
+	return &UpdateClusterOutput{Cluster: found}, err
+}
+
+func (d *door) updateClusterSettings(c ctx, in *UpdateClusterSettingsInput) (*UpdateClusterSettingsOutput, error) {
+	found, err := d.setCluster(c, in.Cluster, in.Settings)
+	return &UpdateClusterSettingsOutput{Cluster: found}, err
+}
+
+func (d *door) setCluster(c ctx, text string, settings []ClusterSetting) (*Cluster, error) {
+	if err := checkSettings(settings); err != nil {
+		return nil, err
+	}
+	name, err := d.cluster(c, &text)
+	if err != nil {
+		return nil, err
+	}
+	found, missing, err := d.control.Clusters(c, awswire.CallerOf(c).Account, []string{name})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(missing) > 0:
+		return nil, cluster.ErrNoCluster
+	case found[0].Status != cluster.Active:
+		return nil, cluster.ErrInactiveCluster
+	}
+	return new(d.wireCluster(found[0], []ClusterField{ClusterFieldTags, ClusterFieldSettings})), nil
 }
 
 func (d *door) describeClusters(c ctx, in *DescribeClustersInput) (*DescribeClustersOutput, error) {
@@ -95,8 +143,8 @@ func (d *door) wireCluster(from cluster.Cluster, include []ClusterField) Cluster
 		RunningTasksCount:                 new(int32(from.Running)),
 		PendingTasksCount:                 new(int32(from.Pending)),
 		ActiveServicesCount:               new(int32(0)),
-		CapacityProviders:                 []string{},
-		DefaultCapacityProviderStrategy:   []CapacityProviderStrategyItem{},
+		CapacityProviders:                 listed(from.Providers),
+		DefaultCapacityProviderStrategy:   wireShares(from.Shares),
 		Settings:                          []ClusterSetting{},
 		Statistics:                        []KeyValuePair{},
 		Tags:                              []Tag{},

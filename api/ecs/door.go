@@ -23,6 +23,19 @@ func New(c *cluster.Control, region string) *awswire.Service {
 		DescribeClusters.Handle(d.describeClusters, d.onClusters),
 		ListClusters.Handle(d.listClusters, awswire.Any),
 		DeleteCluster.Handle(d.deleteCluster, d.onDeleteCluster),
+		UpdateCluster.Handle(d.updateCluster, d.onUpdateCluster),
+		UpdateClusterSettings.Handle(d.updateClusterSettings, d.onUpdateClusterSettings),
+
+		CreateCapacityProvider.Handle(d.createCapacityProvider, d.onCreateProvider),
+		DescribeCapacityProviders.Handle(d.describeCapacityProviders, d.onDescribeProviders),
+		UpdateCapacityProvider.Handle(d.updateCapacityProvider, d.onUpdateProvider),
+		DeleteCapacityProvider.Handle(d.deleteCapacityProvider, d.onDeleteProvider),
+		PutClusterCapacityProviders.Handle(d.putClusterCapacityProviders, d.onPutProviders),
+
+		PutAccountSetting.Handle(d.putAccountSetting, d.onPutSetting),
+		PutAccountSettingDefault.Handle(d.putAccountSettingDefault, d.onPutSettingDefault),
+		DeleteAccountSetting.Handle(d.deleteAccountSetting, d.onDeleteSetting),
+		ListAccountSettings.Handle(d.listAccountSettings, awswire.Any),
 
 		RegisterTaskDefinition.Handle(d.registerTaskDefinition, d.onRegister),
 		DescribeTaskDefinition.Handle(d.describeTaskDefinition, awswire.Any),

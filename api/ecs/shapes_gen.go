@@ -102,17 +102,22 @@ var API = &awswire.API{
 
 // The operations that Slipway serves.
 var (
+	CreateCapacityProvider        = awswire.NewOp[CreateCapacityProviderInput, CreateCapacityProviderOutput](API, "CreateCapacityProvider", "POST", "/", 200)
 	CreateCluster                 = awswire.NewOp[CreateClusterInput, CreateClusterOutput](API, "CreateCluster", "POST", "/", 200)
+	DeleteAccountSetting          = awswire.NewOp[DeleteAccountSettingInput, DeleteAccountSettingOutput](API, "DeleteAccountSetting", "POST", "/", 200)
 	DeleteAttributes              = awswire.NewOp[DeleteAttributesInput, DeleteAttributesOutput](API, "DeleteAttributes", "POST", "/", 200)
+	DeleteCapacityProvider        = awswire.NewOp[DeleteCapacityProviderInput, DeleteCapacityProviderOutput](API, "DeleteCapacityProvider", "POST", "/", 200)
 	DeleteCluster                 = awswire.NewOp[DeleteClusterInput, DeleteClusterOutput](API, "DeleteCluster", "POST", "/", 200)
 	DeleteTaskDefinitions         = awswire.NewOp[DeleteTaskDefinitionsInput, DeleteTaskDefinitionsOutput](API, "DeleteTaskDefinitions", "POST", "/", 200)
 	DeregisterContainerInstance   = awswire.NewOp[DeregisterContainerInstanceInput, DeregisterContainerInstanceOutput](API, "DeregisterContainerInstance", "POST", "/", 200)
 	DeregisterTaskDefinition      = awswire.NewOp[DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput](API, "DeregisterTaskDefinition", "POST", "/", 200)
+	DescribeCapacityProviders     = awswire.NewOp[DescribeCapacityProvidersInput, DescribeCapacityProvidersOutput](API, "DescribeCapacityProviders", "POST", "/", 200)
 	DescribeClusters              = awswire.NewOp[DescribeClustersInput, DescribeClustersOutput](API, "DescribeClusters", "POST", "/", 200)
 	DescribeContainerInstances    = awswire.NewOp[DescribeContainerInstancesInput, DescribeContainerInstancesOutput](API, "DescribeContainerInstances", "POST", "/", 200)
 	DescribeTaskDefinition        = awswire.NewOp[DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput](API, "DescribeTaskDefinition", "POST", "/", 200)
 	DescribeTasks                 = awswire.NewOp[DescribeTasksInput, DescribeTasksOutput](API, "DescribeTasks", "POST", "/", 200)
 	ExecuteCommand                = awswire.NewOp[ExecuteCommandInput, ExecuteCommandOutput](API, "ExecuteCommand", "POST", "/", 200)
+	ListAccountSettings           = awswire.NewOp[ListAccountSettingsInput, ListAccountSettingsOutput](API, "ListAccountSettings", "POST", "/", 200)
 	ListAttributes                = awswire.NewOp[ListAttributesInput, ListAttributesOutput](API, "ListAttributes", "POST", "/", 200)
 	ListClusters                  = awswire.NewOp[ListClustersInput, ListClustersOutput](API, "ListClusters", "POST", "/", 200)
 	ListContainerInstances        = awswire.NewOp[ListContainerInstancesInput, ListContainerInstancesOutput](API, "ListContainerInstances", "POST", "/", 200)
@@ -120,7 +125,10 @@ var (
 	ListTaskDefinitionFamilies    = awswire.NewOp[ListTaskDefinitionFamiliesInput, ListTaskDefinitionFamiliesOutput](API, "ListTaskDefinitionFamilies", "POST", "/", 200)
 	ListTaskDefinitions           = awswire.NewOp[ListTaskDefinitionsInput, ListTaskDefinitionsOutput](API, "ListTaskDefinitions", "POST", "/", 200)
 	ListTasks                     = awswire.NewOp[ListTasksInput, ListTasksOutput](API, "ListTasks", "POST", "/", 200)
+	PutAccountSetting             = awswire.NewOp[PutAccountSettingInput, PutAccountSettingOutput](API, "PutAccountSetting", "POST", "/", 200)
+	PutAccountSettingDefault      = awswire.NewOp[PutAccountSettingDefaultInput, PutAccountSettingDefaultOutput](API, "PutAccountSettingDefault", "POST", "/", 200)
 	PutAttributes                 = awswire.NewOp[PutAttributesInput, PutAttributesOutput](API, "PutAttributes", "POST", "/", 200)
+	PutClusterCapacityProviders   = awswire.NewOp[PutClusterCapacityProvidersInput, PutClusterCapacityProvidersOutput](API, "PutClusterCapacityProviders", "POST", "/", 200)
 	RegisterContainerInstance     = awswire.NewOp[RegisterContainerInstanceInput, RegisterContainerInstanceOutput](API, "RegisterContainerInstance", "POST", "/", 200)
 	RegisterTaskDefinition        = awswire.NewOp[RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput](API, "RegisterTaskDefinition", "POST", "/", 200)
 	RunTask                       = awswire.NewOp[RunTaskInput, RunTaskOutput](API, "RunTask", "POST", "/", 200)
@@ -128,8 +136,23 @@ var (
 	StopTask                      = awswire.NewOp[StopTaskInput, StopTaskOutput](API, "StopTask", "POST", "/", 200)
 	TagResource                   = awswire.NewOp[TagResourceInput, TagResourceOutput](API, "TagResource", "POST", "/", 200)
 	UntagResource                 = awswire.NewOp[UntagResourceInput, UntagResourceOutput](API, "UntagResource", "POST", "/", 200)
+	UpdateCapacityProvider        = awswire.NewOp[UpdateCapacityProviderInput, UpdateCapacityProviderOutput](API, "UpdateCapacityProvider", "POST", "/", 200)
+	UpdateCluster                 = awswire.NewOp[UpdateClusterInput, UpdateClusterOutput](API, "UpdateCluster", "POST", "/", 200)
+	UpdateClusterSettings         = awswire.NewOp[UpdateClusterSettingsInput, UpdateClusterSettingsOutput](API, "UpdateClusterSettings", "POST", "/", 200)
 	UpdateContainerInstancesState = awswire.NewOp[UpdateContainerInstancesStateInput, UpdateContainerInstancesStateOutput](API, "UpdateContainerInstancesState", "POST", "/", 200)
 )
+
+type CreateCapacityProviderInput struct {
+	AutoScalingGroupProvider *AutoScalingGroupProvider                    `aws:"autoScalingGroupProvider"`
+	Cluster                  *string                                      `aws:"cluster"`
+	ManagedInstancesProvider *CreateManagedInstancesProviderConfiguration `aws:"managedInstancesProvider"`
+	Name                     string                                       `aws:"name,required"`
+	Tags                     []Tag                                        `aws:"tags,rule=Tags"`
+}
+
+type CreateCapacityProviderOutput struct {
+	CapacityProvider *CapacityProvider `aws:"capacityProvider"`
+}
 
 type CreateClusterInput struct {
 	CapacityProviders               []string                              `aws:"capacityProviders"`
@@ -145,6 +168,15 @@ type CreateClusterOutput struct {
 	Cluster *Cluster `aws:"cluster"`
 }
 
+type DeleteAccountSettingInput struct {
+	Name         SettingName `aws:"name,required"`
+	PrincipalArn *string     `aws:"principalArn"`
+}
+
+type DeleteAccountSettingOutput struct {
+	Setting *Setting `aws:"setting"`
+}
+
 type DeleteAttributesInput struct {
 	Attributes []Attribute `aws:"attributes,required"`
 	Cluster    *string     `aws:"cluster"`
@@ -152,6 +184,15 @@ type DeleteAttributesInput struct {
 
 type DeleteAttributesOutput struct {
 	Attributes []Attribute `aws:"attributes"`
+}
+
+type DeleteCapacityProviderInput struct {
+	CapacityProvider string  `aws:"capacityProvider,required"`
+	Cluster          *string `aws:"cluster"`
+}
+
+type DeleteCapacityProviderOutput struct {
+	CapacityProvider *CapacityProvider `aws:"capacityProvider"`
 }
 
 type DeleteClusterInput struct {
@@ -187,6 +228,20 @@ type DeregisterTaskDefinitionInput struct {
 
 type DeregisterTaskDefinitionOutput struct {
 	TaskDefinition *TaskDefinition `aws:"taskDefinition"`
+}
+
+type DescribeCapacityProvidersInput struct {
+	CapacityProviders []string                `aws:"capacityProviders"`
+	Cluster           *string                 `aws:"cluster"`
+	Include           []CapacityProviderField `aws:"include"`
+	MaxResults        *int32                  `aws:"maxResults"`
+	NextToken         *string                 `aws:"nextToken"`
+}
+
+type DescribeCapacityProvidersOutput struct {
+	CapacityProviders []CapacityProvider `aws:"capacityProviders"`
+	Failures          []Failure          `aws:"failures"`
+	NextToken         *string            `aws:"nextToken"`
 }
 
 type DescribeClustersInput struct {
@@ -246,6 +301,20 @@ type ExecuteCommandOutput struct {
 	Interactive   *bool    `aws:"interactive"`
 	Session       *Session `aws:"session"`
 	TaskArn       *string  `aws:"taskArn"`
+}
+
+type ListAccountSettingsInput struct {
+	EffectiveSettings *bool        `aws:"effectiveSettings"`
+	MaxResults        *int32       `aws:"maxResults"`
+	Name              *SettingName `aws:"name"`
+	NextToken         *string      `aws:"nextToken"`
+	PrincipalArn      *string      `aws:"principalArn"`
+	Value             *string      `aws:"value"`
+}
+
+type ListAccountSettingsOutput struct {
+	NextToken *string   `aws:"nextToken"`
+	Settings  []Setting `aws:"settings"`
 }
 
 type ListAttributesInput struct {
@@ -336,6 +405,25 @@ type ListTasksOutput struct {
 	TaskArns  []string `aws:"taskArns"`
 }
 
+type PutAccountSettingInput struct {
+	Name         SettingName `aws:"name,required"`
+	PrincipalArn *string     `aws:"principalArn"`
+	Value        string      `aws:"value,required"`
+}
+
+type PutAccountSettingOutput struct {
+	Setting *Setting `aws:"setting"`
+}
+
+type PutAccountSettingDefaultInput struct {
+	Name  SettingName `aws:"name,required"`
+	Value string      `aws:"value,required"`
+}
+
+type PutAccountSettingDefaultOutput struct {
+	Setting *Setting `aws:"setting"`
+}
+
 type PutAttributesInput struct {
 	Attributes []Attribute `aws:"attributes,required"`
 	Cluster    *string     `aws:"cluster"`
@@ -343,6 +431,16 @@ type PutAttributesInput struct {
 
 type PutAttributesOutput struct {
 	Attributes []Attribute `aws:"attributes"`
+}
+
+type PutClusterCapacityProvidersInput struct {
+	CapacityProviders               []string                       `aws:"capacityProviders,required"`
+	Cluster                         string                         `aws:"cluster,required"`
+	DefaultCapacityProviderStrategy []CapacityProviderStrategyItem `aws:"defaultCapacityProviderStrategy,required"`
+}
+
+type PutClusterCapacityProvidersOutput struct {
+	Cluster *Cluster `aws:"cluster"`
 }
 
 type RegisterContainerInstanceInput struct {
@@ -461,6 +559,37 @@ type UntagResourceInput struct {
 type UntagResourceOutput struct {
 }
 
+type UpdateCapacityProviderInput struct {
+	AutoScalingGroupProvider *AutoScalingGroupProviderUpdate              `aws:"autoScalingGroupProvider"`
+	Cluster                  *string                                      `aws:"cluster"`
+	ManagedInstancesProvider *UpdateManagedInstancesProviderConfiguration `aws:"managedInstancesProvider"`
+	Name                     string                                       `aws:"name,required"`
+}
+
+type UpdateCapacityProviderOutput struct {
+	CapacityProvider *CapacityProvider `aws:"capacityProvider"`
+}
+
+type UpdateClusterInput struct {
+	Cluster                string                                `aws:"cluster,required"`
+	Configuration          *ClusterConfiguration                 `aws:"configuration"`
+	ServiceConnectDefaults *ClusterServiceConnectDefaultsRequest `aws:"serviceConnectDefaults"`
+	Settings               []ClusterSetting                      `aws:"settings"`
+}
+
+type UpdateClusterOutput struct {
+	Cluster *Cluster `aws:"cluster"`
+}
+
+type UpdateClusterSettingsInput struct {
+	Cluster  string           `aws:"cluster,required"`
+	Settings []ClusterSetting `aws:"settings,required"`
+}
+
+type UpdateClusterSettingsOutput struct {
+	Cluster *Cluster `aws:"cluster"`
+}
+
 type UpdateContainerInstancesStateInput struct {
 	Cluster            *string                 `aws:"cluster"`
 	ContainerInstances []string                `aws:"containerInstances,required"`
@@ -470,6 +599,16 @@ type UpdateContainerInstancesStateInput struct {
 type UpdateContainerInstancesStateOutput struct {
 	ContainerInstances []ContainerInstance `aws:"containerInstances"`
 	Failures           []Failure           `aws:"failures"`
+}
+
+type AcceleratorCountRequest struct {
+	Max *int32 `aws:"max"`
+	Min *int32 `aws:"min"`
+}
+
+type AcceleratorTotalMemoryMiBRequest struct {
+	Max *int32 `aws:"max"`
+	Min *int32 `aws:"min"`
 }
 
 type Attachment struct {
@@ -486,16 +625,56 @@ type Attribute struct {
 	Value      *string     `aws:"value"`
 }
 
+type AutoRepairConfiguration struct {
+	ActionsStatus *AutoRepairActionsStatus `aws:"actionsStatus"`
+}
+
+type AutoScalingGroupProvider struct {
+	AutoScalingGroupArn          string                        `aws:"autoScalingGroupArn,required"`
+	ManagedDraining              *ManagedDraining              `aws:"managedDraining"`
+	ManagedScaling               *ManagedScaling               `aws:"managedScaling"`
+	ManagedTerminationProtection *ManagedTerminationProtection `aws:"managedTerminationProtection"`
+}
+
+type AutoScalingGroupProviderUpdate struct {
+	ManagedDraining              *ManagedDraining              `aws:"managedDraining"`
+	ManagedScaling               *ManagedScaling               `aws:"managedScaling"`
+	ManagedTerminationProtection *ManagedTerminationProtection `aws:"managedTerminationProtection"`
+}
+
 type AwsVpcConfiguration struct {
 	AssignPublicIp *AssignPublicIp `aws:"assignPublicIp"`
 	SecurityGroups []string        `aws:"securityGroups"`
 	Subnets        []string        `aws:"subnets,required"`
 }
 
+type BaselineEbsBandwidthMbpsRequest struct {
+	Max *int32 `aws:"max"`
+	Min *int32 `aws:"min"`
+}
+
+type CapacityProvider struct {
+	AutoScalingGroupProvider *AutoScalingGroupProvider     `aws:"autoScalingGroupProvider"`
+	CapacityProviderArn      *string                       `aws:"capacityProviderArn"`
+	Cluster                  *string                       `aws:"cluster"`
+	ManagedInstancesProvider *ManagedInstancesProvider     `aws:"managedInstancesProvider"`
+	Name                     *string                       `aws:"name"`
+	Status                   *CapacityProviderStatus       `aws:"status"`
+	Tags                     []Tag                         `aws:"tags,rule=Tags"`
+	Type                     *CapacityProviderType         `aws:"type"`
+	UpdateStatus             *CapacityProviderUpdateStatus `aws:"updateStatus"`
+	UpdateStatusReason       *string                       `aws:"updateStatusReason"`
+}
+
 type CapacityProviderStrategyItem struct {
 	Base             *int32 `aws:"base,rule=CapacityProviderStrategyItemBase"`
 	CapacityProvider string `aws:"capacityProvider,required"`
 	Weight           *int32 `aws:"weight,rule=CapacityProviderStrategyItemWeight"`
+}
+
+type CapacityReservationRequest struct {
+	ReservationGroupArn   *string                        `aws:"reservationGroupArn"`
+	ReservationPreference *CapacityReservationPreference `aws:"reservationPreference"`
 }
 
 type Cluster struct {
@@ -648,6 +827,14 @@ type ContainerRestartPolicy struct {
 	RestartAttemptPeriod *int32  `aws:"restartAttemptPeriod"`
 }
 
+type CreateManagedInstancesProviderConfiguration struct {
+	AutoRepairConfiguration    *AutoRepairConfiguration    `aws:"autoRepairConfiguration"`
+	InfrastructureOptimization *InfrastructureOptimization `aws:"infrastructureOptimization"`
+	InfrastructureRoleArn      string                      `aws:"infrastructureRoleArn,required"`
+	InstanceLaunchTemplate     *InstanceLaunchTemplate     `aws:"instanceLaunchTemplate,required"`
+	PropagateTags              *PropagateMITags            `aws:"propagateTags"`
+}
+
 type Device struct {
 	ContainerPath *string                  `aws:"containerPath"`
 	HostPath      string                   `aws:"hostPath,required"`
@@ -753,12 +940,67 @@ type InferenceAcceleratorOverride struct {
 	DeviceType *string `aws:"deviceType"`
 }
 
+type InfrastructureOptimization struct {
+	ScaleInAfter *int32 `aws:"scaleInAfter"`
+}
+
 type InstanceHealthCheckResult struct {
 	LastStatusChange *time.Time                `aws:"lastStatusChange"`
 	LastUpdated      *time.Time                `aws:"lastUpdated"`
 	Status           *InstanceHealthCheckState `aws:"status"`
 	StatusReason     *string                   `aws:"statusReason"`
 	Type             *InstanceHealthCheckType  `aws:"type"`
+}
+
+type InstanceLaunchTemplate struct {
+	CapacityOptionType              *CapacityOptionType                        `aws:"capacityOptionType"`
+	CapacityReservations            *CapacityReservationRequest                `aws:"capacityReservations"`
+	Ec2InstanceProfileArn           string                                     `aws:"ec2InstanceProfileArn,required"`
+	FipsEnabled                     *bool                                      `aws:"fipsEnabled"`
+	InstanceMetadataTagsPropagation *bool                                      `aws:"instanceMetadataTagsPropagation"`
+	InstanceRequirements            *InstanceRequirementsRequest               `aws:"instanceRequirements"`
+	LocalStorageConfiguration       *ManagedInstancesLocalStorageConfiguration `aws:"localStorageConfiguration"`
+	Monitoring                      *ManagedInstancesMonitoringOptions         `aws:"monitoring"`
+	NetworkConfiguration            *ManagedInstancesNetworkConfiguration      `aws:"networkConfiguration,required"`
+	StorageConfiguration            *ManagedInstancesStorageConfiguration      `aws:"storageConfiguration"`
+}
+
+type InstanceLaunchTemplateUpdate struct {
+	CapacityReservations            *CapacityReservationRequest                `aws:"capacityReservations"`
+	Ec2InstanceProfileArn           *string                                    `aws:"ec2InstanceProfileArn"`
+	InstanceMetadataTagsPropagation *bool                                      `aws:"instanceMetadataTagsPropagation"`
+	InstanceRequirements            *InstanceRequirementsRequest               `aws:"instanceRequirements"`
+	LocalStorageConfiguration       *ManagedInstancesLocalStorageConfiguration `aws:"localStorageConfiguration"`
+	Monitoring                      *ManagedInstancesMonitoringOptions         `aws:"monitoring"`
+	NetworkConfiguration            *ManagedInstancesNetworkConfiguration      `aws:"networkConfiguration"`
+	StorageConfiguration            *ManagedInstancesStorageConfiguration      `aws:"storageConfiguration"`
+}
+
+type InstanceRequirementsRequest struct {
+	AcceleratorCount                               *AcceleratorCountRequest          `aws:"acceleratorCount"`
+	AcceleratorManufacturers                       []AcceleratorManufacturer         `aws:"acceleratorManufacturers"`
+	AcceleratorNames                               []AcceleratorName                 `aws:"acceleratorNames"`
+	AcceleratorTotalMemoryMiB                      *AcceleratorTotalMemoryMiBRequest `aws:"acceleratorTotalMemoryMiB"`
+	AcceleratorTypes                               []AcceleratorType                 `aws:"acceleratorTypes"`
+	AllowedInstanceTypes                           []string                          `aws:"allowedInstanceTypes,rule=AllowedInstanceTypeSet"`
+	BareMetal                                      *BareMetal                        `aws:"bareMetal"`
+	BaselineEbsBandwidthMbps                       *BaselineEbsBandwidthMbpsRequest  `aws:"baselineEbsBandwidthMbps"`
+	BurstablePerformance                           *BurstablePerformance             `aws:"burstablePerformance"`
+	CpuManufacturers                               []CpuManufacturer                 `aws:"cpuManufacturers"`
+	ExcludedInstanceTypes                          []string                          `aws:"excludedInstanceTypes,rule=ExcludedInstanceTypeSet"`
+	InstanceGenerations                            []InstanceGeneration              `aws:"instanceGenerations"`
+	LocalStorage                                   *LocalStorage                     `aws:"localStorage"`
+	LocalStorageTypes                              []LocalStorageType                `aws:"localStorageTypes"`
+	MaxSpotPriceAsPercentageOfOptimalOnDemandPrice *int32                            `aws:"maxSpotPriceAsPercentageOfOptimalOnDemandPrice"`
+	MemoryGiBPerVCpu                               *MemoryGiBPerVCpuRequest          `aws:"memoryGiBPerVCpu"`
+	MemoryMiB                                      *MemoryMiBRequest                 `aws:"memoryMiB,required"`
+	NetworkBandwidthGbps                           *NetworkBandwidthGbpsRequest      `aws:"networkBandwidthGbps"`
+	NetworkInterfaceCount                          *NetworkInterfaceCountRequest     `aws:"networkInterfaceCount"`
+	OnDemandMaxPricePercentageOverLowestPrice      *int32                            `aws:"onDemandMaxPricePercentageOverLowestPrice"`
+	RequireHibernateSupport                        *bool                             `aws:"requireHibernateSupport"`
+	SpotMaxPricePercentageOverLowestPrice          *int32                            `aws:"spotMaxPricePercentageOverLowestPrice"`
+	TotalLocalStorageGB                            *TotalLocalStorageGBRequest       `aws:"totalLocalStorageGB"`
+	VCpuCount                                      *VCpuCountRangeRequest            `aws:"vCpuCount,required"`
 }
 
 type KernelCapabilities struct {
@@ -794,15 +1036,59 @@ type ManagedAgent struct {
 	Reason        *string           `aws:"reason"`
 }
 
+type ManagedInstancesLocalStorageConfiguration struct {
+	UseLocalStorage *bool `aws:"useLocalStorage"`
+}
+
+type ManagedInstancesNetworkConfiguration struct {
+	SecurityGroups []string `aws:"securityGroups"`
+	Subnets        []string `aws:"subnets"`
+}
+
+type ManagedInstancesProvider struct {
+	AutoRepairConfiguration    *AutoRepairConfiguration    `aws:"autoRepairConfiguration"`
+	InfrastructureOptimization *InfrastructureOptimization `aws:"infrastructureOptimization"`
+	InfrastructureRoleArn      *string                     `aws:"infrastructureRoleArn"`
+	InstanceLaunchTemplate     *InstanceLaunchTemplate     `aws:"instanceLaunchTemplate"`
+	PropagateTags              *PropagateMITags            `aws:"propagateTags"`
+}
+
+type ManagedInstancesStorageConfiguration struct {
+	StorageSizeGiB *int32 `aws:"storageSizeGiB,rule=TaskVolumeStorageGiB"`
+}
+
+type ManagedScaling struct {
+	InstanceWarmupPeriod   *int32                `aws:"instanceWarmupPeriod,rule=ManagedScalingInstanceWarmupPeriod"`
+	MaximumScalingStepSize *int32                `aws:"maximumScalingStepSize,rule=ManagedScalingStepSize"`
+	MinimumScalingStepSize *int32                `aws:"minimumScalingStepSize,rule=ManagedScalingStepSize"`
+	Status                 *ManagedScalingStatus `aws:"status"`
+	TargetCapacity         *int32                `aws:"targetCapacity,rule=ManagedScalingTargetCapacity"`
+}
+
 type ManagedStorageConfiguration struct {
 	FargateEphemeralStorageKmsKeyId *string `aws:"fargateEphemeralStorageKmsKeyId"`
 	KmsKeyId                        *string `aws:"kmsKeyId"`
+}
+
+type MemoryGiBPerVCpuRequest struct {
+	Max *float64 `aws:"max"`
+	Min *float64 `aws:"min"`
+}
+
+type MemoryMiBRequest struct {
+	Max *int32 `aws:"max"`
+	Min int32  `aws:"min,required"`
 }
 
 type MountPoint struct {
 	ContainerPath *string `aws:"containerPath"`
 	ReadOnly      *bool   `aws:"readOnly"`
 	SourceVolume  *string `aws:"sourceVolume"`
+}
+
+type NetworkBandwidthGbpsRequest struct {
+	Max *float64 `aws:"max"`
+	Min *float64 `aws:"min"`
 }
 
 type NetworkBinding struct {
@@ -822,6 +1108,11 @@ type NetworkInterface struct {
 	AttachmentId       *string `aws:"attachmentId"`
 	Ipv6Address        *string `aws:"ipv6Address"`
 	PrivateIpv4Address *string `aws:"privateIpv4Address"`
+}
+
+type NetworkInterfaceCountRequest struct {
+	Max *int32 `aws:"max"`
+	Min *int32 `aws:"min"`
 }
 
 type PlacementConstraint struct {
@@ -893,6 +1184,13 @@ type Session struct {
 	SessionId  *string `aws:"sessionId"`
 	StreamUrl  *string `aws:"streamUrl"`
 	TokenValue *string `aws:"tokenValue"`
+}
+
+type Setting struct {
+	Name         *SettingName `aws:"name"`
+	PrincipalArn *string      `aws:"principalArn"`
+	Type         *SettingType `aws:"type"`
+	Value        *string      `aws:"value"`
 }
 
 type SystemControl struct {
@@ -1024,10 +1322,28 @@ type Tmpfs struct {
 	Size          int32    `aws:"size,required"`
 }
 
+type TotalLocalStorageGBRequest struct {
+	Max *float64 `aws:"max"`
+	Min *float64 `aws:"min"`
+}
+
 type Ulimit struct {
 	HardLimit int32      `aws:"hardLimit,required"`
 	Name      UlimitName `aws:"name,required"`
 	SoftLimit int32      `aws:"softLimit,required"`
+}
+
+type UpdateManagedInstancesProviderConfiguration struct {
+	AutoRepairConfiguration    *AutoRepairConfiguration      `aws:"autoRepairConfiguration"`
+	InfrastructureOptimization *InfrastructureOptimization   `aws:"infrastructureOptimization"`
+	InfrastructureRoleArn      string                        `aws:"infrastructureRoleArn,required"`
+	InstanceLaunchTemplate     *InstanceLaunchTemplateUpdate `aws:"instanceLaunchTemplate,required"`
+	PropagateTags              *PropagateMITags              `aws:"propagateTags"`
+}
+
+type VCpuCountRangeRequest struct {
+	Max *int32 `aws:"max"`
+	Min int32  `aws:"min,required"`
 }
 
 type VersionInfo struct {
@@ -1050,6 +1366,51 @@ type VolumeFrom struct {
 	ReadOnly        *bool   `aws:"readOnly"`
 	SourceContainer *string `aws:"sourceContainer"`
 }
+
+type AcceleratorManufacturer string
+
+const (
+	AcceleratorManufacturerAmazonWebServices AcceleratorManufacturer = "amazon-web-services"
+	AcceleratorManufacturerAmd               AcceleratorManufacturer = "amd"
+	AcceleratorManufacturerNvidia            AcceleratorManufacturer = "nvidia"
+	AcceleratorManufacturerXilinx            AcceleratorManufacturer = "xilinx"
+	AcceleratorManufacturerHabana            AcceleratorManufacturer = "habana"
+)
+
+func (AcceleratorManufacturer) Values() []string {
+	return []string{"amazon-web-services", "amd", "nvidia", "xilinx", "habana"}
+}
+
+type AcceleratorName string
+
+const (
+	AcceleratorNameA100          AcceleratorName = "a100"
+	AcceleratorNameInferentia    AcceleratorName = "inferentia"
+	AcceleratorNameK520          AcceleratorName = "k520"
+	AcceleratorNameK80           AcceleratorName = "k80"
+	AcceleratorNameM60           AcceleratorName = "m60"
+	AcceleratorNameRadeonProV520 AcceleratorName = "radeon-pro-v520"
+	AcceleratorNameT4            AcceleratorName = "t4"
+	AcceleratorNameVu9p          AcceleratorName = "vu9p"
+	AcceleratorNameV100          AcceleratorName = "v100"
+	AcceleratorNameA10g          AcceleratorName = "a10g"
+	AcceleratorNameH100          AcceleratorName = "h100"
+	AcceleratorNameT4g           AcceleratorName = "t4g"
+)
+
+func (AcceleratorName) Values() []string {
+	return []string{"a100", "inferentia", "k520", "k80", "m60", "radeon-pro-v520", "t4", "vu9p", "v100", "a10g", "h100", "t4g"}
+}
+
+type AcceleratorType string
+
+const (
+	AcceleratorTypeGpu       AcceleratorType = "gpu"
+	AcceleratorTypeFpga      AcceleratorType = "fpga"
+	AcceleratorTypeInference AcceleratorType = "inference"
+)
+
+func (AcceleratorType) Values() []string { return []string{"gpu", "fpga", "inference"} }
 
 type AgentUpdateStatus string
 
@@ -1085,6 +1446,35 @@ const (
 
 func (AssignPublicIp) Values() []string { return []string{"ENABLED", "DISABLED"} }
 
+type AutoRepairActionsStatus string
+
+const (
+	AutoRepairActionsStatusEnabled  AutoRepairActionsStatus = "ENABLED"
+	AutoRepairActionsStatusDisabled AutoRepairActionsStatus = "DISABLED"
+)
+
+func (AutoRepairActionsStatus) Values() []string { return []string{"ENABLED", "DISABLED"} }
+
+type BareMetal string
+
+const (
+	BareMetalIncluded BareMetal = "included"
+	BareMetalRequired BareMetal = "required"
+	BareMetalExcluded BareMetal = "excluded"
+)
+
+func (BareMetal) Values() []string { return []string{"included", "required", "excluded"} }
+
+type BurstablePerformance string
+
+const (
+	BurstablePerformanceIncluded BurstablePerformance = "included"
+	BurstablePerformanceRequired BurstablePerformance = "required"
+	BurstablePerformanceExcluded BurstablePerformance = "excluded"
+)
+
+func (BurstablePerformance) Values() []string { return []string{"included", "required", "excluded"} }
+
 type CPUArchitecture string
 
 const (
@@ -1093,6 +1483,80 @@ const (
 )
 
 func (CPUArchitecture) Values() []string { return []string{"X86_64", "ARM64"} }
+
+type CapacityOptionType string
+
+const (
+	CapacityOptionTypeOnDemand CapacityOptionType = "ON_DEMAND"
+	CapacityOptionTypeSpot     CapacityOptionType = "SPOT"
+	CapacityOptionTypeReserved CapacityOptionType = "RESERVED"
+)
+
+func (CapacityOptionType) Values() []string { return []string{"ON_DEMAND", "SPOT", "RESERVED"} }
+
+type CapacityProviderField string
+
+const (
+	CapacityProviderFieldTags CapacityProviderField = "TAGS"
+)
+
+func (CapacityProviderField) Values() []string { return []string{"TAGS"} }
+
+type CapacityProviderStatus string
+
+const (
+	CapacityProviderStatusProvisioning   CapacityProviderStatus = "PROVISIONING"
+	CapacityProviderStatusActive         CapacityProviderStatus = "ACTIVE"
+	CapacityProviderStatusDeprovisioning CapacityProviderStatus = "DEPROVISIONING"
+	CapacityProviderStatusInactive       CapacityProviderStatus = "INACTIVE"
+)
+
+func (CapacityProviderStatus) Values() []string {
+	return []string{"PROVISIONING", "ACTIVE", "DEPROVISIONING", "INACTIVE"}
+}
+
+type CapacityProviderType string
+
+const (
+	CapacityProviderTypeEc2Autoscaling   CapacityProviderType = "EC2_AUTOSCALING"
+	CapacityProviderTypeManagedInstances CapacityProviderType = "MANAGED_INSTANCES"
+	CapacityProviderTypeFargate          CapacityProviderType = "FARGATE"
+	CapacityProviderTypeFargateSpot      CapacityProviderType = "FARGATE_SPOT"
+)
+
+func (CapacityProviderType) Values() []string {
+	return []string{"EC2_AUTOSCALING", "MANAGED_INSTANCES", "FARGATE", "FARGATE_SPOT"}
+}
+
+type CapacityProviderUpdateStatus string
+
+const (
+	CapacityProviderUpdateStatusCreateInProgress CapacityProviderUpdateStatus = "CREATE_IN_PROGRESS"
+	CapacityProviderUpdateStatusCreateComplete   CapacityProviderUpdateStatus = "CREATE_COMPLETE"
+	CapacityProviderUpdateStatusCreateFailed     CapacityProviderUpdateStatus = "CREATE_FAILED"
+	CapacityProviderUpdateStatusDeleteInProgress CapacityProviderUpdateStatus = "DELETE_IN_PROGRESS"
+	CapacityProviderUpdateStatusDeleteComplete   CapacityProviderUpdateStatus = "DELETE_COMPLETE"
+	CapacityProviderUpdateStatusDeleteFailed     CapacityProviderUpdateStatus = "DELETE_FAILED"
+	CapacityProviderUpdateStatusUpdateInProgress CapacityProviderUpdateStatus = "UPDATE_IN_PROGRESS"
+	CapacityProviderUpdateStatusUpdateComplete   CapacityProviderUpdateStatus = "UPDATE_COMPLETE"
+	CapacityProviderUpdateStatusUpdateFailed     CapacityProviderUpdateStatus = "UPDATE_FAILED"
+)
+
+func (CapacityProviderUpdateStatus) Values() []string {
+	return []string{"CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE", "DELETE_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_FAILED"}
+}
+
+type CapacityReservationPreference string
+
+const (
+	CapacityReservationPreferenceReservationsOnly     CapacityReservationPreference = "RESERVATIONS_ONLY"
+	CapacityReservationPreferenceReservationsFirst    CapacityReservationPreference = "RESERVATIONS_FIRST"
+	CapacityReservationPreferenceReservationsExcluded CapacityReservationPreference = "RESERVATIONS_EXCLUDED"
+)
+
+func (CapacityReservationPreference) Values() []string {
+	return []string{"RESERVATIONS_ONLY", "RESERVATIONS_FIRST", "RESERVATIONS_EXCLUDED"}
+}
 
 type ClusterField string
 
@@ -1173,6 +1637,16 @@ const (
 func (ContainerInstanceStatus) Values() []string {
 	return []string{"ACTIVE", "DRAINING", "REGISTERING", "DEREGISTERING", "REGISTRATION_FAILED"}
 }
+
+type CpuManufacturer string
+
+const (
+	CpuManufacturerIntel             CpuManufacturer = "intel"
+	CpuManufacturerAmd               CpuManufacturer = "amd"
+	CpuManufacturerAmazonWebServices CpuManufacturer = "amazon-web-services"
+)
+
+func (CpuManufacturer) Values() []string { return []string{"intel", "amd", "amazon-web-services"} }
 
 type DesiredStatus string
 
@@ -1257,6 +1731,15 @@ const (
 
 func (HealthStatus) Values() []string { return []string{"HEALTHY", "UNHEALTHY", "UNKNOWN"} }
 
+type InstanceGeneration string
+
+const (
+	InstanceGenerationCurrent  InstanceGeneration = "current"
+	InstanceGenerationPrevious InstanceGeneration = "previous"
+)
+
+func (InstanceGeneration) Values() []string { return []string{"current", "previous"} }
+
 type InstanceHealthCheckState string
 
 const (
@@ -1305,6 +1788,25 @@ func (LaunchType) Values() []string {
 	return []string{"EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"}
 }
 
+type LocalStorage string
+
+const (
+	LocalStorageIncluded LocalStorage = "included"
+	LocalStorageRequired LocalStorage = "required"
+	LocalStorageExcluded LocalStorage = "excluded"
+)
+
+func (LocalStorage) Values() []string { return []string{"included", "required", "excluded"} }
+
+type LocalStorageType string
+
+const (
+	LocalStorageTypeHdd LocalStorageType = "hdd"
+	LocalStorageTypeSsd LocalStorageType = "ssd"
+)
+
+func (LocalStorageType) Values() []string { return []string{"hdd", "ssd"} }
+
 type LogDriver string
 
 const (
@@ -1329,6 +1831,42 @@ const (
 )
 
 func (ManagedAgentName) Values() []string { return []string{"ExecuteCommandAgent"} }
+
+type ManagedDraining string
+
+const (
+	ManagedDrainingEnabled  ManagedDraining = "ENABLED"
+	ManagedDrainingDisabled ManagedDraining = "DISABLED"
+)
+
+func (ManagedDraining) Values() []string { return []string{"ENABLED", "DISABLED"} }
+
+type ManagedInstancesMonitoringOptions string
+
+const (
+	ManagedInstancesMonitoringOptionsBasic    ManagedInstancesMonitoringOptions = "BASIC"
+	ManagedInstancesMonitoringOptionsDetailed ManagedInstancesMonitoringOptions = "DETAILED"
+)
+
+func (ManagedInstancesMonitoringOptions) Values() []string { return []string{"BASIC", "DETAILED"} }
+
+type ManagedScalingStatus string
+
+const (
+	ManagedScalingStatusEnabled  ManagedScalingStatus = "ENABLED"
+	ManagedScalingStatusDisabled ManagedScalingStatus = "DISABLED"
+)
+
+func (ManagedScalingStatus) Values() []string { return []string{"ENABLED", "DISABLED"} }
+
+type ManagedTerminationProtection string
+
+const (
+	ManagedTerminationProtectionEnabled  ManagedTerminationProtection = "ENABLED"
+	ManagedTerminationProtectionDisabled ManagedTerminationProtection = "DISABLED"
+)
+
+func (ManagedTerminationProtection) Values() []string { return []string{"ENABLED", "DISABLED"} }
 
 type NetworkMode string
 
@@ -1376,8 +1914,6 @@ const (
 	PlacementConstraintTypeMemberOf         PlacementConstraintType = "memberOf"
 )
 
-func (PlacementConstraintType) Values() []string { return []string{"distinctInstance", "memberOf"} }
-
 type PlacementStrategyType string
 
 const (
@@ -1386,8 +1922,6 @@ const (
 	PlacementStrategyTypeBinpack PlacementStrategyType = "binpack"
 )
 
-func (PlacementStrategyType) Values() []string { return []string{"random", "spread", "binpack"} }
-
 type PlatformDeviceType string
 
 const (
@@ -1395,6 +1929,15 @@ const (
 )
 
 func (PlatformDeviceType) Values() []string { return []string{"GPU"} }
+
+type PropagateMITags string
+
+const (
+	PropagateMITagsCapacityProvider PropagateMITags = "CAPACITY_PROVIDER"
+	PropagateMITagsNone             PropagateMITags = "NONE"
+)
+
+func (PropagateMITags) Values() []string { return []string{"CAPACITY_PROVIDER", "NONE"} }
 
 type PropagateTags string
 
@@ -1431,6 +1974,31 @@ const (
 )
 
 func (Scope) Values() []string { return []string{"task", "shared"} }
+
+type SettingName string
+
+const (
+	SettingNameServiceLongArnFormat            SettingName = "serviceLongArnFormat"
+	SettingNameTaskLongArnFormat               SettingName = "taskLongArnFormat"
+	SettingNameContainerInstanceLongArnFormat  SettingName = "containerInstanceLongArnFormat"
+	SettingNameAwsvpcTrunking                  SettingName = "awsvpcTrunking"
+	SettingNameContainerInsights               SettingName = "containerInsights"
+	SettingNameFargateFIPSMode                 SettingName = "fargateFIPSMode"
+	SettingNameTagResourceAuthorization        SettingName = "tagResourceAuthorization"
+	SettingNameFargateTaskRetirementWaitPeriod SettingName = "fargateTaskRetirementWaitPeriod"
+	SettingNameGuardDutyActivate               SettingName = "guardDutyActivate"
+	SettingNameDefaultLogDriverMode            SettingName = "defaultLogDriverMode"
+	SettingNameFargateEventWindows             SettingName = "fargateEventWindows"
+)
+
+type SettingType string
+
+const (
+	SettingTypeUser       SettingType = "user"
+	SettingTypeAwsManaged SettingType = "aws_managed"
+)
+
+func (SettingType) Values() []string { return []string{"user", "aws_managed"} }
 
 type SortOrder string
 
@@ -1580,6 +2148,7 @@ var (
 	NamespaceNotFoundException                     = awswire.FaultType{Shape: "NamespaceNotFoundException", Status: 400}
 	PlatformTaskDefinitionIncompatibilityException = awswire.FaultType{Shape: "PlatformTaskDefinitionIncompatibilityException", Status: 400}
 	PlatformUnknownException                       = awswire.FaultType{Shape: "PlatformUnknownException", Status: 400}
+	ResourceInUseException                         = awswire.FaultType{Shape: "ResourceInUseException", Status: 400}
 	ResourceNotFoundException                      = awswire.FaultType{Shape: "ResourceNotFoundException", Status: 400}
 	ServerException                                = awswire.FaultType{Shape: "ServerException", Status: 500}
 	ServiceNotFoundException                       = awswire.FaultType{Shape: "ServiceNotFoundException", Status: 400}
@@ -1590,11 +2159,19 @@ var (
 )
 
 var rules = awswire.Rules{
+	"AllowedInstanceType":                {Min: new(int64(1)), Max: new(int64(30)), Pattern: `[a-zA-Z0-9\.\*\-]+`},
+	"AllowedInstanceTypeSet":             {Max: new(int64(400)), Member: "AllowedInstanceType"},
 	"CapacityProviderStrategyItemBase":   {Min: new(int64(0)), Max: new(int64(100000))},
 	"CapacityProviderStrategyItemWeight": {Min: new(int64(0)), Max: new(int64(1000))},
 	"EnvironmentVariables":               {Sensitive: true},
+	"ExcludedInstanceType":               {Min: new(int64(1)), Max: new(int64(30)), Pattern: `[a-zA-Z0-9\.\*\-]+`},
+	"ExcludedInstanceTypeSet":            {Max: new(int64(400)), Member: "ExcludedInstanceType"},
+	"ManagedScalingInstanceWarmupPeriod": {Min: new(int64(0)), Max: new(int64(10000))},
+	"ManagedScalingStepSize":             {Min: new(int64(1)), Max: new(int64(10000))},
+	"ManagedScalingTargetCapacity":       {Min: new(int64(1)), Max: new(int64(100))},
 	"TagKey":                             {Min: new(int64(1)), Max: new(int64(128)), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},
 	"TagKeys":                            {Member: "TagKey"},
 	"TagValue":                           {Max: new(int64(256)), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},
 	"Tags":                               {Max: new(int64(50))},
+	"TaskVolumeStorageGiB":               {Min: new(int64(1))},
 }
