@@ -1,0 +1,135 @@
+package rollout
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Why tasks are stopped. Source: stopped reasons of Amazon ECS.
+const (
+	scaling   = "Scaling activity initiated by deployment "
+	leaving   = "The container instance is draining"
+	replacing = "The task is replaced by deployment "
+)
+
+var _ Kind = Rolling
+
+// Rolling brings in as many tasks of the primary deployment as are desired, and lets the others go as they become
+// dispensable: there are never more tasks than the maximum, those on their way out counted, and no healthy one is
+// stopped where fewer than the minimum would be left. It starts before it stops, if the maximum and the machines
+// allow.
+func Rolling(p *Pass) {
+	staying, old := p.sort()
+	_, most := p.s.Bounds()
+	need := p.s.Desired - len(staying)
+	if p.primary.State != Failed {
+		p.startMoved(old, &need, most)
+		if count := min(need, most-p.total); count > 0 && !p.pausing() {
+			p.start(count, "")
+			need -= count
+		}
+	}
+	p.trim(staying)
+	if p.primary.State != Failed {
+		p.retire(staying, old, need)
+	}
+}
+
+// sort tells the tasks that are to stay from those that are to go.
+func (p *Pass) sort() (staying, old []*Task) {
+	for _, t := range p.live() {
+		if t.Deployment == p.primary.ID && !t.Leaving {
+			staying = append(staying, t)
+		} else {
+			old = append(old, t)
+		}
+	}
+	return staying, old
+}
+
+// startMoved starts the tasks that are to be on a certain machine.
+func (p *Pass) startMoved(old []*Task, need *int, most int) {
+	for _, t := range old {
+		if t.To != "" && *need > 0 && p.total < most && !p.pausing() {
+			p.start(1, t.To)
+			*need--
+		}
+	}
+}
+
+// trim stops what is more than desired: what is not well first, then where the service has most tasks, the newest first.
+func (p *Pass) trim(staying []*Task) {
+	surplus := len(staying) - p.s.Desired
+	if surplus <= 0 {
+		return
+	}
+	least, _ := p.s.Bounds()
+	for ; surplus > 0; surplus-- {
+		t := p.dispensable(staying)
+		if t == nil || t.healthy() && p.healthy() <= least {
+			return
+		}
+		p.stop(t, scaling+p.primary.ID)
+	}
+}
+
+func (p *Pass) dispensable(staying []*Task) (worst *Task) {
+	crowd := map[string]int{}
+	for _, t := range staying {
+		if t.Status != Stopping {
+			crowd[t.Node]++
+		}
+	}
+	for _, t := range staying {
+		if t.Status == Stopping || p.protected(t) {
+			continue
+		}
+		if worst == nil || cmp.Or(flag(worst.healthy())-flag(t.healthy()), crowd[t.Node]-crowd[worst.Node], t.Created.Compare(worst.Created)) >= 0 {
+			worst = t
+		}
+	}
+	return worst
+}
+
+// retire stops tasks that are to go: those that do no work at once, the others as they become dispensable. Where
+// nothing more can be started it makes room, down to the minimum.
+func (p *Pass) retire(staying, old []*Task, need int) {
+	reason := replacing + p.primary.ID
+	var well []*Task
+	for _, t := range old {
+		switch {
+		case p.protected(t):
+		case t.healthy():
+			well = append(well, t)
+		case !t.Away: // what is away may be well: it counts once it is back, or is lost
+			p.stop(t, reason)
+		}
+	}
+	least, _ := p.s.Bounds()
+	spare := p.healthy() - p.s.Desired
+	if need > 0 && p.blocked(staying) {
+		spare = max(spare, min(p.healthy()-least, need))
+	}
+	slices.SortStableFunc(well, func(a, b *Task) int { return flag(b.Leaving) - flag(a.Leaving) })
+	for _, t := range well[:min(max(spare, 0), len(well))] {
+		if t.Leaving {
+			reason = leaving
+		}
+		p.stop(t, reason)
+	}
+}
+
+// blocked tells that nothing can be started before something is stopped, and that what was started has come to
+// something.
+func (p *Pass) blocked(staying []*Task) bool {
+	waits := slices.ContainsFunc(staying, func(t *Task) bool { return t.Status == Starting || t.Status == Running && !t.healthy() })
+	ending := slices.ContainsFunc(p.tasks, func(t *Task) bool { return t.Status == Stopping })
+	return !waits && !ending && !p.pausing() && (len(p.out.Starts) == 0 || p.s.Waiting != "")
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
