@@ -47,7 +47,7 @@ type Held struct {
 
 // Offered is all of the node, with the ports it keeps for itself taken.
 func (i Instance) Offered() placement.Node {
-	n := placement.Node{ID: i.ID, CPU: i.CPU, Memory: i.Memory, AllCPU: i.CPU, AllMemory: i.Memory}
+	n := placement.Node{ID: i.ID, CPU: i.CPU, Memory: i.Memory, AllCPU: i.CPU, AllMemory: i.Memory, Load: i.Load.known()}
 	if !i.Connected || i.Status != Active || i.Trouble != "" {
 		n.Refusal = placement.NoAgent
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"slipway/cluster/placement"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -62,6 +63,11 @@ func loadOf(cpu, memory, at int64) Load {
 		return Load{}
 	}
 	return Load{CPU: float64(cpu) / 1000, Memory: float64(memory) / 1000, At: store.Time(at)}
+}
+
+// known is the load as placement takes it.
+func (l Load) known() placement.Load {
+	return placement.Load{CPU: l.CPU, Memory: l.Memory, Known: !l.At.IsZero()}
 }
 
 // readable is a text of a node's, as far as it fits into a column and onto a line.
