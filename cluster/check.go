@@ -86,6 +86,7 @@ func (s Spec) check(region string) error {
 	c.order(s)
 	c.roles(s)
 	c.size(s)
+	c.constraints(s.Constraints)
 	return c.err
 }
 

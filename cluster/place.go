@@ -72,7 +72,7 @@ func (c *Control) insert(tx *store.Tx, o order) (Started, error) {
 	if len(instances) == 0 && r.Nodes == nil {
 		return Started{}, ErrNoInstances
 	}
-	chosen, refused := choose(o.allowed(instances), r, model.Spec.Need())
+	chosen, refused := choose(o.allowed(instances), o)
 	started := Started{Refused: refused}
 	for _, node := range chosen {
 		t := model
@@ -88,17 +88,18 @@ func (c *Control) insert(tx *store.Tx, o order) (Started, error) {
 	return started, nil
 }
 
-func choose(instances []Instance, r Run, need placement.Need) ([]string, []placement.Refusal) {
+func choose(instances []Instance, o order) ([]string, []placement.Refusal) {
+	r, need := o.run, o.model.Spec.Need()
 	nodes := make([]placement.Node, len(instances))
 	for i, instance := range instances {
 		nodes[i] = instance.Remaining()
 		nodes[i].Attributes = instance.Attributes
 	}
 	if r.Nodes != nil {
-		answer := placement.Plan(nodes, placement.Request{Need: need, On: r.Nodes})
+		answer := placement.Plan(nodes, placement.Request{Need: need, On: r.Nodes, Group: o.model.Group, Constraints: o.constraints()})
 		return answer.Chosen, answer.Refused
 	}
-	answer := placement.Plan(nodes, placement.Request{Need: need, Count: r.Count})
+	answer := placement.Plan(nodes, placement.Request{Need: need, Count: r.Count, Group: o.model.Group, Constraints: o.constraints(), Strategies: r.Strategies})
 	return answer.Chosen, answer.Refused
 }
 

@@ -125,13 +125,29 @@ func providersOf(tx *store.Tx, account, cluster string) (providers []string, sha
 
 // sharesOf returns the shares by which a cluster divides tasks that say nothing of it; nil is none.
 func sharesOf(tx *store.Tx, account, cluster string) (shares []Share, err error) {
-	var text string
-	err = tx.Row(`select strategy from clusters where account = $1 and name = $2`, account, cluster).Scan(&text)
-	if errors.Is(err, store.ErrNoRows) {
-		return nil, ErrNoCluster
-	}
+	_, text, err := clusterStrategy(tx, account, cluster)
 	if err != nil || text == "" {
 		return nil, err
 	}
 	return shares, json.Unmarshal([]byte(text), &shares)
+}
+
+// needClusterStrategy is needCluster, and returns the JSON of the shares of the cluster, "" for none.
+func needClusterStrategy(tx *store.Tx, account, cluster string) (text string, err error) {
+	status, text, err := clusterStrategy(tx, account, cluster)
+	if err == nil && status != Active {
+		err = ErrInactiveCluster
+	}
+	return text, err
+}
+
+func clusterStrategy(tx *store.Tx, account, cluster string) (status, text string, err error) {
+	if !namePattern.MatchString(cluster) {
+		return "", "", ErrNoCluster
+	}
+	err = tx.Row(`select status, strategy from clusters where account = $1 and name = $2`, account, cluster).Scan(&status, &text)
+	if errors.Is(err, store.ErrNoRows) {
+		err = ErrNoCluster
+	}
+	return status, text, err
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -25,11 +26,18 @@ type Run struct {
 	VPC           *VPC   // for a task with an address of its own
 	Group         string // "": "family:" and the family
 	StartedBy     string
-	Launch        string // EC2, EXTERNAL; "": EC2
-	Exec          bool   `json:",omitempty"` // commands may be run in the tasks' containers
+	Launch        string                 // EC2, EXTERNAL; "": EC2
+	Constraints   []placement.Constraint `json:",omitempty"` // beside those of the definition
+	Strategies    []placement.Strategy   `json:",omitempty"` // none: placement's own
+	Shares        []Share                `json:",omitempty"` // capacity providers among which the tasks are divided; none and no Launch: the cluster's own
+	Provider      string                 `json:",omitempty"` // the one capacity provider whose machines are used; "": all machines
+	Exec          bool                   `json:",omitempty"` // commands may be run in the tasks' containers
 	Tags          []Tag
 	PropagateTags bool   // those of the definition too
 	Token         string // RunTask: the same token and request start nothing anew; "": no token
+
+	By       string `json:"-"` // ARN of who asks, for what it has set; "": nobody who has set anything
+	machines string // the group of machines that Provider stands for
 
 	// Permit is asked with the definition that will run, before anything else is done, and refuses
 	// by its error. nil: nobody is asked.
@@ -46,8 +54,8 @@ type Started struct {
 // RunTask starts tasks on the first nodes that have room for them. When it returns they are
 // recorded with their nodes, and will run once, whatever happens to this server.
 func (c *Control) RunTask(ctx context.Context, account string, r Run) (Started, error) {
-	if r.Count < 1 || r.Count > MaxPerCall {
-		return Started{}, errs.Say(ErrInvalid, "count: %d is not between 1 and %d.", r.Count, MaxPerCall)
+	if err := c.checkCount(ctx, account, r.By, "count", r.Count); err != nil {
+		return Started{}, err
 	}
 	return c.start(ctx, account, r)
 }
@@ -57,8 +65,11 @@ func (c *Control) StartTask(ctx context.Context, account string, r Run) (Started
 	switch {
 	case len(r.Nodes) == 0:
 		return Started{}, errs.Say(ErrInvalid, "Container instances cannot be empty.")
-	case len(r.Nodes) > MaxPerCall:
-		return Started{}, errs.Say(ErrInvalid, "containerInstances: %d are more than %d.", len(r.Nodes), MaxPerCall)
+	case len(r.Constraints) > 0 || len(r.Strategies) > 0 || len(r.Shares) > 0:
+		return Started{}, errs.Say(ErrInvalid, "Where container instances are named, nothing else says where tasks go.")
+	}
+	if err := c.checkCount(ctx, account, r.By, "containerInstances", len(r.Nodes)); err != nil {
+		return Started{}, err
 	}
 	return c.start(ctx, account, r)
 }
@@ -69,11 +80,15 @@ func (c *Control) start(ctx context.Context, account string, r Run) (started Sta
 	}
 	var known bool
 	var d Definition
+	var shares []Share
 	err = c.db.View(ctx, func(tx *store.Tx) (err error) {
 		if started, known, err = redeem(tx, account, r); known || err != nil {
 			return err
 		}
-		if err := needCluster(tx, account, r.Cluster); err != nil {
+		if shares, err = r.dividedBy(tx, account); err != nil {
+			return err
+		}
+		if err := r.findMachines(tx, account); err != nil {
 			return err
 		}
 		d, err = needDefinition(tx, account, r.Definition)
@@ -81,6 +96,9 @@ func (c *Control) start(ctx context.Context, account string, r Run) (started Sta
 	})
 	if known || err != nil {
 		return started, err
+	}
+	if len(shares) > 0 {
+		return c.divided(ctx, account, r, shares)
 	}
 	if r.Permit != nil {
 		if err := r.Permit(ctx, d); err != nil {
@@ -110,6 +128,9 @@ func (r Run) check() error {
 	case len(r.Token) > 64 || !printable(r.Token):
 		return errs.Say(ErrInvalid, "clientToken: %q is not of up to 64 printable characters.", r.Token)
 	}
+	if err := r.checkPlacement(); err != nil {
+		return err
+	}
 	return checkTags(r.Tags)
 }
 
@@ -119,7 +140,7 @@ func printable(s string) bool {
 
 // model is the task that a Run makes copies of: all that can be known before there is a node.
 func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err error) {
-	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Overrides: r.Overrides, VPC: r.VPC, Exec: r.Exec, Tags: r.Tags}
+	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Provider: r.Provider, Overrides: r.Overrides, VPC: r.VPC, Exec: r.Exec, Tags: r.Tags}
 	replaceEmpty(&t.Group, "family:"+d.Family)
 	replaceEmpty(&t.Launch, "EC2")
 	if r.PropagateTags {
@@ -131,7 +152,7 @@ func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err e
 	if err := c.checkSpec(d.Account, t.Spec); err != nil {
 		return Task{}, errs.Say(ErrInvalid, "With the overrides, %s", err)
 	}
-	if err := t.Spec.checkVPC(r.VPC); err != nil {
+	if err := errors.Join(t.Spec.checkVPC(r.VPC), checkConstraints(t.Spec.Constraints, r.Constraints)); err != nil {
 		return Task{}, err
 	}
 	need := t.Spec.Need()

@@ -10,18 +10,19 @@ import (
 // definition that Slipway honours, under the same names. Source: Amazon ECS API Reference,
 // RegisterTaskDefinition.
 type Spec struct {
-	Containers    []ContainerSpec `json:"containerDefinitions"`
-	CPU           int             `json:"cpu,omitempty"`         // limit of the whole task in units of 1/1024 of a core; 0: none
-	Memory        int             `json:"memory,omitempty"`      // limit of the whole task in MiB; 0: none
-	NetworkMode   string          `json:"networkMode,omitempty"` // bridge, awsvpc, host, none; "": bridge
-	PIDMode       string          `json:"pidMode,omitempty"`     // task, host; "": each container its own
-	IPCMode       string          `json:"ipcMode,omitempty"`     // task, host, none; "": each container its own
-	Volumes       []VolumeSpec    `json:"volumes,omitempty"`
-	Disk          int             `json:"ephemeralStorage,omitempty"` // GiB that the containers may write together; 0: no limit
-	Platform      *PlatformSpec   `json:"runtimePlatform,omitempty"`
-	Requires      []string        `json:"requiresCompatibilities,omitempty"`
-	TaskRole      string          `json:"taskRoleArn,omitempty"`
-	ExecutionRole string          `json:"executionRoleArn,omitempty"`
+	Containers    []ContainerSpec        `json:"containerDefinitions"`
+	CPU           int                    `json:"cpu,omitempty"`         // limit of the whole task in units of 1/1024 of a core; 0: none
+	Memory        int                    `json:"memory,omitempty"`      // limit of the whole task in MiB; 0: none
+	NetworkMode   string                 `json:"networkMode,omitempty"` // bridge, awsvpc, host, none; "": bridge
+	PIDMode       string                 `json:"pidMode,omitempty"`     // task, host; "": each container its own
+	IPCMode       string                 `json:"ipcMode,omitempty"`     // task, host, none; "": each container its own
+	Volumes       []VolumeSpec           `json:"volumes,omitempty"`
+	Disk          int                    `json:"ephemeralStorage,omitempty"` // GiB that the containers may write together; 0: no limit
+	Platform      *PlatformSpec          `json:"runtimePlatform,omitempty"`
+	Requires      []string               `json:"requiresCompatibilities,omitempty"`
+	TaskRole      string                 `json:"taskRoleArn,omitempty"`
+	ExecutionRole string                 `json:"executionRoleArn,omitempty"`
+	Constraints   []placement.Constraint `json:"placementConstraints,omitempty"` // memberOf
 }
 
 // ContainerSpec is one container of a Spec. What is a pointer tells "not given" from a value of its own.

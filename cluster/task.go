@@ -26,6 +26,7 @@ type Task struct {
 	Group     string
 	StartedBy string
 	Launch    string // EC2, EXTERNAL
+	Provider  string // capacity provider by which it was placed; "": none
 	Exec      bool   // commands may be run in its containers
 	Overrides Overrides
 	Spec      Spec    // as overridden

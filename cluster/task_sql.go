@@ -23,10 +23,10 @@ func insertTask(tx *store.Tx, t Task, ports []placement.Port) error {
 	}
 	_, err := tx.Exec(`
 		insert into tasks (id, account, cluster, family, revision, node, created, task_group, started_by, launch, overrides, spec, images, cpu, memory, ports,
-			desired, stop_code, stop_reason, stop_asked, status, seen, bound, settled, network, exec)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '', '', 0, $18, $19, '', 0, $20, $21)`,
+			desired, stop_code, stop_reason, stop_asked, status, seen, bound, settled, network, exec, provider)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '', '', 0, $18, $19, '', 0, $20, $21, $22)`,
 		t.ID, t.Account, t.Cluster, t.Family, t.Revision, t.Node, store.Micros(t.Created), t.Group, t.StartedBy, t.Launch,
-		string(overrides), string(spec), string(images), t.CPU, t.Memory, writePorts(ports), nodeapi.Running, t.Seen.Status, string(seen), network, flag(t.Exec))
+		string(overrides), string(spec), string(images), t.CPU, t.Memory, writePorts(ports), nodeapi.Running, t.Seen.Status, string(seen), network, flag(t.Exec), t.Provider)
 	return err
 }
 
@@ -46,7 +46,7 @@ func writeVPC(v *VPC) (string, error) {
 }
 
 const taskColumns = `t.id, t.account, t.cluster, t.family, t.revision, t.node, t.created, t.task_group, t.started_by, t.launch, t.overrides, t.spec, t.images, t.cpu, t.memory,
-	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.seen, t.settled, t.network, t.exec, i.session, i.changed
+	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.seen, t.settled, t.network, t.exec, t.provider, i.session, i.changed
 	from tasks t join instances i on i.id = t.node`
 
 func scanTask(row interface{ Scan(...any) error }) (t Task, err error) {
@@ -54,7 +54,7 @@ func scanTask(row interface{ Scan(...any) error }) (t Task, err error) {
 	var desired nodeapi.Status
 	var overrides, spec, images, seen, network, session string
 	err = row.Scan(&t.ID, &t.Account, &t.Cluster, &t.Family, &t.Revision, &t.Node, &created, &t.Group, &t.StartedBy, &t.Launch, &overrides, &spec, &images, &t.CPU, &t.Memory,
-		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &seen, &settled, &network, &exec, &session, &changed)
+		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &seen, &settled, &network, &exec, &t.Provider, &session, &changed)
 	if err != nil {
 		return t, err
 	}

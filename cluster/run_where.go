@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"slipway/cluster/placement"
+	"slipway/internal/errs"
+	"slipway/store"
+)
+
+// maxPlacementRules are how many constraints a task can have, those of its definition counted, and how many
+// strategies. Source: Amazon ECS API Reference, RunTask.
+const (
+	maxConstraintsOfTask = 10
+	maxStrategiesOfTask  = 5
+)
+
+// checkPlacement finds what is wrong with where tasks are wanted, by the place in the text.
+func (r Run) checkPlacement() error {
+	switch {
+	case len(r.Strategies) > maxStrategiesOfTask:
+		return errs.Say(ErrInvalid, "placementStrategy: %d strategies are more than %d.", len(r.Strategies), maxStrategiesOfTask)
+	case len(r.Shares) > 0 && r.Launch != "":
+		return errs.Say(ErrInvalid, "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
+	}
+	if err := checkConstraints(nil, r.Constraints); err != nil {
+		return err
+	}
+	if err := placement.Check(r.Constraints, r.Strategies); err != nil {
+		return errs.Say(ErrInvalid, "%s.", err)
+	}
+	return checkShares(r.Shares)
+}
+
+func checkConstraints(ofDefinition, ofRun []placement.Constraint) error {
+	if n := len(ofDefinition) + len(ofRun); n > maxConstraintsOfTask {
+		return errs.Say(ErrInvalid, "placementConstraints: %d constraints, of the definition and of the call together, are more than %d.", n, maxConstraintsOfTask)
+	}
+	return nil
+}
+
+// constraints checks what a definition says of the machines that its tasks may be on. Source: Amazon ECS API
+// Reference, TaskDefinitionPlacementConstraint.
+func (c *checker) constraints(list []placement.Constraint) {
+	const path = "placementConstraints"
+	c.refuse(len(list) > maxConstraintsOfTask, path, "%d constraints are more than %d.", len(list), maxConstraintsOfTask)
+	for i, constraint := range list {
+		c.oneOf(constraint.Type, fmt.Sprintf("%s[%d].type", path, i), placement.MemberOf)
+	}
+	if err := placement.Check(list, nil); err != nil {
+		c.refuse(true, path, "%s.", err)
+	}
+}
+
+// constraints are all that a machine for the order's tasks must fit.
+func (o order) constraints() []placement.Constraint {
+	all := slices.Concat(o.model.Spec.Constraints, o.run.Constraints)
+	if o.run.machines != "" {
+		all = append(all, ofGroup(o.run.machines))
+	}
+	return all
+}
+
+// ofGroup lets only the machines of a group through: those that have its name as an attribute or as a tag.
+func ofGroup(name string) placement.Constraint {
+	expression := fmt.Sprintf(`attribute:%s == "%s" or tag:%[1]s == "%[2]s"`, AttributeGroup, name)
+	return placement.Constraint{Type: placement.MemberOf, Expression: expression}
+}
+
+// findMachines finds out for which machines the capacity provider of a Run stands.
+func (r *Run) findMachines(tx *store.Tx, account string) (err error) {
+	if r.Provider != "" && r.machines == "" {
+		r.machines, err = groupOfProvider(tx, account, r.Provider)
+	}
+	return err
+}
+
+// checkCount refuses more tasks than one call of a principal can start.
+func (c *Control) checkCount(ctx context.Context, account, by, member string, n int) error {
+	most := MaxPerCall
+	if n > most && by != "" {
+		var err error
+		if most, err = c.tasksPerCall(ctx, account, by); err != nil {
+			return err
+		}
+	}
+	if n < 1 || n > most {
+		return errs.Say(ErrInvalid, "%s: %d is not between 1 and %d.", member, n, most)
+	}
+	return nil
+}
+
+// divided starts the tasks of a RunTask, each part by the capacity provider that is to have it.
+func (c *Control) divided(ctx context.Context, account string, r Run, shares []Share) (all Started, err error) {
+	for i, count := range divide(shares, r.Count, rounding(r.Token)) {
+		if count == 0 {
+			continue
+		}
+		part := r
+		part.Provider, part.Count, part.Shares, part.Token = shares[i].Provider, count, shares, tokenOf(r.Token, i)
+		started, err := c.start(ctx, account, part)
+		if err != nil {
+			return Started{}, err // made again with its token, the request finds what was placed of it
+		}
+		all.Tasks, all.Refused = append(all.Tasks, started.Tasks...), append(all.Refused, started.Refused...)
+	}
+	return all, nil
+}
+
+// tokenOf is the token of a part of a request: made again, the request is divided as it was, and each part is what
+// came of it before.
+func tokenOf(token string, part int) string {
+	if token == "" {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", token, part))
+	return hex.EncodeToString(sum[:])
+}
+
+// dividedBy are the shares by which the tasks of a Run are to be divided: its own, or those of its cluster where it says
+// neither these nor a launch type; none where it is clear which machines are used. Source: Amazon ECS API Reference,
+// RunTask. The cluster must be active.
+func (r Run) dividedBy(tx *store.Tx, account string) (shares []Share, err error) {
+	strategy, err := needClusterStrategy(tx, account, r.Cluster)
+	switch {
+	case err != nil || r.Launch != "" || r.Provider != "" || r.Nodes != nil:
+		return nil, err
+	case len(r.Shares) > 0:
+		return r.Shares, refuseOthers(tx, account, r.Cluster, r.Shares)
+	case strategy != "":
+		err = json.Unmarshal([]byte(strategy), &shares)
+	}
+	return shares, err
+}
+
+// refuseOthers fails if a capacity provider is none of the cluster's.
+func refuseOthers(tx *store.Tx, account, cluster string, shares []Share) error {
+	own, _, err := providersOf(tx, account, cluster)
+	for _, s := range shares {
+		if err == nil && !slices.Contains(own, s.Provider) {
+			err = fmt.Errorf("%w: %s", ErrNotOfCluster, s.Provider)
+		}
+	}
+	return err
+}
