@@ -126,6 +126,20 @@ type Login struct {
 	Transport http.RoundTripper
 }
 
+// WithProgress has pulls under ctx tell now and then how many bytes of an image's layers have come, of how many.
+// An engine need not know.
+func WithProgress(ctx context.Context, tell func(done, all int64)) context.Context {
+	return context.WithValue(ctx, progressKey{}, tell)
+}
+
+type progressKey struct{}
+
+// Progress is what WithProgress was given, or nil.
+func Progress(ctx context.Context) func(done, all int64) {
+	tell, _ := ctx.Value(progressKey{}).(func(done, all int64))
+	return tell
+}
+
 // Image is an image that is ready to run.
 type Image struct {
 	Ref      string // as it was asked for
@@ -236,7 +250,7 @@ type Spec struct {
 	ExtraHosts   []Host // lines of /etc/hosts
 	Terminal     bool   // its process has a terminal
 	OpenStdin    bool   // its standard input stays open
-	DiskLimit    int64  // bytes that its root file system may grow by; where Info.DiskLimits says no, Create refuses it; 0: none
+	DiskLimit    int64  // bytes that all containers of its task may write together, to their root file systems and the task's volumes; the first to be made tells. Where Info.DiskLimits says no, Create refuses it; 0: none
 }
 
 // MountKind is where what is mounted comes from.

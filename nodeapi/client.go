@@ -70,7 +70,7 @@ func receive(line []byte, recv func(Frame) error) error {
 	switch {
 	case f.Error != nil:
 		return f.Error.asError()
-	case f.Welcome == nil && !f.Complete && len(f.Tasks)+len(f.Streams) == 0:
+	case f.Welcome == nil && !f.Complete && len(f.Tasks)+len(f.Streams) == 0 && f.Prefetch == nil:
 		return nil // only shows that the line is alive
 	}
 	return recv(f.Frame)

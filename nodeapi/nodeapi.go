@@ -69,6 +69,8 @@ type Frame struct {
 	Tasks    []Task `json:"tasks,omitempty"` // wanted anew or wanted otherwise
 	// Streams are to be opened now: who asks for them does not wait long.
 	Streams []Stream `json:"streams,omitempty"`
+	// Prefetch is what to have ahead of tasks, where that is otherwise than was told.
+	Prefetch *Prefetches `json:"prefetch,omitempty"`
 }
 
 // Task is what is wanted of one task on the node.
@@ -277,6 +279,8 @@ type Report struct {
 	Node    string       `json:"node"`
 	Tasks   []TaskReport `json:"tasks"`
 	Machine *Machine     `json:"machine,omitempty"` // nil: of the machine nothing is said
+
+	Prefetches []PrefetchReport `json:"prefetches,omitempty"`
 }
 
 // Machine is how a node is apart from its tasks. It is told whole, whenever it has changed.
@@ -328,6 +332,8 @@ type ContainerReport struct {
 	Ports     []Port `json:"ports,omitempty"`
 	Health    string `json:"health,omitempty"`   // "HEALTHY", "UNHEALTHY", "UNKNOWN"; "": it has no health check
 	Restarts  int    `json:"restarts,omitempty"` // how often it was started anew
+	Pulled    int64  `json:"pulled,omitempty"`   // bytes of its image's layers that have come, while it is pulled
+	PullSize  int64  `json:"pullSize,omitempty"` // of all of them
 }
 
 // Output carries a piece of what a container printed. Offset counts bytes of the

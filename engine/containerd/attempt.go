@@ -109,7 +109,7 @@ func (e *Engine) removeAttempt(ctx context.Context, key, task string) error {
 			return err
 		}
 	}
-	if err := e.dropDisk(key); err != nil {
+	if err := e.emptyDisk(key); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(filepath.Join(e.runcDir(), key)); err != nil {

@@ -87,7 +87,7 @@ func (e *Engine) create(ctx context.Context, s engine.Spec, key string) error {
 	if err != nil {
 		return err
 	}
-	if rootfs, err = e.boundDisk(ctx, key, rootfs, s.DiskLimit); err != nil {
+	if rootfs, err = e.boundDisk(ctx, s.Task, key, rootfs, s.DiskLimit); err != nil {
 		return err
 	}
 	// Where a caller gives up in the middle of this, containerd may lose the shim.

@@ -126,10 +126,8 @@ func (n *network) growShm(task string, size int64) error {
 }
 
 func isTmpfs(path string) bool {
-	var at, above unix.Stat_t
 	var kind unix.Statfs_t
-	mounted := unix.Stat(path, &at) == nil && unix.Stat(filepath.Dir(path), &above) == nil && at.Dev != above.Dev
-	return mounted && unix.Statfs(path, &kind) == nil && kind.Type == unix.TMPFS_MAGIC
+	return isMounted(path) && unix.Statfs(path, &kind) == nil && kind.Type == unix.TMPFS_MAGIC
 }
 
 func unmountShm(path string) error {

@@ -14,9 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A container whose disk use is bound writes to a file system of that size, which is in a sparse file:
-// that works whatever the data folder is on, where project quotas want a kernel, a file system and mount
-// options that few machines have. The file is <data>/disks/<attempt>, mounted at <run>/disks/<attempt>.
+// The containers of a task whose disk use is bound write to one file system of that size, which is in a sparse
+// file: that works whatever the data folder is on, where project quotas want a kernel, a file system and mount
+// options that few machines have. The file is <data>/disks/<task>, mounted at <run>/disks/<task>; in it are
+//
+//	containers/<attempt>/ what a container has written to its root file system
+//	volumes/<key>/        a volume of the task, as in <data>/volumes
+//
+// The first container to need it makes it, and Detach takes it away.
 
 // leastDisk is the smallest file system that is worth its name, in bytes.
 const leastDisk = 1 << 20
@@ -29,11 +34,11 @@ func disksBound() bool {
 	return errors.Join(mkfs, mounter, loops) == nil
 }
 
-func (e *Engine) diskFile(key string) string  { return filepath.Join(e.options.Data, "disks", key) }
-func (e *Engine) diskMount(key string) string { return filepath.Join(e.run, "disks", key) }
+func (e *Engine) diskFile(task string) string  { return filepath.Join(e.options.Data, "disks", task) }
+func (e *Engine) diskMount(task string) string { return filepath.Join(e.run, "disks", task) }
 
-// boundDisk has an attempt's root file system write to a disk of limited size; 0 is no limit.
-func (e *Engine) boundDisk(ctx context.Context, key string, rootfs []mount.Mount, limit int64) ([]mount.Mount, error) {
+// boundDisk has an attempt's root file system write to its task's disk of limited size; 0 is no limit.
+func (e *Engine) boundDisk(ctx context.Context, task, key string, rootfs []mount.Mount, limit int64) ([]mount.Mount, error) {
 	if limit <= 0 {
 		return rootfs, nil
 	}
@@ -41,10 +46,10 @@ func (e *Engine) boundDisk(ctx context.Context, key string, rootfs []mount.Mount
 	if upper == "" {
 		return nil, fmt.Errorf("limit disk use: the image has no layers that are read only")
 	}
-	if err := e.makeDisk(ctx, key, max(limit, leastDisk)); err != nil {
-		return nil, fmt.Errorf("limit disk use: %w", err)
+	if err := e.taskDisk(ctx, task, limit); err != nil {
+		return nil, err
 	}
-	at := e.diskMount(key)
+	at := filepath.Join(e.diskMount(task), "containers", key)
 	if err := errors.Join(copyFolder(filepath.Join(at, "fs"), upper), os.MkdirAll(filepath.Join(at, "work"), 0o711)); err != nil {
 		return nil, fmt.Errorf("limit disk use: %w", err)
 	}
@@ -59,6 +64,23 @@ func (e *Engine) boundDisk(ctx context.Context, key string, rootfs []mount.Mount
 		}
 	}
 	return rootfs, nil
+}
+
+// taskDisk makes a task's disk, unless it is there. The first limit stands.
+func (e *Engine) taskDisk(ctx context.Context, task string, limit int64) error {
+	defer e.volumes.locks.lock(e.diskFile(task))()
+	if isMounted(e.diskMount(task)) {
+		return nil
+	}
+	if err := e.makeDisk(ctx, task, max(limit, leastDisk)); err != nil {
+		return fmt.Errorf("limit disk use: %w", err)
+	}
+	return nil
+}
+
+func isMounted(path string) bool {
+	var at, above unix.Stat_t
+	return unix.Stat(path, &at) == nil && unix.Stat(filepath.Dir(path), &above) == nil && at.Dev != above.Dev
 }
 
 func optionOf(mounts []mount.Mount, name string) string {
@@ -87,8 +109,8 @@ func copyFolder(to, from string) error {
 
 // makeDisk makes a file system of so many bytes and mounts it. Where the programs die with us, the kernel
 // gives up the loop device, for nobody holds it.
-func (e *Engine) makeDisk(ctx context.Context, key string, size int64) error {
-	file, at := e.diskFile(key), e.diskMount(key)
+func (e *Engine) makeDisk(ctx context.Context, task string, size int64) error {
+	file, at := e.diskFile(task), e.diskMount(task)
 	for _, dir := range []string{filepath.Dir(file), at} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return err
@@ -117,9 +139,39 @@ func (e *Engine) makeDisk(ctx context.Context, key string, size int64) error {
 	return nil
 }
 
-// dropDisk takes away the disk of an attempt, where it has one.
-func (e *Engine) dropDisk(key string) error {
-	at := e.diskMount(key)
+// emptyDisk takes away what an attempt has on its task's disk, where it has one. The next has room again.
+func (e *Engine) emptyDisk(key string) error {
+	folders, err := filepath.Glob(filepath.Join(e.diskMount("*"), "containers", key))
+	for _, folder := range folders {
+		err = errors.Join(err, os.RemoveAll(folder))
+	}
+	return err
+}
+
+// attemptsOnDisks are the keys of those that have anything on the disk of a task.
+func (e *Engine) attemptsOnDisks() (keys []string) {
+	for _, task := range foldersIn(filepath.Join(e.run, "disks")) {
+		keys = append(keys, foldersIn(filepath.Join(e.diskMount(task), "containers"))...)
+	}
+	return keys
+}
+
+// disks are the tasks that have one.
+func (e *Engine) disks() (tasks []string, err error) {
+	files, err := os.ReadDir(filepath.Join(e.options.Data, "disks"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, file := range files {
+		tasks = append(tasks, file.Name())
+	}
+	return tasks, err
+}
+
+// dropDisk takes away the disk of a task, where it has one.
+func (e *Engine) dropDisk(task string) error {
+	defer e.volumes.locks.lock(e.diskFile(task))()
+	at := e.diskMount(task)
 	for {
 		err := unix.Unmount(at, unix.MNT_DETACH)
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
@@ -128,7 +180,7 @@ func (e *Engine) dropDisk(key string) error {
 			return &fs.PathError{Op: "unmount", Path: at, Err: err}
 		}
 	}
-	for _, path := range []string{at, e.diskFile(key)} {
+	for _, path := range []string{at, e.diskFile(task)} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

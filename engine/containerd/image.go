@@ -24,11 +24,12 @@ const (
 
 // images are what is known of images that are here. Digests do not change, so nothing is ever stale.
 type images struct {
-	mu    sync.Mutex
-	known map[string]*image     // by digest
-	users map[string]specs.User // by digest and user
-	pulls flights
-	holds imageHolds
+	mu     sync.Mutex
+	known  map[string]*image     // by digest
+	users  map[string]specs.User // by digest and user
+	pulls  flights
+	layers layersOf
+	holds  imageHolds
 }
 
 // image is what a container needs of an image.

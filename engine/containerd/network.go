@@ -238,8 +238,8 @@ func (e *Engine) Detach(ctx context.Context, task string) error {
 		return err
 	}
 	defer e.network.locks.lock(task)()
-	// What is in the run folder may be gone with a boot; what volumes hold is not, and names the task till then.
-	if err := errors.Join(e.network.detach(ctx, task), e.volumes.drop(task)); err != nil {
+	// What is in the run folder may be gone with a boot; what volumes and disks hold is not, and names the task till then.
+	if err := errors.Join(e.network.detach(ctx, task), e.dropDisk(task), e.volumes.drop(task)); err != nil {
 		return fmt.Errorf("detach task %s: %w", task, err)
 	}
 	return nil
@@ -261,7 +261,7 @@ func (n *network) detach(ctx context.Context, task string) error {
 	return os.RemoveAll(filepath.Join(n.tasks, task))
 }
 
-// Tasks names the tasks that have a folder here or volumes, and those of containers.
+// Tasks names the tasks that have a folder here, volumes or a disk, and those of containers.
 func (e *Engine) Tasks(ctx context.Context) ([]string, error) {
 	tasks, err := e.network.list()
 	if err != nil {
@@ -271,7 +271,11 @@ func (e *Engine) Tasks(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	tasks = append(tasks, owners...)
+	disks, err := e.disks()
+	if err != nil {
+		return nil, err
+	}
+	tasks = slices.Concat(tasks, owners, disks)
 	containers, err := e.List(ctx)
 	for _, c := range containers {
 		tasks = append(tasks, c.Task)

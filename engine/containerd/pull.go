@@ -60,6 +60,7 @@ func (e *Engine) pull(ctx context.Context, ref string, login engine.Login) (engi
 	defer e.images.holds.hold(digest.String())()
 	img, err := e.present(ctx, digest)
 	if img == nil && err == nil {
+		defer e.follow(ctx, digest)()
 		img, err = e.images.pulls.do(ctx, digest.String(), func(ctx context.Context) (*image, error) {
 			return e.fetch(ctx, pinned, digest, resolver)
 		})
@@ -84,8 +85,9 @@ func (e *Engine) fetch(ctx context.Context, pinned string, digest digest.Digest,
 	if img, err := e.present(ctx, digest); img != nil || err != nil { // another pull was faster
 		return img, err
 	}
+	defer e.images.layers.forget(digest)
 	guarded, stop := e.space.guard(ctx)
-	pulled, err := onceMore(func() (client.Image, error) { return e.download(guarded, pinned, resolver) })
+	pulled, err := onceMore(func() (client.Image, error) { return e.download(guarded, pinned, digest, resolver) })
 	if full := stop(); full != nil && err != nil {
 		return nil, full
 	}
@@ -95,7 +97,7 @@ func (e *Engine) fetch(ctx context.Context, pinned string, digest digest.Digest,
 	return e.read(ctx, pulled.Target())
 }
 
-func (e *Engine) download(ctx context.Context, pinned string, resolver remotes.Resolver) (client.Image, error) {
+func (e *Engine) download(ctx context.Context, pinned string, image digest.Digest, resolver remotes.Resolver) (client.Image, error) {
 	return e.client.Pull(ctx, pinned,
 		client.WithResolver(resolver),
 		client.WithPlatformMatcher(ourPlatform),
@@ -103,7 +105,7 @@ func (e *Engine) download(ctx context.Context, pinned string, resolver remotes.R
 		client.WithPullSnapshotter(snapshotter),
 		client.WithMaxConcurrentDownloads(4),
 		client.WithImageHandler(coreimages.HandlerFunc(refuseHuge)),
-		client.WithImageHandlerWrapper(e.refuseUnfit),
+		client.WithImageHandlerWrapper(func(next coreimages.Handler) coreimages.Handler { return e.refuseUnfit(image, next) }),
 		client.WithPullLabel(readyLabel, "1"),
 	)
 }
@@ -125,10 +127,11 @@ func refuseHuge(_ context.Context, desc ocispec.Descriptor) ([]ocispec.Descripto
 }
 
 // refuseUnfit looks at a manifest once it is here and before any layer is fetched.
-func (e *Engine) refuseUnfit(next coreimages.Handler) coreimages.Handler {
+func (e *Engine) refuseUnfit(image digest.Digest, next coreimages.Handler) coreimages.Handler {
 	return coreimages.HandlerFunc(func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
 		children, err := next.Handle(ctx, desc)
 		if err == nil && coreimages.IsManifestType(desc.MediaType) {
+			e.images.layers.note(image, children)
 			err = e.space.takes(children)
 		}
 		if err == nil && coreimages.IsConfigType(desc.MediaType) {

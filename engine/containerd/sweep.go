@@ -114,7 +114,7 @@ func (e *Engine) remains(ctx context.Context) (map[string]string, error) {
 	for _, s := range shims {
 		add(s.key)
 	}
-	for _, key := range append(foldersIn(e.runcDir()), foldersIn(filepath.Join(e.run, "disks"))...) {
+	for _, key := range append(foldersIn(e.runcDir()), e.attemptsOnDisks()...) {
 		add(key)
 	}
 	running, err := e.client.TaskService().List(ctx, &tasks.ListTasksRequest{})

@@ -18,7 +18,7 @@ import (
 // volumes are folders that containers write to and that are none's own:
 //
 //	<root>/named/<key>/        a volume that stays
-//	<root>/tasks/<task>/<key>/ one that lives and dies with its task
+//	<root>/tasks/<task>/<key>/ one that lives and dies with its task; if the task has a disk (growth.go), it is on that
 //
 // with, each, name, what the volume is called; data, what is mounted; new, what is being copied from
 // an image; and full, a copy that is whole and being moved into data.
@@ -47,7 +47,13 @@ func (v volumes) drop(task string) error { return os.RemoveAll(v.task(task)) }
 // volume is the folder of a mount's volume, ready to be mounted at its path in a container of an image.
 func (e *Engine) volume(ctx context.Context, s engine.Spec, m engine.Mount, img *image) (folder string, err error) {
 	dir := filepath.Join(e.volumes.root, "named", keyOf(m.Source))
-	if m.Kind == engine.TaskVolume {
+	switch {
+	case m.Kind == engine.TaskVolume && s.DiskLimit > 0:
+		if err := e.taskDisk(ctx, s.Task, s.DiskLimit); err != nil {
+			return "", err
+		}
+		dir = filepath.Join(e.diskMount(s.Task), "volumes", keyOf(m.Source))
+	case m.Kind == engine.TaskVolume:
 		dir = filepath.Join(e.volumes.task(s.Task), keyOf(m.Source))
 	}
 	defer e.volumes.locks.lock(dir)()

@@ -112,23 +112,32 @@ func filesBound(t *testing.T, b *Body) {
 	want(t, "opening 200 files with a limit of 128", strings.Contains(out, "too many open files"), true)
 }
 
-// DiskBound wants containers to grow no further than they may, or not to be made.
+// DiskBound wants the containers of a task to write no more than they may together, or not to be made.
 func DiskBound(t *testing.T, b *Body) {
 	task := NewTask(t, b)
 	info, err := b.Engine.Info(task.ctx())
 	task.check(err)
-	const limit = 16 << 20
-	spec := task.Spec("main", "fill", "/tmp/file", "8", "then", "fill", "/home/file", "16", "then", "fill", "/dev/shm/other", "16")
-	spec.DiskLimit = limit
+	const limit = 24 << 20
+	bound := func(name string, command ...string) engine.Spec {
+		s := task.Spec(name, command...)
+		s.DiskLimit, s.Mounts = limit, []engine.Mount{{Kind: engine.TaskVolume, Source: "data", Path: "/data"}}
+		return s
+	}
+	first := bound("first", "fill", "/tmp/file", "8", "then", "fill", "/dev/shm/other", "16")
 	if !info.DiskLimits {
-		wantError(t, b.Engine.Create(task.ctx(), spec), engine.ErrCreate, "disk")
+		wantError(t, b.Engine.Create(task.ctx(), first), engine.ErrCreate, "disk")
 		return
 	}
-	out := task.says(spec)
+	stays := task.RunAs(first) // what it has written does, as long as it is not deleted
+	stays.Exit(0)
+	task.Use(b.Again(t))
+	want(t, "into the volume", task.says(bound("second", "fill", "/data/file", "6")), "filled 6\n")
+	out := task.says(bound("third", "fill", "/home/file", "24"))
 	var more int // MiB; the file system itself takes a little
-	if _, err := fmt.Sscanf(out, "filled 8\nfull after %d", &more); err != nil || more < 4 || more > 8 {
-		t.Errorf("with %d bytes: %s", limit, out)
+	if _, err := fmt.Sscanf(out, "full after %d", &more); err != nil || more < 4 || more > 10 {
+		t.Errorf("with %d bytes for all: %s", limit, out)
 	}
-	want(t, "what is no disk", strings.HasSuffix(out, "filled 16\n"), true)
+	want(t, "what is no disk", stays.Printed(), "filled 8\nfilled 16\n") // and it is gone
+	want(t, "then", task.says(bound("fourth", "fill", "/home/file", "12")), "filled 12\n")
 	want(t, "another writes", task.says(task.Spec("free", "fill", "/tmp/file", "32")), "filled 32\n")
 }
