@@ -37,6 +37,7 @@ var plan = []struct {
 	{"api/cloudtrail", "api/awswire audit", "a door and its room"},
 	{"api/ssm", "api/awswire secrets", "a door and its room"},
 	{"api/usage", "api/awswire cluster", "a door and its room"},
+	{"api/rebalance", "api/awswire cluster", "a door and its room"},
 	{"api/ssmmessages", "cluster nodeapi", "a door and its room, whose streams speak in the words of the nodes' wire"},
 	{"api/secretsmanager", "api/awswire secrets", "a door and its room"},
 	{"oci", "registry", "a door and its room"},

@@ -33,6 +33,9 @@ func (c *Control) Rebalance(ctx context.Context, account, cluster, service strin
 
 // moves plans the moves of one service, or of all.
 func (c *Control) moves(tx *store.Tx, account, cluster, service string) (moves []Move, err error) {
+	if _, err := clusterStatus(tx, account, cluster); err != nil {
+		return nil, err
+	}
 	services, err := liveServices(tx, account, cluster)
 	if service != "" {
 		var one Service

@@ -98,13 +98,14 @@ type TaskFilter struct {
 	Stopped   bool // those that are stopped or wanted so, and not the others
 	Family    string
 	StartedBy string
+	Group     string // "service:" and the name of a service
 	Node      string
 	Launch    string
 }
 
 // ListTasks names tasks by id.
 func (c *Control) ListTasks(ctx context.Context, account string, f TaskFilter, page Page) (ids []string, next string, err error) {
-	if strings.ContainsRune(f.Family+f.StartedBy+f.Node+f.Launch, 0) {
+	if strings.ContainsRune(f.Family+f.StartedBy+f.Group+f.Node+f.Launch, 0) {
 		return nil, "", nil // PostgreSQL holds no such text, so no task has it
 	}
 	name := fmt.Sprintf("tasks/%s/%+v", account, f)

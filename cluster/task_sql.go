@@ -130,6 +130,7 @@ func taskIDs(tx *store.Tx, account string, f TaskFilter, after string, limit int
 	}
 	also("family", f.Family)
 	also("started_by", f.StartedBy)
+	also("task_group", f.Group)
 	also("node", f.Node)
 	also("launch", f.Launch)
 	over := `(desired = 8 or status > 4)`

@@ -13,6 +13,7 @@ import (
 	"slipway/api/iam"
 	"slipway/api/logs"
 	"slipway/api/organizations"
+	"slipway/api/rebalance"
 	"slipway/api/secretsmanager"
 	"slipway/api/ssm"
 	"slipway/api/ssmmessages"
@@ -73,6 +74,7 @@ func (s *Server) services() []*awswire.Service {
 		ecr.New(s.registry, s.config.Advertise),
 		ecs.New(s.cluster, s.config.Region),
 		usage.New(s.cluster, s.config.Region),
+		rebalance.New(s.cluster, s.config.Region),
 		logs.New(s.logs, s.config.Region),
 		ssm.New(s.secrets),
 		secretsmanager.New(s.secrets),

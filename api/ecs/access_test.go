@@ -52,14 +52,16 @@ func TestAccess(t *testing.T) {
 		"defaultCapacityProviderStrategy": share("big"), "PutClusterCapacityProviders.cluster": "blue",
 		"PutAccountSetting.name": "awsvpcTrunking", "PutAccountSettingDefault.name": "awsvpcTrunking", "DeleteAccountSetting.name": "awsvpcTrunking", "principalArn": "arn:aws:iam::123456789012:user/ann",
 	}
+	maps.Copy(named, servicesNamed())
 	inDefault := maps.Clone(named) // where nothing is said of a cluster
 	maps.Copy(inDefault, wiretest.Sample{"clusterName": nil, "cluster": nil, "clusters": nil, "DeleteCluster.cluster": "red", "UpdateCluster.cluster": "red", "UpdateClusterSettings.cluster": "red", "CreateCluster.capacityProviders": nil, "DescribeCapacityProviders.capacityProviders": nil, "principalArn": nil})
+	maps.Copy(inDefault, servicesInDefault())
 	wiretest.Access(t, ecs.New(s.control, wiretest.Region), named, inDefault, arns(ours), arns(theirs))
 }
 
 // arns names things by ARNs that begin alike.
 func arns(begin string) wiretest.Sample {
-	return wiretest.Sample{
+	s := wiretest.Sample{
 		"clusterName": "blue", "family": "web", "containerDefinitions": []any{},
 		"cluster": begin + "cluster/blue", "clusters": []string{begin + "cluster/blue"},
 		"taskDefinition": begin + "task-definition/web:1", "taskDefinitions": []string{begin + "task-definition/web:1"},
@@ -74,6 +76,8 @@ func arns(begin string) wiretest.Sample {
 		"defaultCapacityProviderStrategy": share(begin + "capacity-provider/big"),
 		"PutAccountSetting.name":          "awsvpcTrunking", "PutAccountSettingDefault.name": "awsvpcTrunking", "DeleteAccountSetting.name": "awsvpcTrunking",
 	}
+	maps.Copy(s, serviceARNs(begin))
+	return s
 }
 
 // share is a strategy of one capacity provider.

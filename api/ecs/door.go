@@ -51,6 +51,18 @@ func New(c *cluster.Control, region string) *awswire.Service {
 		ListTasks.Handle(d.listTasks, d.onListTasks),
 		ExecuteCommand.Handle(d.executeCommand, d.onExecuteCommand),
 
+		CreateService.Handle(d.createService, d.onCreateService),
+		UpdateService.Handle(d.updateService, d.onUpdateService),
+		DeleteService.Handle(d.deleteService, d.onDeleteService),
+		DescribeServices.Handle(d.describeServices, d.onDescribeServices),
+		ListServices.Handle(d.listServices, d.onListServices),
+		ListServiceDeployments.Handle(d.listServiceDeployments, d.onListServiceDeployments),
+		DescribeServiceDeployments.Handle(d.describeServiceDeployments, d.onDescribeServiceDeployments),
+		DescribeServiceRevisions.Handle(d.describeServiceRevisions, d.onDescribeServiceRevisions),
+		StopServiceDeployment.Handle(d.stopServiceDeployment, d.onStopServiceDeployment),
+		UpdateTaskProtection.Handle(d.updateTaskProtection, d.onUpdateTaskProtection),
+		GetTaskProtection.Handle(d.getTaskProtection, d.onGetTaskProtection),
+
 		ListContainerInstances.Handle(d.listContainerInstances, d.onListInstances),
 		DescribeContainerInstances.Handle(d.describeContainerInstances, d.onDescribeInstances),
 		UpdateContainerInstancesState.Handle(d.updateContainerInstancesState, d.onInstancesState),

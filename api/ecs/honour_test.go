@@ -15,6 +15,8 @@ func TestHonouredPathsLeadToMembers(t *testing.T) {
 		{RegisterTaskDefinitionInput{}, honouredInDefinition},
 		{RunTaskInput{}, honouredInRun},
 		{StartTaskInput{}, honouredInStart},
+		{CreateServiceInput{}, honouredInCreateService},
+		{UpdateServiceInput{}, honouredInUpdateService},
 	} {
 		for _, path := range c.paths {
 			if !leads(reflect.TypeOf(c.input), strings.Split(path, ".")) {

@@ -10,8 +10,11 @@ import (
 	"slipway/internal/arn"
 )
 
-// tasksService is who gets the roles that are handed to tasks.
-const tasksService = "ecs-tasks.amazonaws.com"
+// Who gets the roles that are handed to tasks, and to services.
+const (
+	tasksService    = "ecs-tasks.amazonaws.com"
+	servicesService = "ecs.amazonaws.com"
+)
 
 // roleARN reads a role as ECS takes it: by its ARN or, of the caller's account, by its name.
 func (d *door) roleARN(c ctx, member string, given *string) (string, error) {
@@ -29,9 +32,12 @@ func (d *door) roleARN(c ctx, member string, given *string) (string, error) {
 	return text, nil
 }
 
-// pass makes sure that the caller may hand roles, which are ARNs or none, to tasks. Source: IAM User
+// pass makes sure that the caller may hand roles to tasks.
+func pass(c ctx, roles ...string) error { return passTo(c, tasksService, roles...) }
+
+// passTo makes sure that the caller may hand roles, which are ARNs or none, to a service of AWS. Source: IAM User
 // Guide, "Grant a user permissions to pass a role to an AWS service".
-func pass(c ctx, roles ...string) error {
+func passTo(c ctx, service string, roles ...string) error {
 	for _, role := range roles {
 		if role == "" {
 			continue
@@ -39,7 +45,7 @@ func pass(c ctx, roles ...string) error {
 		if a, err := arn.Parse(role); err != nil || a.Account != awswire.CallerOf(c).Account {
 			return awswire.Denied("Cross-account pass role is not allowed.")
 		}
-		ask := awswire.Ask{Action: "iam:PassRole", Resource: role, Keys: map[string][]string{"iam:PassedToService": {tasksService}}}
+		ask := awswire.Ask{Action: "iam:PassRole", Resource: role, Keys: map[string][]string{"iam:PassedToService": {service}}}
 		if err := awswire.Require(c, ask); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@
 package ecs
 
 import (
+	"encoding/json"
 	"time"
 
 	"slipway/api/awswire"
@@ -104,23 +105,31 @@ var API = &awswire.API{
 var (
 	CreateCapacityProvider        = awswire.NewOp[CreateCapacityProviderInput, CreateCapacityProviderOutput](API, "CreateCapacityProvider", "POST", "/", 200)
 	CreateCluster                 = awswire.NewOp[CreateClusterInput, CreateClusterOutput](API, "CreateCluster", "POST", "/", 200)
+	CreateService                 = awswire.NewOp[CreateServiceInput, CreateServiceOutput](API, "CreateService", "POST", "/", 200)
 	DeleteAccountSetting          = awswire.NewOp[DeleteAccountSettingInput, DeleteAccountSettingOutput](API, "DeleteAccountSetting", "POST", "/", 200)
 	DeleteAttributes              = awswire.NewOp[DeleteAttributesInput, DeleteAttributesOutput](API, "DeleteAttributes", "POST", "/", 200)
 	DeleteCapacityProvider        = awswire.NewOp[DeleteCapacityProviderInput, DeleteCapacityProviderOutput](API, "DeleteCapacityProvider", "POST", "/", 200)
 	DeleteCluster                 = awswire.NewOp[DeleteClusterInput, DeleteClusterOutput](API, "DeleteCluster", "POST", "/", 200)
+	DeleteService                 = awswire.NewOp[DeleteServiceInput, DeleteServiceOutput](API, "DeleteService", "POST", "/", 200)
 	DeleteTaskDefinitions         = awswire.NewOp[DeleteTaskDefinitionsInput, DeleteTaskDefinitionsOutput](API, "DeleteTaskDefinitions", "POST", "/", 200)
 	DeregisterContainerInstance   = awswire.NewOp[DeregisterContainerInstanceInput, DeregisterContainerInstanceOutput](API, "DeregisterContainerInstance", "POST", "/", 200)
 	DeregisterTaskDefinition      = awswire.NewOp[DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput](API, "DeregisterTaskDefinition", "POST", "/", 200)
 	DescribeCapacityProviders     = awswire.NewOp[DescribeCapacityProvidersInput, DescribeCapacityProvidersOutput](API, "DescribeCapacityProviders", "POST", "/", 200)
 	DescribeClusters              = awswire.NewOp[DescribeClustersInput, DescribeClustersOutput](API, "DescribeClusters", "POST", "/", 200)
 	DescribeContainerInstances    = awswire.NewOp[DescribeContainerInstancesInput, DescribeContainerInstancesOutput](API, "DescribeContainerInstances", "POST", "/", 200)
+	DescribeServiceDeployments    = awswire.NewOp[DescribeServiceDeploymentsInput, DescribeServiceDeploymentsOutput](API, "DescribeServiceDeployments", "POST", "/", 200)
+	DescribeServiceRevisions      = awswire.NewOp[DescribeServiceRevisionsInput, DescribeServiceRevisionsOutput](API, "DescribeServiceRevisions", "POST", "/", 200)
+	DescribeServices              = awswire.NewOp[DescribeServicesInput, DescribeServicesOutput](API, "DescribeServices", "POST", "/", 200)
 	DescribeTaskDefinition        = awswire.NewOp[DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput](API, "DescribeTaskDefinition", "POST", "/", 200)
 	DescribeTasks                 = awswire.NewOp[DescribeTasksInput, DescribeTasksOutput](API, "DescribeTasks", "POST", "/", 200)
 	ExecuteCommand                = awswire.NewOp[ExecuteCommandInput, ExecuteCommandOutput](API, "ExecuteCommand", "POST", "/", 200)
+	GetTaskProtection             = awswire.NewOp[GetTaskProtectionInput, GetTaskProtectionOutput](API, "GetTaskProtection", "POST", "/", 200)
 	ListAccountSettings           = awswire.NewOp[ListAccountSettingsInput, ListAccountSettingsOutput](API, "ListAccountSettings", "POST", "/", 200)
 	ListAttributes                = awswire.NewOp[ListAttributesInput, ListAttributesOutput](API, "ListAttributes", "POST", "/", 200)
 	ListClusters                  = awswire.NewOp[ListClustersInput, ListClustersOutput](API, "ListClusters", "POST", "/", 200)
 	ListContainerInstances        = awswire.NewOp[ListContainerInstancesInput, ListContainerInstancesOutput](API, "ListContainerInstances", "POST", "/", 200)
+	ListServiceDeployments        = awswire.NewOp[ListServiceDeploymentsInput, ListServiceDeploymentsOutput](API, "ListServiceDeployments", "POST", "/", 200)
+	ListServices                  = awswire.NewOp[ListServicesInput, ListServicesOutput](API, "ListServices", "POST", "/", 200)
 	ListTagsForResource           = awswire.NewOp[ListTagsForResourceInput, ListTagsForResourceOutput](API, "ListTagsForResource", "POST", "/", 200)
 	ListTaskDefinitionFamilies    = awswire.NewOp[ListTaskDefinitionFamiliesInput, ListTaskDefinitionFamiliesOutput](API, "ListTaskDefinitionFamilies", "POST", "/", 200)
 	ListTaskDefinitions           = awswire.NewOp[ListTaskDefinitionsInput, ListTaskDefinitionsOutput](API, "ListTaskDefinitions", "POST", "/", 200)
@@ -133,6 +142,7 @@ var (
 	RegisterTaskDefinition        = awswire.NewOp[RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput](API, "RegisterTaskDefinition", "POST", "/", 200)
 	RunTask                       = awswire.NewOp[RunTaskInput, RunTaskOutput](API, "RunTask", "POST", "/", 200)
 	StartTask                     = awswire.NewOp[StartTaskInput, StartTaskOutput](API, "StartTask", "POST", "/", 200)
+	StopServiceDeployment         = awswire.NewOp[StopServiceDeploymentInput, StopServiceDeploymentOutput](API, "StopServiceDeployment", "POST", "/", 200)
 	StopTask                      = awswire.NewOp[StopTaskInput, StopTaskOutput](API, "StopTask", "POST", "/", 200)
 	TagResource                   = awswire.NewOp[TagResourceInput, TagResourceOutput](API, "TagResource", "POST", "/", 200)
 	UntagResource                 = awswire.NewOp[UntagResourceInput, UntagResourceOutput](API, "UntagResource", "POST", "/", 200)
@@ -140,6 +150,8 @@ var (
 	UpdateCluster                 = awswire.NewOp[UpdateClusterInput, UpdateClusterOutput](API, "UpdateCluster", "POST", "/", 200)
 	UpdateClusterSettings         = awswire.NewOp[UpdateClusterSettingsInput, UpdateClusterSettingsOutput](API, "UpdateClusterSettings", "POST", "/", 200)
 	UpdateContainerInstancesState = awswire.NewOp[UpdateContainerInstancesStateInput, UpdateContainerInstancesStateOutput](API, "UpdateContainerInstancesState", "POST", "/", 200)
+	UpdateService                 = awswire.NewOp[UpdateServiceInput, UpdateServiceOutput](API, "UpdateService", "POST", "/", 200)
+	UpdateTaskProtection          = awswire.NewOp[UpdateTaskProtectionInput, UpdateTaskProtectionOutput](API, "UpdateTaskProtection", "POST", "/", 200)
 )
 
 type CreateCapacityProviderInput struct {
@@ -166,6 +178,39 @@ type CreateClusterInput struct {
 
 type CreateClusterOutput struct {
 	Cluster *Cluster `aws:"cluster"`
+}
+
+type CreateServiceInput struct {
+	AvailabilityZoneRebalancing   *AvailabilityZoneRebalancing   `aws:"availabilityZoneRebalancing"`
+	CapacityProviderStrategy      []CapacityProviderStrategyItem `aws:"capacityProviderStrategy"`
+	ClientToken                   *string                        `aws:"clientToken"`
+	Cluster                       *string                        `aws:"cluster"`
+	DeploymentConfiguration       *DeploymentConfiguration       `aws:"deploymentConfiguration"`
+	DeploymentController          *DeploymentController          `aws:"deploymentController"`
+	DesiredCount                  *int32                         `aws:"desiredCount"`
+	EnableECSManagedTags          *bool                          `aws:"enableECSManagedTags"`
+	EnableExecuteCommand          *bool                          `aws:"enableExecuteCommand"`
+	HealthCheckGracePeriodSeconds *int32                         `aws:"healthCheckGracePeriodSeconds"`
+	LaunchType                    *LaunchType                    `aws:"launchType"`
+	LoadBalancers                 []LoadBalancer                 `aws:"loadBalancers"`
+	NetworkConfiguration          *NetworkConfiguration          `aws:"networkConfiguration"`
+	PlacementConstraints          []PlacementConstraint          `aws:"placementConstraints"`
+	PlacementStrategy             []PlacementStrategy            `aws:"placementStrategy"`
+	PlatformVersion               *string                        `aws:"platformVersion"`
+	PropagateTags                 *PropagateTags                 `aws:"propagateTags"`
+	Role                          *string                        `aws:"role"`
+	SchedulingStrategy            *SchedulingStrategy            `aws:"schedulingStrategy"`
+	ServiceConnectConfiguration   *ServiceConnectConfiguration   `aws:"serviceConnectConfiguration"`
+	ServiceName                   string                         `aws:"serviceName,required"`
+	ServiceRegistries             []ServiceRegistry              `aws:"serviceRegistries"`
+	Tags                          []Tag                          `aws:"tags,rule=Tags"`
+	TaskDefinition                *string                        `aws:"taskDefinition"`
+	VolumeConfigurations          []ServiceVolumeConfiguration   `aws:"volumeConfigurations"`
+	VpcLatticeConfigurations      []VpcLatticeConfiguration      `aws:"vpcLatticeConfigurations"`
+}
+
+type CreateServiceOutput struct {
+	Service *Service `aws:"service"`
 }
 
 type DeleteAccountSettingInput struct {
@@ -201,6 +246,16 @@ type DeleteClusterInput struct {
 
 type DeleteClusterOutput struct {
 	Cluster *Cluster `aws:"cluster"`
+}
+
+type DeleteServiceInput struct {
+	Cluster *string `aws:"cluster"`
+	Force   *bool   `aws:"force"`
+	Service string  `aws:"service,required"`
+}
+
+type DeleteServiceOutput struct {
+	Service *Service `aws:"service"`
 }
 
 type DeleteTaskDefinitionsInput struct {
@@ -265,6 +320,35 @@ type DescribeContainerInstancesOutput struct {
 	Failures           []Failure           `aws:"failures"`
 }
 
+type DescribeServiceDeploymentsInput struct {
+	ServiceDeploymentArns []string `aws:"serviceDeploymentArns,required"`
+}
+
+type DescribeServiceDeploymentsOutput struct {
+	Failures           []Failure           `aws:"failures"`
+	ServiceDeployments []ServiceDeployment `aws:"serviceDeployments"`
+}
+
+type DescribeServiceRevisionsInput struct {
+	ServiceRevisionArns []string `aws:"serviceRevisionArns,required"`
+}
+
+type DescribeServiceRevisionsOutput struct {
+	Failures         []Failure         `aws:"failures"`
+	ServiceRevisions []ServiceRevision `aws:"serviceRevisions"`
+}
+
+type DescribeServicesInput struct {
+	Cluster  *string        `aws:"cluster"`
+	Include  []ServiceField `aws:"include"`
+	Services []string       `aws:"services,required"`
+}
+
+type DescribeServicesOutput struct {
+	Failures []Failure `aws:"failures"`
+	Services []Service `aws:"services"`
+}
+
 type DescribeTaskDefinitionInput struct {
 	Include        []TaskDefinitionField `aws:"include"`
 	TaskDefinition string                `aws:"taskDefinition,required"`
@@ -301,6 +385,16 @@ type ExecuteCommandOutput struct {
 	Interactive   *bool    `aws:"interactive"`
 	Session       *Session `aws:"session"`
 	TaskArn       *string  `aws:"taskArn"`
+}
+
+type GetTaskProtectionInput struct {
+	Cluster string   `aws:"cluster,required"`
+	Tasks   []string `aws:"tasks"`
+}
+
+type GetTaskProtectionOutput struct {
+	Failures       []Failure       `aws:"failures"`
+	ProtectedTasks []ProtectedTask `aws:"protectedTasks"`
 }
 
 type ListAccountSettingsInput struct {
@@ -352,6 +446,34 @@ type ListContainerInstancesInput struct {
 type ListContainerInstancesOutput struct {
 	ContainerInstanceArns []string `aws:"containerInstanceArns"`
 	NextToken             *string  `aws:"nextToken"`
+}
+
+type ListServiceDeploymentsInput struct {
+	Cluster    *string                   `aws:"cluster"`
+	CreatedAt  *CreatedAt                `aws:"createdAt"`
+	MaxResults *int32                    `aws:"maxResults"`
+	NextToken  *string                   `aws:"nextToken"`
+	Service    string                    `aws:"service,required"`
+	Status     []ServiceDeploymentStatus `aws:"status"`
+}
+
+type ListServiceDeploymentsOutput struct {
+	NextToken          *string                  `aws:"nextToken"`
+	ServiceDeployments []ServiceDeploymentBrief `aws:"serviceDeployments"`
+}
+
+type ListServicesInput struct {
+	Cluster                *string                 `aws:"cluster"`
+	LaunchType             *LaunchType             `aws:"launchType"`
+	MaxResults             *int32                  `aws:"maxResults"`
+	NextToken              *string                 `aws:"nextToken"`
+	ResourceManagementType *ResourceManagementType `aws:"resourceManagementType"`
+	SchedulingStrategy     *SchedulingStrategy     `aws:"schedulingStrategy"`
+}
+
+type ListServicesOutput struct {
+	NextToken   *string  `aws:"nextToken"`
+	ServiceArns []string `aws:"serviceArns"`
 }
 
 type ListTagsForResourceInput struct {
@@ -533,6 +655,15 @@ type StartTaskOutput struct {
 	Tasks    []Task    `aws:"tasks"`
 }
 
+type StopServiceDeploymentInput struct {
+	ServiceDeploymentArn string                         `aws:"serviceDeploymentArn,required"`
+	StopType             *StopServiceDeploymentStopType `aws:"stopType"`
+}
+
+type StopServiceDeploymentOutput struct {
+	ServiceDeploymentArn *string `aws:"serviceDeploymentArn"`
+}
+
 type StopTaskInput struct {
 	Cluster *string `aws:"cluster"`
 	Reason  *string `aws:"reason"`
@@ -601,6 +732,47 @@ type UpdateContainerInstancesStateOutput struct {
 	Failures           []Failure           `aws:"failures"`
 }
 
+type UpdateServiceInput struct {
+	AvailabilityZoneRebalancing   *AvailabilityZoneRebalancing   `aws:"availabilityZoneRebalancing"`
+	CapacityProviderStrategy      []CapacityProviderStrategyItem `aws:"capacityProviderStrategy"`
+	Cluster                       *string                        `aws:"cluster"`
+	DeploymentConfiguration       *DeploymentConfiguration       `aws:"deploymentConfiguration"`
+	DeploymentController          *DeploymentController          `aws:"deploymentController"`
+	DesiredCount                  *int32                         `aws:"desiredCount"`
+	EnableECSManagedTags          *bool                          `aws:"enableECSManagedTags"`
+	EnableExecuteCommand          *bool                          `aws:"enableExecuteCommand"`
+	ForceNewDeployment            *bool                          `aws:"forceNewDeployment"`
+	HealthCheckGracePeriodSeconds *int32                         `aws:"healthCheckGracePeriodSeconds"`
+	LoadBalancers                 []LoadBalancer                 `aws:"loadBalancers"`
+	NetworkConfiguration          *NetworkConfiguration          `aws:"networkConfiguration"`
+	PlacementConstraints          []PlacementConstraint          `aws:"placementConstraints"`
+	PlacementStrategy             []PlacementStrategy            `aws:"placementStrategy"`
+	PlatformVersion               *string                        `aws:"platformVersion"`
+	PropagateTags                 *PropagateTags                 `aws:"propagateTags"`
+	Service                       string                         `aws:"service,required"`
+	ServiceConnectConfiguration   *ServiceConnectConfiguration   `aws:"serviceConnectConfiguration"`
+	ServiceRegistries             []ServiceRegistry              `aws:"serviceRegistries"`
+	TaskDefinition                *string                        `aws:"taskDefinition"`
+	VolumeConfigurations          []ServiceVolumeConfiguration   `aws:"volumeConfigurations"`
+	VpcLatticeConfigurations      []VpcLatticeConfiguration      `aws:"vpcLatticeConfigurations"`
+}
+
+type UpdateServiceOutput struct {
+	Service *Service `aws:"service"`
+}
+
+type UpdateTaskProtectionInput struct {
+	Cluster           string   `aws:"cluster,required"`
+	ExpiresInMinutes  *int32   `aws:"expiresInMinutes"`
+	ProtectionEnabled bool     `aws:"protectionEnabled,required"`
+	Tasks             []string `aws:"tasks,required"`
+}
+
+type UpdateTaskProtectionOutput struct {
+	Failures       []Failure       `aws:"failures"`
+	ProtectedTasks []ProtectedTask `aws:"protectedTasks"`
+}
+
 type AcceleratorCountRequest struct {
 	Max *int32 `aws:"max"`
 	Min *int32 `aws:"min"`
@@ -609,6 +781,13 @@ type AcceleratorCountRequest struct {
 type AcceleratorTotalMemoryMiBRequest struct {
 	Max *int32 `aws:"max"`
 	Min *int32 `aws:"min"`
+}
+
+type AdvancedConfiguration struct {
+	AlternateTargetGroupArn *string `aws:"alternateTargetGroupArn"`
+	ProductionListenerRule  *string `aws:"productionListenerRule"`
+	RoleArn                 *string `aws:"roleArn"`
+	TestListenerRule        *string `aws:"testListenerRule"`
 }
 
 type Attachment struct {
@@ -651,6 +830,11 @@ type AwsVpcConfiguration struct {
 type BaselineEbsBandwidthMbpsRequest struct {
 	Max *int32 `aws:"max"`
 	Min *int32 `aws:"min"`
+}
+
+type CanaryConfiguration struct {
+	CanaryBakeTimeInMinutes *int32   `aws:"canaryBakeTimeInMinutes"`
+	CanaryPercent           *float64 `aws:"canaryPercent"`
 }
 
 type CapacityProvider struct {
@@ -784,6 +968,12 @@ type ContainerDependency struct {
 	ContainerName string             `aws:"containerName,required"`
 }
 
+type ContainerImage struct {
+	ContainerName *string `aws:"containerName"`
+	Image         *string `aws:"image"`
+	ImageDigest   *string `aws:"imageDigest"`
+}
+
 type ContainerInstance struct {
 	AgentConnected       *bool                          `aws:"agentConnected"`
 	AgentUpdateStatus    *AgentUpdateStatus             `aws:"agentUpdateStatus"`
@@ -835,6 +1025,89 @@ type CreateManagedInstancesProviderConfiguration struct {
 	PropagateTags              *PropagateMITags            `aws:"propagateTags"`
 }
 
+type CreatedAt struct {
+	After  *time.Time `aws:"after"`
+	Before *time.Time `aws:"before"`
+}
+
+type Deployment struct {
+	CapacityProviderStrategy    []CapacityProviderStrategyItem  `aws:"capacityProviderStrategy"`
+	CreatedAt                   *time.Time                      `aws:"createdAt"`
+	DesiredCount                *int32                          `aws:"desiredCount"`
+	FailedTasks                 *int32                          `aws:"failedTasks"`
+	FargateEphemeralStorage     *DeploymentEphemeralStorage     `aws:"fargateEphemeralStorage"`
+	Id                          *string                         `aws:"id"`
+	LaunchType                  *LaunchType                     `aws:"launchType"`
+	NetworkConfiguration        *NetworkConfiguration           `aws:"networkConfiguration"`
+	PendingCount                *int32                          `aws:"pendingCount"`
+	PlatformFamily              *string                         `aws:"platformFamily"`
+	PlatformVersion             *string                         `aws:"platformVersion"`
+	RolloutState                *DeploymentRolloutState         `aws:"rolloutState"`
+	RolloutStateReason          *string                         `aws:"rolloutStateReason"`
+	RunningCount                *int32                          `aws:"runningCount"`
+	ServiceConnectConfiguration *ServiceConnectConfiguration    `aws:"serviceConnectConfiguration"`
+	ServiceConnectResources     []ServiceConnectServiceResource `aws:"serviceConnectResources"`
+	Status                      *string                         `aws:"status"`
+	TaskDefinition              *string                         `aws:"taskDefinition"`
+	UpdatedAt                   *time.Time                      `aws:"updatedAt"`
+	VolumeConfigurations        []ServiceVolumeConfiguration    `aws:"volumeConfigurations"`
+	VpcLatticeConfigurations    []VpcLatticeConfiguration       `aws:"vpcLatticeConfigurations"`
+}
+
+type DeploymentAlarms struct {
+	AlarmNames []string `aws:"alarmNames,required"`
+	Enable     bool     `aws:"enable,required"`
+	Rollback   bool     `aws:"rollback,required"`
+}
+
+type DeploymentCircuitBreaker struct {
+	Enable   bool `aws:"enable,required"`
+	Rollback bool `aws:"rollback,required"`
+}
+
+type DeploymentConfiguration struct {
+	Alarms                   *DeploymentAlarms         `aws:"alarms"`
+	BakeTimeInMinutes        *int32                    `aws:"bakeTimeInMinutes"`
+	CanaryConfiguration      *CanaryConfiguration      `aws:"canaryConfiguration"`
+	DeploymentCircuitBreaker *DeploymentCircuitBreaker `aws:"deploymentCircuitBreaker"`
+	LifecycleHooks           []DeploymentLifecycleHook `aws:"lifecycleHooks"`
+	LinearConfiguration      *LinearConfiguration      `aws:"linearConfiguration"`
+	MaximumPercent           *int32                    `aws:"maximumPercent"`
+	MinimumHealthyPercent    *int32                    `aws:"minimumHealthyPercent"`
+	Strategy                 *DeploymentStrategy       `aws:"strategy"`
+}
+
+type DeploymentController struct {
+	Type DeploymentControllerType `aws:"type,required"`
+}
+
+type DeploymentEphemeralStorage struct {
+	KmsKeyId *string `aws:"kmsKeyId"`
+}
+
+type DeploymentLifecycleHook struct {
+	HookDetails          json.RawMessage                              `aws:"hookDetails"`
+	HookTargetArn        *string                                      `aws:"hookTargetArn"`
+	LifecycleStages      []DeploymentLifecycleHookStage               `aws:"lifecycleStages"`
+	RoleArn              *string                                      `aws:"roleArn"`
+	TargetType           *DeploymentLifecycleHookTargetType           `aws:"targetType"`
+	TimeoutConfiguration *DeploymentLifecycleHookTimeoutConfiguration `aws:"timeoutConfiguration"`
+}
+
+type DeploymentLifecycleHookDetail struct {
+	ExpiresAt     *time.Time                         `aws:"expiresAt"`
+	HookId        *string                            `aws:"hookId"`
+	Status        *DeploymentLifecycleHookStatus     `aws:"status"`
+	TargetArn     *string                            `aws:"targetArn"`
+	TargetType    *DeploymentLifecycleHookTargetType `aws:"targetType"`
+	TimeoutAction *DeploymentLifecycleHookAction     `aws:"timeoutAction"`
+}
+
+type DeploymentLifecycleHookTimeoutConfiguration struct {
+	Action           *DeploymentLifecycleHookAction `aws:"action"`
+	TimeoutInMinutes *int32                         `aws:"timeoutInMinutes,rule=DeploymentLifecycleHookDuration"`
+}
+
 type Device struct {
 	ContainerPath *string                  `aws:"containerPath"`
 	HostPath      string                   `aws:"hostPath,required"`
@@ -853,6 +1126,14 @@ type EBSTagSpecification struct {
 	PropagateTags *PropagateTags  `aws:"propagateTags"`
 	ResourceType  EBSResourceType `aws:"resourceType,required"`
 	Tags          []Tag           `aws:"tags,rule=Tags"`
+}
+
+type ECSManagedResources struct {
+	AutoScaling           *ManagedAutoScaling    `aws:"autoScaling"`
+	IngressPaths          []ManagedIngressPath   `aws:"ingressPaths"`
+	LogGroups             []ManagedLogGroup      `aws:"logGroups"`
+	MetricAlarms          []ManagedMetricAlarm   `aws:"metricAlarms"`
+	ServiceSecurityGroups []ManagedSecurityGroup `aws:"serviceSecurityGroups"`
 }
 
 type EFSAuthorizationConfig struct {
@@ -1013,6 +1294,11 @@ type KeyValuePair struct {
 	Value *string `aws:"value"`
 }
 
+type LinearConfiguration struct {
+	StepBakeTimeInMinutes *int32   `aws:"stepBakeTimeInMinutes"`
+	StepPercent           *float64 `aws:"stepPercent"`
+}
+
 type LinuxParameters struct {
 	Capabilities       *KernelCapabilities `aws:"capabilities"`
 	Devices            []Device            `aws:"devices"`
@@ -1021,6 +1307,14 @@ type LinuxParameters struct {
 	SharedMemorySize   *int32              `aws:"sharedMemorySize"`
 	Swappiness         *int32              `aws:"swappiness"`
 	Tmpfs              []Tmpfs             `aws:"tmpfs"`
+}
+
+type LoadBalancer struct {
+	AdvancedConfiguration *AdvancedConfiguration `aws:"advancedConfiguration"`
+	ContainerName         *string                `aws:"containerName"`
+	ContainerPort         *int32                 `aws:"containerPort"`
+	LoadBalancerName      *string                `aws:"loadBalancerName"`
+	TargetGroupArn        *string                `aws:"targetGroupArn"`
 }
 
 type LogConfiguration struct {
@@ -1034,6 +1328,39 @@ type ManagedAgent struct {
 	LastStatus    *string           `aws:"lastStatus"`
 	Name          *ManagedAgentName `aws:"name"`
 	Reason        *string           `aws:"reason"`
+}
+
+type ManagedApplicationAutoScalingPolicy struct {
+	Arn          *string               `aws:"arn"`
+	Metric       string                `aws:"metric,required"`
+	PolicyType   string                `aws:"policyType,required"`
+	Status       ManagedResourceStatus `aws:"status,required"`
+	StatusReason *string               `aws:"statusReason"`
+	TargetValue  float64               `aws:"targetValue,required"`
+	UpdatedAt    time.Time             `aws:"updatedAt,required"`
+}
+
+type ManagedAutoScaling struct {
+	ApplicationAutoScalingPolicies []ManagedApplicationAutoScalingPolicy `aws:"applicationAutoScalingPolicies"`
+	ScalableTarget                 *ManagedScalableTarget                `aws:"scalableTarget"`
+}
+
+type ManagedCertificate struct {
+	Arn          *string               `aws:"arn"`
+	DomainName   string                `aws:"domainName,required"`
+	Status       ManagedResourceStatus `aws:"status,required"`
+	StatusReason *string               `aws:"statusReason"`
+	UpdatedAt    time.Time             `aws:"updatedAt,required"`
+}
+
+type ManagedIngressPath struct {
+	AccessType                 AccessType             `aws:"accessType,required"`
+	Certificate                *ManagedCertificate    `aws:"certificate"`
+	Listener                   *ManagedListener       `aws:"listener"`
+	LoadBalancer               *ManagedLoadBalancer   `aws:"loadBalancer"`
+	LoadBalancerSecurityGroups []ManagedSecurityGroup `aws:"loadBalancerSecurityGroups"`
+	Rule                       *ManagedListenerRule   `aws:"rule"`
+	TargetGroups               []ManagedTargetGroup   `aws:"targetGroups"`
 }
 
 type ManagedInstancesLocalStorageConfiguration struct {
@@ -1057,6 +1384,54 @@ type ManagedInstancesStorageConfiguration struct {
 	StorageSizeGiB *int32 `aws:"storageSizeGiB,rule=TaskVolumeStorageGiB"`
 }
 
+type ManagedListener struct {
+	Arn          *string               `aws:"arn"`
+	Status       ManagedResourceStatus `aws:"status,required"`
+	StatusReason *string               `aws:"statusReason"`
+	UpdatedAt    time.Time             `aws:"updatedAt,required"`
+}
+
+type ManagedListenerRule struct {
+	Arn          *string               `aws:"arn"`
+	Status       ManagedResourceStatus `aws:"status,required"`
+	StatusReason *string               `aws:"statusReason"`
+	UpdatedAt    time.Time             `aws:"updatedAt,required"`
+}
+
+type ManagedLoadBalancer struct {
+	Arn              *string               `aws:"arn"`
+	Scheme           string                `aws:"scheme,required"`
+	SecurityGroupIds []string              `aws:"securityGroupIds"`
+	Status           ManagedResourceStatus `aws:"status,required"`
+	StatusReason     *string               `aws:"statusReason"`
+	SubnetIds        []string              `aws:"subnetIds"`
+	UpdatedAt        time.Time             `aws:"updatedAt,required"`
+}
+
+type ManagedLogGroup struct {
+	Arn          *string               `aws:"arn"`
+	LogGroupName string                `aws:"logGroupName,required"`
+	Status       ManagedResourceStatus `aws:"status,required"`
+	StatusReason *string               `aws:"statusReason"`
+	UpdatedAt    time.Time             `aws:"updatedAt,required"`
+}
+
+type ManagedMetricAlarm struct {
+	Arn          *string               `aws:"arn"`
+	Status       ManagedResourceStatus `aws:"status,required"`
+	StatusReason *string               `aws:"statusReason"`
+	UpdatedAt    time.Time             `aws:"updatedAt,required"`
+}
+
+type ManagedScalableTarget struct {
+	Arn          *string               `aws:"arn"`
+	MaxCapacity  int32                 `aws:"maxCapacity,required"`
+	MinCapacity  int32                 `aws:"minCapacity,required"`
+	Status       ManagedResourceStatus `aws:"status,required"`
+	StatusReason *string               `aws:"statusReason"`
+	UpdatedAt    time.Time             `aws:"updatedAt,required"`
+}
+
 type ManagedScaling struct {
 	InstanceWarmupPeriod   *int32                `aws:"instanceWarmupPeriod,rule=ManagedScalingInstanceWarmupPeriod"`
 	MaximumScalingStepSize *int32                `aws:"maximumScalingStepSize,rule=ManagedScalingStepSize"`
@@ -1065,9 +1440,26 @@ type ManagedScaling struct {
 	TargetCapacity         *int32                `aws:"targetCapacity,rule=ManagedScalingTargetCapacity"`
 }
 
+type ManagedSecurityGroup struct {
+	Arn          *string               `aws:"arn"`
+	Status       ManagedResourceStatus `aws:"status,required"`
+	StatusReason *string               `aws:"statusReason"`
+	UpdatedAt    time.Time             `aws:"updatedAt,required"`
+}
+
 type ManagedStorageConfiguration struct {
 	FargateEphemeralStorageKmsKeyId *string `aws:"fargateEphemeralStorageKmsKeyId"`
 	KmsKeyId                        *string `aws:"kmsKeyId"`
+}
+
+type ManagedTargetGroup struct {
+	Arn             *string               `aws:"arn"`
+	HealthCheckPath string                `aws:"healthCheckPath,required"`
+	HealthCheckPort int32                 `aws:"healthCheckPort,required"`
+	Port            int32                 `aws:"port,required"`
+	Status          ManagedResourceStatus `aws:"status,required"`
+	StatusReason    *string               `aws:"statusReason"`
+	UpdatedAt       time.Time             `aws:"updatedAt,required"`
 }
 
 type MemoryGiBPerVCpuRequest struct {
@@ -1139,6 +1531,12 @@ type PortMapping struct {
 	Protocol           *TransportProtocol   `aws:"protocol"`
 }
 
+type ProtectedTask struct {
+	ExpirationDate    *time.Time `aws:"expirationDate"`
+	ProtectionEnabled *bool      `aws:"protectionEnabled"`
+	TaskArn           *string    `aws:"taskArn"`
+}
+
 type ProxyConfiguration struct {
 	ContainerName string                  `aws:"containerName,required"`
 	Properties    []KeyValuePair          `aws:"properties"`
@@ -1147,6 +1545,10 @@ type ProxyConfiguration struct {
 
 type RepositoryCredentials struct {
 	CredentialsParameter string `aws:"credentialsParameter,required"`
+}
+
+type ResolvedConfiguration struct {
+	LoadBalancers []ServiceRevisionLoadBalancer `aws:"loadBalancers"`
 }
 
 type Resource struct {
@@ -1163,6 +1565,12 @@ type ResourceRequirement struct {
 	Value string       `aws:"value,required"`
 }
 
+type Rollback struct {
+	Reason             *string    `aws:"reason"`
+	ServiceRevisionArn *string    `aws:"serviceRevisionArn"`
+	StartedAt          *time.Time `aws:"startedAt"`
+}
+
 type RuntimePlatform struct {
 	CpuArchitecture       *CPUArchitecture `aws:"cpuArchitecture"`
 	OperatingSystemFamily *OSFamily        `aws:"operatingSystemFamily"`
@@ -1175,9 +1583,229 @@ type S3FilesVolumeConfiguration struct {
 	TransitEncryptionPort *int32  `aws:"transitEncryptionPort"`
 }
 
+type Scale struct {
+	Unit  *ScaleUnit `aws:"unit"`
+	Value *float64   `aws:"value"`
+}
+
 type Secret struct {
 	Name      string `aws:"name,required"`
 	ValueFrom string `aws:"valueFrom,required"`
+}
+
+type Service struct {
+	AvailabilityZoneRebalancing   *AvailabilityZoneRebalancing    `aws:"availabilityZoneRebalancing"`
+	CapacityProviderStrategy      []CapacityProviderStrategyItem  `aws:"capacityProviderStrategy"`
+	ClusterArn                    *string                         `aws:"clusterArn"`
+	CreatedAt                     *time.Time                      `aws:"createdAt"`
+	CreatedBy                     *string                         `aws:"createdBy"`
+	CurrentServiceDeployment      *string                         `aws:"currentServiceDeployment"`
+	CurrentServiceRevisions       []ServiceCurrentRevisionSummary `aws:"currentServiceRevisions"`
+	DeploymentConfiguration       *DeploymentConfiguration        `aws:"deploymentConfiguration"`
+	DeploymentController          *DeploymentController           `aws:"deploymentController"`
+	Deployments                   []Deployment                    `aws:"deployments"`
+	DesiredCount                  *int32                          `aws:"desiredCount"`
+	EnableECSManagedTags          *bool                           `aws:"enableECSManagedTags"`
+	EnableExecuteCommand          *bool                           `aws:"enableExecuteCommand"`
+	Events                        []ServiceEvent                  `aws:"events"`
+	HealthCheckGracePeriodSeconds *int32                          `aws:"healthCheckGracePeriodSeconds"`
+	LaunchType                    *LaunchType                     `aws:"launchType"`
+	LoadBalancers                 []LoadBalancer                  `aws:"loadBalancers"`
+	NetworkConfiguration          *NetworkConfiguration           `aws:"networkConfiguration"`
+	PendingCount                  *int32                          `aws:"pendingCount"`
+	PlacementConstraints          []PlacementConstraint           `aws:"placementConstraints"`
+	PlacementStrategy             []PlacementStrategy             `aws:"placementStrategy"`
+	PlatformFamily                *string                         `aws:"platformFamily"`
+	PlatformVersion               *string                         `aws:"platformVersion"`
+	PropagateTags                 *PropagateTags                  `aws:"propagateTags"`
+	ResourceManagementType        *ResourceManagementType         `aws:"resourceManagementType"`
+	RoleArn                       *string                         `aws:"roleArn"`
+	RunningCount                  *int32                          `aws:"runningCount"`
+	SchedulingStrategy            *SchedulingStrategy             `aws:"schedulingStrategy"`
+	ServiceArn                    *string                         `aws:"serviceArn"`
+	ServiceName                   *string                         `aws:"serviceName"`
+	ServiceRegistries             []ServiceRegistry               `aws:"serviceRegistries"`
+	Status                        *string                         `aws:"status"`
+	Tags                          []Tag                           `aws:"tags,rule=Tags"`
+	TaskDefinition                *string                         `aws:"taskDefinition"`
+	TaskSets                      []TaskSet                       `aws:"taskSets"`
+}
+
+type ServiceConnectAccessLogConfiguration struct {
+	Format                 ServiceConnectAccessLoggingFormat     `aws:"format,required"`
+	IncludeQueryParameters *ServiceConnectIncludeQueryParameters `aws:"includeQueryParameters"`
+}
+
+type ServiceConnectClientAlias struct {
+	DnsName          *string                         `aws:"dnsName"`
+	Port             int32                           `aws:"port,required,rule=PortNumber"`
+	TestTrafficRules *ServiceConnectTestTrafficRules `aws:"testTrafficRules"`
+}
+
+type ServiceConnectConfiguration struct {
+	AccessLogConfiguration *ServiceConnectAccessLogConfiguration `aws:"accessLogConfiguration"`
+	Enabled                bool                                  `aws:"enabled,required"`
+	LogConfiguration       *LogConfiguration                     `aws:"logConfiguration"`
+	Namespace              *string                               `aws:"namespace"`
+	Services               []ServiceConnectService               `aws:"services"`
+}
+
+type ServiceConnectService struct {
+	ClientAliases       []ServiceConnectClientAlias     `aws:"clientAliases"`
+	DiscoveryName       *string                         `aws:"discoveryName"`
+	IngressPortOverride *int32                          `aws:"ingressPortOverride,rule=PortNumber"`
+	PortName            string                          `aws:"portName,required"`
+	Timeout             *TimeoutConfiguration           `aws:"timeout"`
+	Tls                 *ServiceConnectTlsConfiguration `aws:"tls"`
+}
+
+type ServiceConnectServiceResource struct {
+	DiscoveryArn  *string `aws:"discoveryArn"`
+	DiscoveryName *string `aws:"discoveryName"`
+}
+
+type ServiceConnectTestTrafficHeaderMatchRules struct {
+	Exact string `aws:"exact,required"`
+}
+
+type ServiceConnectTestTrafficHeaderRules struct {
+	Name  string                                     `aws:"name,required"`
+	Value *ServiceConnectTestTrafficHeaderMatchRules `aws:"value"`
+}
+
+type ServiceConnectTestTrafficRules struct {
+	Header *ServiceConnectTestTrafficHeaderRules `aws:"header,required"`
+}
+
+type ServiceConnectTlsCertificateAuthority struct {
+	AwsPcaAuthorityArn *string `aws:"awsPcaAuthorityArn"`
+}
+
+type ServiceConnectTlsConfiguration struct {
+	IssuerCertificateAuthority *ServiceConnectTlsCertificateAuthority `aws:"issuerCertificateAuthority,required"`
+	KmsKey                     *string                                `aws:"kmsKey"`
+	RoleArn                    *string                                `aws:"roleArn"`
+}
+
+type ServiceCurrentRevisionSummary struct {
+	Arn                *string `aws:"arn"`
+	PendingTaskCount   *int32  `aws:"pendingTaskCount"`
+	RequestedTaskCount *int32  `aws:"requestedTaskCount"`
+	RunningTaskCount   *int32  `aws:"runningTaskCount"`
+}
+
+type ServiceDeployment struct {
+	Alarms                   *ServiceDeploymentAlarms         `aws:"alarms"`
+	ClusterArn               *string                          `aws:"clusterArn"`
+	CreatedAt                *time.Time                       `aws:"createdAt"`
+	DeploymentCircuitBreaker *ServiceDeploymentCircuitBreaker `aws:"deploymentCircuitBreaker"`
+	DeploymentConfiguration  *DeploymentConfiguration         `aws:"deploymentConfiguration"`
+	FinishedAt               *time.Time                       `aws:"finishedAt"`
+	LifecycleHookDetails     []DeploymentLifecycleHookDetail  `aws:"lifecycleHookDetails"`
+	LifecycleStage           *ServiceDeploymentLifecycleStage `aws:"lifecycleStage"`
+	Rollback                 *Rollback                        `aws:"rollback"`
+	ServiceArn               *string                          `aws:"serviceArn"`
+	ServiceDeploymentArn     *string                          `aws:"serviceDeploymentArn"`
+	SourceServiceRevisions   []ServiceRevisionSummary         `aws:"sourceServiceRevisions"`
+	StartedAt                *time.Time                       `aws:"startedAt"`
+	Status                   *ServiceDeploymentStatus         `aws:"status"`
+	StatusReason             *string                          `aws:"statusReason"`
+	StoppedAt                *time.Time                       `aws:"stoppedAt"`
+	TargetServiceRevision    *ServiceRevisionSummary          `aws:"targetServiceRevision"`
+	UpdatedAt                *time.Time                       `aws:"updatedAt"`
+}
+
+type ServiceDeploymentAlarms struct {
+	AlarmNames          []string                                 `aws:"alarmNames"`
+	Status              *ServiceDeploymentRollbackMonitorsStatus `aws:"status"`
+	TriggeredAlarmNames []string                                 `aws:"triggeredAlarmNames"`
+}
+
+type ServiceDeploymentBrief struct {
+	ClusterArn               *string                  `aws:"clusterArn"`
+	CreatedAt                *time.Time               `aws:"createdAt"`
+	FinishedAt               *time.Time               `aws:"finishedAt"`
+	ServiceArn               *string                  `aws:"serviceArn"`
+	ServiceDeploymentArn     *string                  `aws:"serviceDeploymentArn"`
+	StartedAt                *time.Time               `aws:"startedAt"`
+	Status                   *ServiceDeploymentStatus `aws:"status"`
+	StatusReason             *string                  `aws:"statusReason"`
+	TargetServiceRevisionArn *string                  `aws:"targetServiceRevisionArn"`
+}
+
+type ServiceDeploymentCircuitBreaker struct {
+	FailureCount *int32                                   `aws:"failureCount"`
+	Status       *ServiceDeploymentRollbackMonitorsStatus `aws:"status"`
+	Threshold    *int32                                   `aws:"threshold"`
+}
+
+type ServiceEvent struct {
+	CreatedAt *time.Time `aws:"createdAt"`
+	Id        *string    `aws:"id"`
+	Message   *string    `aws:"message"`
+}
+
+type ServiceManagedEBSVolumeConfiguration struct {
+	Encrypted                *bool                 `aws:"encrypted"`
+	FilesystemType           *TaskFilesystemType   `aws:"filesystemType"`
+	Iops                     *int32                `aws:"iops"`
+	KmsKeyId                 *string               `aws:"kmsKeyId"`
+	RoleArn                  string                `aws:"roleArn,required"`
+	SizeInGiB                *int32                `aws:"sizeInGiB"`
+	SnapshotId               *string               `aws:"snapshotId"`
+	TagSpecifications        []EBSTagSpecification `aws:"tagSpecifications"`
+	Throughput               *int32                `aws:"throughput"`
+	VolumeInitializationRate *int32                `aws:"volumeInitializationRate"`
+	VolumeType               *string               `aws:"volumeType"`
+}
+
+type ServiceRegistry struct {
+	ContainerName *string `aws:"containerName"`
+	ContainerPort *int32  `aws:"containerPort"`
+	Port          *int32  `aws:"port"`
+	RegistryArn   *string `aws:"registryArn"`
+}
+
+type ServiceRevision struct {
+	CapacityProviderStrategy    []CapacityProviderStrategyItem `aws:"capacityProviderStrategy"`
+	ClusterArn                  *string                        `aws:"clusterArn"`
+	ContainerImages             []ContainerImage               `aws:"containerImages"`
+	CreatedAt                   *time.Time                     `aws:"createdAt"`
+	EcsManagedResources         *ECSManagedResources           `aws:"ecsManagedResources"`
+	FargateEphemeralStorage     *DeploymentEphemeralStorage    `aws:"fargateEphemeralStorage"`
+	GuardDutyEnabled            *bool                          `aws:"guardDutyEnabled"`
+	LaunchType                  *LaunchType                    `aws:"launchType"`
+	LoadBalancers               []LoadBalancer                 `aws:"loadBalancers"`
+	NetworkConfiguration        *NetworkConfiguration          `aws:"networkConfiguration"`
+	PlatformFamily              *string                        `aws:"platformFamily"`
+	PlatformVersion             *string                        `aws:"platformVersion"`
+	ResolvedConfiguration       *ResolvedConfiguration         `aws:"resolvedConfiguration"`
+	ServiceArn                  *string                        `aws:"serviceArn"`
+	ServiceConnectConfiguration *ServiceConnectConfiguration   `aws:"serviceConnectConfiguration"`
+	ServiceRegistries           []ServiceRegistry              `aws:"serviceRegistries"`
+	ServiceRevisionArn          *string                        `aws:"serviceRevisionArn"`
+	TaskDefinition              *string                        `aws:"taskDefinition"`
+	VolumeConfigurations        []ServiceVolumeConfiguration   `aws:"volumeConfigurations"`
+	VpcLatticeConfigurations    []VpcLatticeConfiguration      `aws:"vpcLatticeConfigurations"`
+}
+
+type ServiceRevisionLoadBalancer struct {
+	ProductionListenerRule *string `aws:"productionListenerRule"`
+	TargetGroupArn         *string `aws:"targetGroupArn"`
+}
+
+type ServiceRevisionSummary struct {
+	Arn                              *string  `aws:"arn"`
+	PendingTaskCount                 *int32   `aws:"pendingTaskCount"`
+	RequestedProductionTrafficWeight *float64 `aws:"requestedProductionTrafficWeight"`
+	RequestedTaskCount               *int32   `aws:"requestedTaskCount"`
+	RequestedTestTrafficWeight       *float64 `aws:"requestedTestTrafficWeight"`
+	RunningTaskCount                 *int32   `aws:"runningTaskCount"`
+}
+
+type ServiceVolumeConfiguration struct {
+	ManagedEBSVolume *ServiceManagedEBSVolumeConfiguration `aws:"managedEBSVolume"`
+	Name             string                                `aws:"name,required"`
 }
 
 type Session struct {
@@ -1311,9 +1939,42 @@ type TaskOverride struct {
 	TaskRoleArn                   *string                        `aws:"taskRoleArn"`
 }
 
+type TaskSet struct {
+	CapacityProviderStrategy []CapacityProviderStrategyItem `aws:"capacityProviderStrategy"`
+	ClusterArn               *string                        `aws:"clusterArn"`
+	ComputedDesiredCount     *int32                         `aws:"computedDesiredCount"`
+	CreatedAt                *time.Time                     `aws:"createdAt"`
+	ExternalId               *string                        `aws:"externalId"`
+	FargateEphemeralStorage  *DeploymentEphemeralStorage    `aws:"fargateEphemeralStorage"`
+	Id                       *string                        `aws:"id"`
+	LaunchType               *LaunchType                    `aws:"launchType"`
+	LoadBalancers            []LoadBalancer                 `aws:"loadBalancers"`
+	NetworkConfiguration     *NetworkConfiguration          `aws:"networkConfiguration"`
+	PendingCount             *int32                         `aws:"pendingCount"`
+	PlatformFamily           *string                        `aws:"platformFamily"`
+	PlatformVersion          *string                        `aws:"platformVersion"`
+	RunningCount             *int32                         `aws:"runningCount"`
+	Scale                    *Scale                         `aws:"scale"`
+	ServiceArn               *string                        `aws:"serviceArn"`
+	ServiceRegistries        []ServiceRegistry              `aws:"serviceRegistries"`
+	StabilityStatus          *StabilityStatus               `aws:"stabilityStatus"`
+	StabilityStatusAt        *time.Time                     `aws:"stabilityStatusAt"`
+	StartedBy                *string                        `aws:"startedBy"`
+	Status                   *string                        `aws:"status"`
+	Tags                     []Tag                          `aws:"tags,rule=Tags"`
+	TaskDefinition           *string                        `aws:"taskDefinition"`
+	TaskSetArn               *string                        `aws:"taskSetArn"`
+	UpdatedAt                *time.Time                     `aws:"updatedAt"`
+}
+
 type TaskVolumeConfiguration struct {
 	ManagedEBSVolume *TaskManagedEBSVolumeConfiguration `aws:"managedEBSVolume"`
 	Name             string                             `aws:"name,required"`
+}
+
+type TimeoutConfiguration struct {
+	IdleTimeoutSeconds       *int32 `aws:"idleTimeoutSeconds,rule=Duration"`
+	PerRequestTimeoutSeconds *int32 `aws:"perRequestTimeoutSeconds,rule=Duration"`
 }
 
 type Tmpfs struct {
@@ -1367,6 +2028,12 @@ type VolumeFrom struct {
 	SourceContainer *string `aws:"sourceContainer"`
 }
 
+type VpcLatticeConfiguration struct {
+	PortName       string `aws:"portName,required"`
+	RoleArn        string `aws:"roleArn,required"`
+	TargetGroupArn string `aws:"targetGroupArn,required"`
+}
+
 type AcceleratorManufacturer string
 
 const (
@@ -1412,6 +2079,15 @@ const (
 
 func (AcceleratorType) Values() []string { return []string{"gpu", "fpga", "inference"} }
 
+type AccessType string
+
+const (
+	AccessTypePublic  AccessType = "PUBLIC"
+	AccessTypePrivate AccessType = "PRIVATE"
+)
+
+func (AccessType) Values() []string { return []string{"PUBLIC", "PRIVATE"} }
+
 type AgentUpdateStatus string
 
 const (
@@ -1454,6 +2130,15 @@ const (
 )
 
 func (AutoRepairActionsStatus) Values() []string { return []string{"ENABLED", "DISABLED"} }
+
+type AvailabilityZoneRebalancing string
+
+const (
+	AvailabilityZoneRebalancingEnabled  AvailabilityZoneRebalancing = "ENABLED"
+	AvailabilityZoneRebalancingDisabled AvailabilityZoneRebalancing = "DISABLED"
+)
+
+func (AvailabilityZoneRebalancing) Values() []string { return []string{"ENABLED", "DISABLED"} }
 
 type BareMetal string
 
@@ -1647,6 +2332,90 @@ const (
 )
 
 func (CpuManufacturer) Values() []string { return []string{"intel", "amd", "amazon-web-services"} }
+
+type DeploymentControllerType string
+
+const (
+	DeploymentControllerTypeEcs        DeploymentControllerType = "ECS"
+	DeploymentControllerTypeCodeDeploy DeploymentControllerType = "CODE_DEPLOY"
+	DeploymentControllerTypeExternal   DeploymentControllerType = "EXTERNAL"
+)
+
+func (DeploymentControllerType) Values() []string { return []string{"ECS", "CODE_DEPLOY", "EXTERNAL"} }
+
+type DeploymentLifecycleHookAction string
+
+const (
+	DeploymentLifecycleHookActionRollback DeploymentLifecycleHookAction = "ROLLBACK"
+	DeploymentLifecycleHookActionContinue DeploymentLifecycleHookAction = "CONTINUE"
+)
+
+func (DeploymentLifecycleHookAction) Values() []string { return []string{"ROLLBACK", "CONTINUE"} }
+
+type DeploymentLifecycleHookStage string
+
+const (
+	DeploymentLifecycleHookStageReconcileService           DeploymentLifecycleHookStage = "RECONCILE_SERVICE"
+	DeploymentLifecycleHookStagePreScaleUp                 DeploymentLifecycleHookStage = "PRE_SCALE_UP"
+	DeploymentLifecycleHookStagePostScaleUp                DeploymentLifecycleHookStage = "POST_SCALE_UP"
+	DeploymentLifecycleHookStageTestTrafficShift           DeploymentLifecycleHookStage = "TEST_TRAFFIC_SHIFT"
+	DeploymentLifecycleHookStagePostTestTrafficShift       DeploymentLifecycleHookStage = "POST_TEST_TRAFFIC_SHIFT"
+	DeploymentLifecycleHookStagePreProductionTrafficShift  DeploymentLifecycleHookStage = "PRE_PRODUCTION_TRAFFIC_SHIFT"
+	DeploymentLifecycleHookStageProductionTrafficShift     DeploymentLifecycleHookStage = "PRODUCTION_TRAFFIC_SHIFT"
+	DeploymentLifecycleHookStagePostProductionTrafficShift DeploymentLifecycleHookStage = "POST_PRODUCTION_TRAFFIC_SHIFT"
+)
+
+func (DeploymentLifecycleHookStage) Values() []string {
+	return []string{"RECONCILE_SERVICE", "PRE_SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT", "POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"}
+}
+
+type DeploymentLifecycleHookStatus string
+
+const (
+	DeploymentLifecycleHookStatusAwaitingAction DeploymentLifecycleHookStatus = "AWAITING_ACTION"
+	DeploymentLifecycleHookStatusInProgress     DeploymentLifecycleHookStatus = "IN_PROGRESS"
+	DeploymentLifecycleHookStatusSucceeded      DeploymentLifecycleHookStatus = "SUCCEEDED"
+	DeploymentLifecycleHookStatusFailed         DeploymentLifecycleHookStatus = "FAILED"
+	DeploymentLifecycleHookStatusTimedOut       DeploymentLifecycleHookStatus = "TIMED_OUT"
+)
+
+func (DeploymentLifecycleHookStatus) Values() []string {
+	return []string{"AWAITING_ACTION", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT"}
+}
+
+type DeploymentLifecycleHookTargetType string
+
+const (
+	DeploymentLifecycleHookTargetTypeAwsLambda DeploymentLifecycleHookTargetType = "AWS_LAMBDA"
+	DeploymentLifecycleHookTargetTypePause     DeploymentLifecycleHookTargetType = "PAUSE"
+)
+
+func (DeploymentLifecycleHookTargetType) Values() []string { return []string{"AWS_LAMBDA", "PAUSE"} }
+
+type DeploymentRolloutState string
+
+const (
+	DeploymentRolloutStateCompleted  DeploymentRolloutState = "COMPLETED"
+	DeploymentRolloutStateFailed     DeploymentRolloutState = "FAILED"
+	DeploymentRolloutStateInProgress DeploymentRolloutState = "IN_PROGRESS"
+)
+
+func (DeploymentRolloutState) Values() []string {
+	return []string{"COMPLETED", "FAILED", "IN_PROGRESS"}
+}
+
+type DeploymentStrategy string
+
+const (
+	DeploymentStrategyRolling   DeploymentStrategy = "ROLLING"
+	DeploymentStrategyBlueGreen DeploymentStrategy = "BLUE_GREEN"
+	DeploymentStrategyLinear    DeploymentStrategy = "LINEAR"
+	DeploymentStrategyCanary    DeploymentStrategy = "CANARY"
+)
+
+func (DeploymentStrategy) Values() []string {
+	return []string{"ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"}
+}
 
 type DesiredStatus string
 
@@ -1850,6 +2619,20 @@ const (
 
 func (ManagedInstancesMonitoringOptions) Values() []string { return []string{"BASIC", "DETAILED"} }
 
+type ManagedResourceStatus string
+
+const (
+	ManagedResourceStatusProvisioning   ManagedResourceStatus = "PROVISIONING"
+	ManagedResourceStatusActive         ManagedResourceStatus = "ACTIVE"
+	ManagedResourceStatusDeprovisioning ManagedResourceStatus = "DEPROVISIONING"
+	ManagedResourceStatusDeleted        ManagedResourceStatus = "DELETED"
+	ManagedResourceStatusFailed         ManagedResourceStatus = "FAILED"
+)
+
+func (ManagedResourceStatus) Values() []string {
+	return []string{"PROVISIONING", "ACTIVE", "DEPROVISIONING", "DELETED", "FAILED"}
+}
+
 type ManagedScalingStatus string
 
 const (
@@ -1957,6 +2740,15 @@ const (
 
 func (ProxyConfigurationType) Values() []string { return []string{"APPMESH"} }
 
+type ResourceManagementType string
+
+const (
+	ResourceManagementTypeCustomer ResourceManagementType = "CUSTOMER"
+	ResourceManagementTypeEcs      ResourceManagementType = "ECS"
+)
+
+func (ResourceManagementType) Values() []string { return []string{"CUSTOMER", "ECS"} }
+
 type ResourceType string
 
 const (
@@ -1966,6 +2758,23 @@ const (
 
 func (ResourceType) Values() []string { return []string{"GPU", "InferenceAccelerator"} }
 
+type ScaleUnit string
+
+const (
+	ScaleUnitPercent ScaleUnit = "PERCENT"
+)
+
+func (ScaleUnit) Values() []string { return []string{"PERCENT"} }
+
+type SchedulingStrategy string
+
+const (
+	SchedulingStrategyReplica SchedulingStrategy = "REPLICA"
+	SchedulingStrategyDaemon  SchedulingStrategy = "DAEMON"
+)
+
+func (SchedulingStrategy) Values() []string { return []string{"REPLICA", "DAEMON"} }
+
 type Scope string
 
 const (
@@ -1974,6 +2783,82 @@ const (
 )
 
 func (Scope) Values() []string { return []string{"task", "shared"} }
+
+type ServiceConnectAccessLoggingFormat string
+
+const (
+	ServiceConnectAccessLoggingFormatText ServiceConnectAccessLoggingFormat = "TEXT"
+	ServiceConnectAccessLoggingFormatJson ServiceConnectAccessLoggingFormat = "JSON"
+)
+
+func (ServiceConnectAccessLoggingFormat) Values() []string { return []string{"TEXT", "JSON"} }
+
+type ServiceConnectIncludeQueryParameters string
+
+const (
+	ServiceConnectIncludeQueryParametersDisabled ServiceConnectIncludeQueryParameters = "DISABLED"
+	ServiceConnectIncludeQueryParametersEnabled  ServiceConnectIncludeQueryParameters = "ENABLED"
+)
+
+func (ServiceConnectIncludeQueryParameters) Values() []string { return []string{"DISABLED", "ENABLED"} }
+
+type ServiceDeploymentLifecycleStage string
+
+const (
+	ServiceDeploymentLifecycleStageReconcileService           ServiceDeploymentLifecycleStage = "RECONCILE_SERVICE"
+	ServiceDeploymentLifecycleStagePreScaleUp                 ServiceDeploymentLifecycleStage = "PRE_SCALE_UP"
+	ServiceDeploymentLifecycleStageScaleUp                    ServiceDeploymentLifecycleStage = "SCALE_UP"
+	ServiceDeploymentLifecycleStagePostScaleUp                ServiceDeploymentLifecycleStage = "POST_SCALE_UP"
+	ServiceDeploymentLifecycleStageTestTrafficShift           ServiceDeploymentLifecycleStage = "TEST_TRAFFIC_SHIFT"
+	ServiceDeploymentLifecycleStagePostTestTrafficShift       ServiceDeploymentLifecycleStage = "POST_TEST_TRAFFIC_SHIFT"
+	ServiceDeploymentLifecycleStageProductionTrafficShift     ServiceDeploymentLifecycleStage = "PRODUCTION_TRAFFIC_SHIFT"
+	ServiceDeploymentLifecycleStagePostProductionTrafficShift ServiceDeploymentLifecycleStage = "POST_PRODUCTION_TRAFFIC_SHIFT"
+	ServiceDeploymentLifecycleStageBakeTime                   ServiceDeploymentLifecycleStage = "BAKE_TIME"
+	ServiceDeploymentLifecycleStageCleanUp                    ServiceDeploymentLifecycleStage = "CLEAN_UP"
+)
+
+func (ServiceDeploymentLifecycleStage) Values() []string {
+	return []string{"RECONCILE_SERVICE", "PRE_SCALE_UP", "SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT", "POST_TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP"}
+}
+
+type ServiceDeploymentRollbackMonitorsStatus string
+
+const (
+	ServiceDeploymentRollbackMonitorsStatusTriggered          ServiceDeploymentRollbackMonitorsStatus = "TRIGGERED"
+	ServiceDeploymentRollbackMonitorsStatusMonitoring         ServiceDeploymentRollbackMonitorsStatus = "MONITORING"
+	ServiceDeploymentRollbackMonitorsStatusMonitoringComplete ServiceDeploymentRollbackMonitorsStatus = "MONITORING_COMPLETE"
+	ServiceDeploymentRollbackMonitorsStatusDisabled           ServiceDeploymentRollbackMonitorsStatus = "DISABLED"
+)
+
+func (ServiceDeploymentRollbackMonitorsStatus) Values() []string {
+	return []string{"TRIGGERED", "MONITORING", "MONITORING_COMPLETE", "DISABLED"}
+}
+
+type ServiceDeploymentStatus string
+
+const (
+	ServiceDeploymentStatusPending            ServiceDeploymentStatus = "PENDING"
+	ServiceDeploymentStatusSuccessful         ServiceDeploymentStatus = "SUCCESSFUL"
+	ServiceDeploymentStatusStopped            ServiceDeploymentStatus = "STOPPED"
+	ServiceDeploymentStatusStopRequested      ServiceDeploymentStatus = "STOP_REQUESTED"
+	ServiceDeploymentStatusInProgress         ServiceDeploymentStatus = "IN_PROGRESS"
+	ServiceDeploymentStatusRollbackRequested  ServiceDeploymentStatus = "ROLLBACK_REQUESTED"
+	ServiceDeploymentStatusRollbackInProgress ServiceDeploymentStatus = "ROLLBACK_IN_PROGRESS"
+	ServiceDeploymentStatusRollbackSuccessful ServiceDeploymentStatus = "ROLLBACK_SUCCESSFUL"
+	ServiceDeploymentStatusRollbackFailed     ServiceDeploymentStatus = "ROLLBACK_FAILED"
+)
+
+func (ServiceDeploymentStatus) Values() []string {
+	return []string{"PENDING", "SUCCESSFUL", "STOPPED", "STOP_REQUESTED", "IN_PROGRESS", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"}
+}
+
+type ServiceField string
+
+const (
+	ServiceFieldTags ServiceField = "TAGS"
+)
+
+func (ServiceField) Values() []string { return []string{"TAGS"} }
 
 type SettingName string
 
@@ -2008,6 +2893,24 @@ const (
 )
 
 func (SortOrder) Values() []string { return []string{"ASC", "DESC"} }
+
+type StabilityStatus string
+
+const (
+	StabilityStatusSteadyState StabilityStatus = "STEADY_STATE"
+	StabilityStatusStabilizing StabilityStatus = "STABILIZING"
+)
+
+func (StabilityStatus) Values() []string { return []string{"STEADY_STATE", "STABILIZING"} }
+
+type StopServiceDeploymentStopType string
+
+const (
+	StopServiceDeploymentStopTypeAbort    StopServiceDeploymentStopType = "ABORT"
+	StopServiceDeploymentStopTypeRollback StopServiceDeploymentStopType = "ROLLBACK"
+)
+
+func (StopServiceDeploymentStopType) Values() []string { return []string{"ABORT", "ROLLBACK"} }
 
 type TargetType string
 
@@ -2151,6 +3054,8 @@ var (
 	ResourceInUseException                         = awswire.FaultType{Shape: "ResourceInUseException", Status: 400}
 	ResourceNotFoundException                      = awswire.FaultType{Shape: "ResourceNotFoundException", Status: 400}
 	ServerException                                = awswire.FaultType{Shape: "ServerException", Status: 500}
+	ServiceDeploymentNotFoundException             = awswire.FaultType{Shape: "ServiceDeploymentNotFoundException", Status: 400}
+	ServiceNotActiveException                      = awswire.FaultType{Shape: "ServiceNotActiveException", Status: 400}
 	ServiceNotFoundException                       = awswire.FaultType{Shape: "ServiceNotFoundException", Status: 400}
 	TargetNotConnectedException                    = awswire.FaultType{Shape: "TargetNotConnectedException", Status: 400}
 	TargetNotFoundException                        = awswire.FaultType{Shape: "TargetNotFoundException", Status: 400}
@@ -2163,12 +3068,15 @@ var rules = awswire.Rules{
 	"AllowedInstanceTypeSet":             {Max: new(int64(400)), Member: "AllowedInstanceType"},
 	"CapacityProviderStrategyItemBase":   {Min: new(int64(0)), Max: new(int64(100000))},
 	"CapacityProviderStrategyItemWeight": {Min: new(int64(0)), Max: new(int64(1000))},
+	"DeploymentLifecycleHookDuration":    {Min: new(int64(1)), Max: new(int64(20160))},
+	"Duration":                           {Min: new(int64(0)), Max: new(int64(2147483647))},
 	"EnvironmentVariables":               {Sensitive: true},
 	"ExcludedInstanceType":               {Min: new(int64(1)), Max: new(int64(30)), Pattern: `[a-zA-Z0-9\.\*\-]+`},
 	"ExcludedInstanceTypeSet":            {Max: new(int64(400)), Member: "ExcludedInstanceType"},
 	"ManagedScalingInstanceWarmupPeriod": {Min: new(int64(0)), Max: new(int64(10000))},
 	"ManagedScalingStepSize":             {Min: new(int64(1)), Max: new(int64(10000))},
 	"ManagedScalingTargetCapacity":       {Min: new(int64(1)), Max: new(int64(100))},
+	"PortNumber":                         {Min: new(int64(0)), Max: new(int64(65535))},
 	"TagKey":                             {Min: new(int64(1)), Max: new(int64(128)), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},
 	"TagKeys":                            {Member: "TagKey"},
 	"TagValue":                           {Max: new(int64(256)), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},

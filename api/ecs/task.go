@@ -44,7 +44,7 @@ func (d *door) describeTasks(c ctx, in *DescribeTasksInput) (*DescribeTasksOutpu
 }
 
 func (d *door) listTasks(c ctx, in *ListTasksInput) (*ListTasksOutput, error) {
-	honoured := []string{"cluster", "containerInstance", "desiredStatus", "family", "launchType", "maxResults", "nextToken", "startedBy"}
+	honoured := []string{"cluster", "containerInstance", "desiredStatus", "family", "launchType", "maxResults", "nextToken", "serviceName", "startedBy"}
 	if err := honour(in, InvalidParameterException, honoured); err != nil {
 		return nil, err
 	}
@@ -58,6 +58,11 @@ func (d *door) listTasks(c ctx, in *ListTasksInput) (*ListTasksOutput, error) {
 	}
 	if filter.Cluster, err = d.cluster(c, in.Cluster); err != nil {
 		return nil, err
+	}
+	if in.ServiceName != nil {
+		if filter.Group, err = d.groupOf(c, filter.Cluster, *in.ServiceName); err != nil {
+			return nil, err
+		}
 	}
 	if in.ContainerInstance != nil {
 		if filter.Node, err = d.id(c, "container-instance", filter.Cluster, *in.ContainerInstance); err != nil {

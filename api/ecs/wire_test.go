@@ -184,6 +184,7 @@ func (s *story) post(operation, input string) (status int, body []byte) {
 var (
 	taskIDs = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 	uuids   = regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+	numbers = regexp.MustCompile(`\b[0-9]{19}\b`)
 	moments = regexp.MustCompile(`(At": )[0-9.]+`)
 )
 
@@ -202,6 +203,7 @@ func (s *story) named(text string) string {
 		return fmt.Sprint("T", len(s.names))
 	})
 	text = uuids.ReplaceAllString(text, "UUID")
+	text = numbers.ReplaceAllString(text, "NUMBER")
 	return moments.ReplaceAllString(text, "${1}TIME")
 }
 
