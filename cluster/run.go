@@ -34,6 +34,7 @@ type Run struct {
 	Exec          bool                   `json:",omitempty"` // commands may be run in the tasks' containers
 	Tags          []Tag
 	PropagateTags bool   // those of the definition too
+	ManagedTags   bool   `json:",omitempty"` // that of the cluster's name too
 	Token         string // RunTask: the same token and request start nothing anew; "": no token
 
 	By       string `json:"-"` // ARN of who asks, for what it has set; "": nobody who has set anything
@@ -146,13 +147,16 @@ func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err e
 	if r.PropagateTags {
 		t.Tags = union(r.Tags, d.Tags)
 	}
+	if r.ManagedTags {
+		t.Tags = union(t.Tags, []Tag{{"aws:ecs:clusterName", r.Cluster}}) // Source: Amazon ECS Developer Guide, "Tagging your resources for billing"
+	}
 	if t.Spec, err = d.Spec.with(r.Overrides); err != nil {
 		return Task{}, err
 	}
 	if err := c.checkSpec(d.Account, t.Spec); err != nil {
 		return Task{}, errs.Say(ErrInvalid, "With the overrides, %s", err)
 	}
-	if err := errors.Join(t.Spec.checkVPC(r.VPC), checkConstraints(t.Spec.Constraints, r.Constraints)); err != nil {
+	if err := errors.Join(t.Spec.checkVPC(r.VPC), checkConstraints(t.Spec.Constraints, r.Constraints, r.Provider)); err != nil {
 		return Task{}, err
 	}
 	need := t.Spec.Need()

@@ -28,7 +28,7 @@ func (r Run) checkPlacement() error {
 	case len(r.Shares) > 0 && r.Launch != "":
 		return errs.Say(ErrInvalid, "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
 	}
-	if err := checkConstraints(nil, r.Constraints); err != nil {
+	if err := checkConstraints(nil, r.Constraints, ""); err != nil {
 		return err
 	}
 	if err := placement.Check(r.Constraints, r.Strategies); err != nil {
@@ -37,9 +37,14 @@ func (r Run) checkPlacement() error {
 	return checkShares(r.Shares)
 }
 
-func checkConstraints(ofDefinition, ofRun []placement.Constraint) error {
-	if n := len(ofDefinition) + len(ofRun); n > maxConstraintsOfTask {
-		return errs.Say(ErrInvalid, "placementConstraints: %d constraints, of the definition and of the call together, are more than %d.", n, maxConstraintsOfTask)
+// checkConstraints counts all that a machine must fit; to be one of a capacity provider's is a constraint too.
+func checkConstraints(ofDefinition, ofRun []placement.Constraint, provider string) error {
+	n := len(ofDefinition) + len(ofRun)
+	if provider != "" {
+		n++
+	}
+	if n > maxConstraintsOfTask {
+		return errs.Say(ErrInvalid, "placementConstraints: %d constraints, of the definition, the call and the capacity provider together, are more than %d.", n, maxConstraintsOfTask)
 	}
 	return nil
 }

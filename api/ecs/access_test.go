@@ -49,12 +49,12 @@ func TestAccess(t *testing.T) {
 		"attributes": []any{map[string]any{"name": "rack", "value": "r1", "targetId": nodeID}},
 		"container":  "main", "command": "ps", "interactive": true,
 		"capacityProvider": "big", "capacityProviders": []string{"big", "small"}, "CreateCapacityProvider.name": "big", "UpdateCapacityProvider.name": "big",
-		"defaultCapacityProviderStrategy": share("big"), "PutClusterCapacityProviders.cluster": "blue",
+		"defaultCapacityProviderStrategy": share("big"), "capacityProviderStrategy": share("big"), "PutClusterCapacityProviders.cluster": "blue",
 		"PutAccountSetting.name": "awsvpcTrunking", "PutAccountSettingDefault.name": "awsvpcTrunking", "DeleteAccountSetting.name": "awsvpcTrunking", "principalArn": "arn:aws:iam::123456789012:user/ann",
 	}
 	maps.Copy(named, servicesNamed())
 	inDefault := maps.Clone(named) // where nothing is said of a cluster
-	maps.Copy(inDefault, wiretest.Sample{"clusterName": nil, "cluster": nil, "clusters": nil, "DeleteCluster.cluster": "red", "UpdateCluster.cluster": "red", "UpdateClusterSettings.cluster": "red", "CreateCluster.capacityProviders": nil, "DescribeCapacityProviders.capacityProviders": nil, "principalArn": nil})
+	maps.Copy(inDefault, wiretest.Sample{"clusterName": nil, "cluster": nil, "clusters": nil, "DeleteCluster.cluster": "red", "UpdateCluster.cluster": "red", "UpdateClusterSettings.cluster": "red", "CreateCluster.capacityProviders": nil, "capacityProviderStrategy": nil, "DescribeCapacityProviders.capacityProviders": nil, "principalArn": nil})
 	maps.Copy(inDefault, servicesInDefault())
 	wiretest.Access(t, ecs.New(s.control, wiretest.Region), named, inDefault, arns(ours), arns(theirs))
 }
@@ -73,8 +73,8 @@ func arns(begin string) wiretest.Sample {
 		"command":    "ps", "interactive": true,
 		"capacityProvider": begin + "capacity-provider/big", "capacityProviders": []string{begin + "capacity-provider/big"},
 		"CreateCapacityProvider.name": "big", "UpdateCapacityProvider.name": begin + "capacity-provider/big",
-		"defaultCapacityProviderStrategy": share(begin + "capacity-provider/big"),
-		"PutAccountSetting.name":          "awsvpcTrunking", "PutAccountSettingDefault.name": "awsvpcTrunking", "DeleteAccountSetting.name": "awsvpcTrunking",
+		"defaultCapacityProviderStrategy": share(begin + "capacity-provider/big"), "capacityProviderStrategy": share(begin + "capacity-provider/big"),
+		"PutAccountSetting.name": "awsvpcTrunking", "PutAccountSettingDefault.name": "awsvpcTrunking", "DeleteAccountSetting.name": "awsvpcTrunking",
 	}
 	maps.Copy(s, serviceARNs(begin))
 	return s

@@ -5,6 +5,7 @@ import (
 
 	"slipway/api/awswire"
 	"slipway/cluster"
+	"slipway/cluster/placement"
 )
 
 func (d *door) readSpec(c ctx, in *RegisterTaskDefinitionInput) (cluster.Spec, error) {
@@ -21,11 +22,16 @@ func (d *door) readSpec(c ctx, in *RegisterTaskDefinitionInput) (cluster.Spec, e
 		NetworkMode: or(in.NetworkMode), PIDMode: or(in.PidMode), IPCMode: or(in.IpcMode),
 		TaskRole: task, ExecutionRole: execution, Requires: texts(in.RequiresCompatibilities),
 		Volumes: each(in.Volumes, readVolume), Containers: each(in.ContainerDefinitions, readContainer),
+		Constraints: each(in.PlacementConstraints, readDefinitionConstraint),
 	}
 	if p := in.RuntimePlatform; p != nil && (p.CpuArchitecture != nil || p.OperatingSystemFamily != nil) {
 		s.Platform = &cluster.PlatformSpec{Architecture: or(p.CpuArchitecture), System: or(p.OperatingSystemFamily)}
 	}
 	return s, nil
+}
+
+func readDefinitionConstraint(p TaskDefinitionPlacementConstraint) placement.Constraint {
+	return placement.Constraint{Type: or(p.Type), Expression: or(p.Expression)}
 }
 
 // readDisk reads a size in GiB; none is 0, so that 0 itself is refused here.

@@ -1,6 +1,9 @@
 package ecs
 
-import "slipway/cluster"
+import (
+	"slipway/cluster"
+	"slipway/cluster/placement"
+)
 
 func (d *door) wireDefinition(from cluster.Definition) TaskDefinition {
 	spec := from.Spec
@@ -14,10 +17,14 @@ func (d *door) wireDefinition(from cluster.Definition) TaskDefinition {
 		Compatibilities:         []Compatibility{CompatibilityExternal, CompatibilityEc2},
 		RequiresCompatibilities: typed[Compatibility](spec.Requires),
 		Volumes:                 listed(each(spec.Volumes, wireVolume)),
-		PlacementConstraints:    []TaskDefinitionPlacementConstraint{},
+		PlacementConstraints:    listed(each(spec.Constraints, wireDefinitionConstraint)),
 		ContainerDefinitions:    each(spec.Containers, wireContainerDefinition),
 	}
 	return w
+}
+
+func wireDefinitionConstraint(p placement.Constraint) TaskDefinitionPlacementConstraint {
+	return TaskDefinitionPlacementConstraint{Type: new(TaskDefinitionPlacementConstraintType(p.Type)), Expression: filled(p.Expression)}
 }
 
 func wireDisk(gib int) *EphemeralStorage {

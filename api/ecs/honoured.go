@@ -7,7 +7,7 @@ import "slices"
 // of registries are read; images of our own registry are pulled and logs are written without it.
 var honouredInDefinition = slices.Concat(
 	[]string{
-		"family", "cpu", "memory", "networkMode", "pidMode", "ipcMode", "ephemeralStorage", "requiresCompatibilities", "runtimePlatform", "tags",
+		"family", "cpu", "memory", "networkMode", "pidMode", "ipcMode", "ephemeralStorage", "requiresCompatibilities", "runtimePlatform", "tags", "placementConstraints",
 		"taskRoleArn", "executionRoleArn", "volumes[].name", "volumes[].host",
 		"volumes[].dockerVolumeConfiguration.scope", "volumes[].dockerVolumeConfiguration.autoprovision", "volumes[].dockerVolumeConfiguration.driver",
 	},

@@ -1,8 +1,13 @@
 package ecs
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"slipway/api/awswire"
 	"slipway/cluster"
@@ -18,16 +23,16 @@ var honouredInOverrides = []string{
 }
 
 var (
-	honouredInRun   = append([]string{"clientToken", "cluster", "count", "enableExecuteCommand", "group", "launchType", "propagateTags", "startedBy", "tags", "taskDefinition"}, honouredInOverrides...)
-	honouredInStart = append([]string{"cluster", "containerInstances", "enableExecuteCommand", "group", "propagateTags", "startedBy", "tags", "taskDefinition"}, honouredInOverrides...)
+	honouredInRun   = append([]string{"clientToken", "capacityProviderStrategy", "cluster", "count", "enableECSManagedTags", "enableExecuteCommand", "group", "launchType", "placementConstraints", "placementStrategy", "propagateTags", "startedBy", "tags", "taskDefinition"}, honouredInOverrides...)
+	honouredInStart = append([]string{"cluster", "containerInstances", "enableECSManagedTags", "enableExecuteCommand", "group", "propagateTags", "startedBy", "tags", "taskDefinition"}, honouredInOverrides...)
 )
 
 func (d *door) runTask(c ctx, in *RunTaskInput) (*RunTaskOutput, error) {
 	if err := honour(in, InvalidParameterException, honouredInRun); err != nil {
 		return nil, err
 	}
-	launch := awswire.Or(in.LaunchType, LaunchTypeEc2)
-	if launch != LaunchTypeEc2 && launch != LaunchTypeExternal {
+	launch := awswire.Or(in.LaunchType, "")
+	if launch != "" && launch != LaunchTypeEc2 && launch != LaunchTypeExternal {
 		return nil, unsupported(InvalidParameterException, "launchType", strconv.Quote(string(launch)), "; use EC2 or EXTERNAL, or leave it out")
 	}
 	run, err := d.readRun(c, in.Cluster, in.TaskDefinition, in.Overrides, in.PropagateTags)
@@ -35,6 +40,11 @@ func (d *door) runTask(c ctx, in *RunTaskInput) (*RunTaskOutput, error) {
 	if err != nil {
 		return nil, err
 	}
+	if run.Shares, err = d.readShares(c, "capacityProviderStrategy", in.CapacityProviderStrategy); err != nil {
+		return nil, err
+	}
+	run.Constraints, run.Strategies = each(in.PlacementConstraints, readConstraint), each(in.PlacementStrategy, readStrategy)
+	run.ManagedTags = awswire.Or(in.EnableECSManagedTags, false)
 	run.Permit = d.permit(func(definition string) awswire.Ask { return d.asksOfRun(c, in, definition)[0] }, run)
 	run.Exec = awswire.Or(in.EnableExecuteCommand, false)
 	run.Count, run.Launch, run.Token = int(awswire.Or(in.Count, 1)), string(launch), awswire.Or(in.ClientToken, "")
@@ -43,7 +53,7 @@ func (d *door) runTask(c ctx, in *RunTaskInput) (*RunTaskOutput, error) {
 	if err != nil {
 		return nil, d.reused(c, run.Cluster, err)
 	}
-	return &RunTaskOutput{Tasks: d.wireTasks(started.Tasks, true), Failures: d.refusals(c, run.Cluster, started.Refused)}, nil
+	return &RunTaskOutput{Tasks: d.wireTasks(started.Tasks, true), Failures: d.refusals(c, run.Cluster, started.Refused, maxFailures)}, nil
 }
 
 func (d *door) startTask(c ctx, in *StartTaskInput) (*StartTaskOutput, error) {
@@ -58,14 +68,14 @@ func (d *door) startTask(c ctx, in *StartTaskInput) (*StartTaskOutput, error) {
 	if run.Nodes, err = d.ids(c, "container-instance", run.Cluster, in.ContainerInstances); err != nil {
 		return nil, err
 	}
-	run.Exec = awswire.Or(in.EnableExecuteCommand, false)
+	run.Exec, run.ManagedTags = awswire.Or(in.EnableExecuteCommand, false), awswire.Or(in.EnableECSManagedTags, false)
 	run.Permit = d.permit(func(definition string) awswire.Ask { return d.asksOfStart(c, in, definition)[0] }, run)
 	run.Group, run.StartedBy, run.Tags = awswire.Or(in.Group, ""), awswire.Or(in.StartedBy, ""), readTags(in.Tags)
 	started, err := d.control.StartTask(c, awswire.CallerOf(c).Account, run)
 	if err != nil {
 		return nil, err
 	}
-	return &StartTaskOutput{Tasks: d.wireTasks(started.Tasks, true), Failures: d.refusals(c, run.Cluster, started.Refused)}, nil
+	return &StartTaskOutput{Tasks: d.wireTasks(started.Tasks, true), Failures: d.refusals(c, run.Cluster, started.Refused, len(started.Refused))}, nil
 }
 
 // readRun reads what RunTask and StartTask have in common.
@@ -76,6 +86,7 @@ func (d *door) readRun(c ctx, name *string, definition string, overrides *TaskOv
 	if run.Definition, err = d.definition(c, definition); err != nil {
 		return run, err
 	}
+	run.By = principal(c, nil)
 	switch p := awswire.Or(propagate, PropagateTagsNone); p {
 	case PropagateTagsTaskDefinition:
 		run.PropagateTags = true
@@ -122,20 +133,41 @@ func readVPC(n *NetworkConfiguration) *cluster.VPC {
 	return &cluster.VPC{Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, PublicAddress: awswire.Or(v.AssignPublicIp, "") == AssignPublicIpEnabled}
 }
 
-// refusals tells for every container instance why it took no task.
-func (d *door) refusals(c ctx, name string, refused []placement.Refusal) []Failure {
+// maxFailures is how many failures RunTask answers with. Where more machines took no task, the last failure tells how
+// many more there were, and why.
+const maxFailures = 100
+
+// refusals tells for container instances why they took no task, of most of them at most.
+func (d *door) refusals(c ctx, name string, refused []placement.Refusal, most int) []Failure {
+	rest := refused[:0]
+	if len(refused) > most {
+		refused, rest = refused[:most-1], refused[most-1:]
+	}
 	failures := []Failure{}
 	for _, r := range refused {
-		if arn.Is(r.Node) {
-			failures = append(failures, Failure{Arn: &r.Node, Reason: new(string(r.Reason))})
-			continue
+		at := r.Node
+		if !arn.Is(at) {
+			at = cluster.InstanceARN(d.region, awswire.CallerOf(c).Account, name, r.Node)
 		}
-		failures = append(failures, Failure{
-			Arn:    new(cluster.InstanceARN(d.region, awswire.CallerOf(c).Account, name, r.Node)),
-			Reason: new(string(r.Reason)),
-		})
+		failures = append(failures, Failure{Arn: &at, Reason: new(string(r.Reason)), Detail: filled(r.Detail)})
+	}
+	if len(rest) > 0 {
+		failures = append(failures, summary(cluster.ClusterARN(d.region, awswire.CallerOf(c).Account, name), rest))
 	}
 	return failures
+}
+
+// summary tells of many refusals at once, the most frequent reason first.
+func summary(cluster string, refused []placement.Refusal) Failure {
+	counts := map[string]int{}
+	for _, r := range refused {
+		counts[string(r.Reason)]++
+	}
+	reasons := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(counts[b]-counts[a], strings.Compare(a, b))
+	})
+	parts := all(reasons, func(r string) string { return fmt.Sprintf("%d %s", counts[r], strings.TrimSuffix(r, ".")) })
+	return Failure{Arn: &cluster, Reason: &reasons[0], Detail: new(fmt.Sprintf("%d more container instances took no task: %s", len(refused), strings.Join(parts, ", ")))}
 }
 
 // reused says which tasks a client token stands for, when it comes with other parameters.

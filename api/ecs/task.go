@@ -102,7 +102,7 @@ func (d *door) wireTask(from cluster.Task, tags bool) Task {
 		ContainerInstanceArn: new(cluster.InstanceARN(d.region, from.Account, from.Cluster, from.Node)),
 		LastStatus:           new(seen.Status.String()), DesiredStatus: new(from.Desired().String()),
 		Cpu: new(strconv.Itoa(from.CPU)), Memory: new(strconv.Itoa(from.Memory)),
-		Group: &from.Group, StartedBy: filled(from.StartedBy), LaunchType: new(LaunchType(from.Launch)),
+		Group: &from.Group, StartedBy: filled(from.StartedBy), LaunchType: new(LaunchType(from.Launch)), CapacityProviderName: filled(from.Provider),
 		CreatedAt: &from.Created, PullStartedAt: moment(seen.PullStartedAt), PullStoppedAt: moment(seen.PullStoppedAt), StartedAt: moment(seen.StartedAt),
 		ExecutionStoppedAt: moment(seen.ExecStoppedAt), StoppedAt: moment(first(seen.StoppedAt, from.Settled)),
 		HealthStatus: new(HealthStatus(from.Health())), EnableExecuteCommand: new(from.Exec), Version: new(int64(version(from))),
