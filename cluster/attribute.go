@@ -80,8 +80,16 @@ func (c *Control) onTargets(ctx context.Context, account, cluster string, attrib
 				return err
 			}
 		}
-		return nil
+		return machineChanged(tx, account, nodesOf(attributes)...)
 	})
+}
+
+func nodesOf(attributes []Attribute) []string {
+	nodes := map[string]bool{}
+	for _, a := range attributes {
+		nodes[a.Node] = true
+	}
+	return keysOf(nodes)
 }
 
 func hasMember(tx *store.Tx, account, cluster, node string) error {

@@ -62,7 +62,8 @@ type Config struct {
 type Control struct {
 	db      *store.DB
 	config  Config
-	placing sync.Mutex
+	queue   queue
+	books   books
 	streams *streams
 }
 

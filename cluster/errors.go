@@ -14,6 +14,8 @@ var (
 	ErrDeregistered      = errs.New(errs.Denied, "this machine was deregistered: join again with a new token")
 	ErrNoTarget          = errs.New(errs.NotFound, "no instance to say something of")
 	ErrTooManyAttributes = errs.New(errs.Conflict, "the instance has too many attributes")
+	ErrBusy              = errs.New(errs.Throttled, "too many tasks wait for a place at once")
+	ErrNoRefusal         = errs.New(errs.NotFound, "no tasks of the group found too few machines")
 	ErrNoInstances       = errs.New(errs.Conflict, "the cluster has no instances")
 	ErrNoProvider        = errs.New(errs.NotFound, "capacity provider not found")
 	ErrProviderExists    = errs.New(errs.Conflict, "another capacity provider of that name exists")

@@ -45,7 +45,10 @@ func (t Task) Health() string {
 // troubled notes that a machine cannot start containers any more, or can again. It takes no tasks in between;
 // those that it has go on.
 func (c *Control) troubled(tx *store.Tx, i Instance) error {
-	_, err := tx.Exec(`update instances set trouble = $2, trouble_at = $3, changes = changes + 1 where id = $1`, i.ID, i.Trouble, store.Micros(tx.Now))
+	_, err := tx.Exec(`update instances set trouble = $2, trouble_at = $3 where id = $1`, i.ID, i.Trouble, store.Micros(tx.Now))
+	if err == nil {
+		err = machineChanged(tx, i.Account, i.ID)
+	}
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,12 @@ import (
 	"slipway/store"
 )
 
+const instanceColumns = `id, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, changed, seen, load_cpu, load_memory, load_at, trouble, trouble_at`
+
 // readInstances returns the nodes that serve a cluster, the first to register first, with what is
 // held of them. With ids nil it returns all that are still members.
 func readInstances(tx *store.Tx, account, cluster string, ids []string) ([]Instance, error) {
-	query := `select id, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, changed, seen, load_cpu, load_memory, load_at, trouble, trouble_at
-		from instances where account = $1 and cluster in ($2, '')`
+	query := `select ` + instanceColumns + ` from instances where account = $1 and cluster in ($2, '')`
 	args := []any{account, cluster}
 	if ids == nil {
 		query += ` and status <> 'INACTIVE'`
@@ -64,33 +65,37 @@ func readHeld(tx *store.Tx, account string, instances []Instance, ids []string) 
 	if err := readAttributes(tx, account, byID, ids); err != nil {
 		return err
 	}
-	where, args := `where account = $1 and status < 8`, []any{account}
-	if ids != nil {
-		where += ` and node in ` + store.In(2, len(ids))
-		args = append(args, anys(ids)...)
-	}
-	err := tx.Each(`select node, cluster, status, count(*), cast(sum(cpu) as bigint), cast(sum(memory) as bigint) from tasks `+where+` group by node, cluster, status`,
-		args, func(rows *sql.Rows) error {
-			var node string
-			var h Held
-			err := rows.Scan(&node, &h.Cluster, &h.Status, &h.Tasks, &h.CPU, &h.Memory)
-			if i := byID[node]; i != nil {
-				i.Held = append(i.Held, h)
-			}
-			return err
-		})
+	err := ofNodes(ids, "node", func(also string, args []any) error {
+		return tx.Each(`select node, cluster, status, count(*), cast(sum(cpu) as bigint), cast(sum(memory) as bigint) from tasks where account = $1 and status < 8`+also+` group by node, cluster, status`,
+			append([]any{account}, args...), func(rows *sql.Rows) error {
+				var node string
+				var h Held
+				err := rows.Scan(&node, &h.Cluster, &h.Status, &h.Tasks, &h.CPU, &h.Memory)
+				if i := byID[node]; i != nil {
+					i.Held = append(i.Held, h)
+				}
+				return err
+			})
+	})
 	if err != nil {
 		return err
 	}
-	return tx.Each(`select node, ports, bound from tasks `+where+` and (ports <> '' or bound <> '')`, args, func(rows *sql.Rows) error {
-		var node, asked, bound string
-		if err := rows.Scan(&node, &asked, &bound); err != nil {
-			return err
-		}
+	return readTaken(tx, account, ids, func(node string, ports []placement.Port) {
 		if i := byID[node]; i != nil {
-			i.Taken = append(i.Taken, readPorts(asked+" "+bound)...)
+			i.Taken = append(i.Taken, ports...)
 		}
-		return nil
+	})
+}
+
+// readTaken tells of the host ports that tasks have, those of the given nodes; nil is all of the account.
+func readTaken(tx *store.Tx, account string, ids []string, taken func(node string, ports []placement.Port)) error {
+	return ofNodes(ids, "node", func(also string, args []any) error {
+		return tx.Each(`select node, ports, bound from tasks where account = $1 and status < 8 and (ports <> '' or bound <> '')`+also, append([]any{account}, args...), func(rows *sql.Rows) error {
+			var node, asked, bound string
+			err := rows.Scan(&node, &asked, &bound)
+			taken(node, readPorts(asked+" "+bound))
+			return err
+		})
 	})
 }
 

@@ -101,7 +101,7 @@ func (c *Control) setState(tx *store.Tx, i *Instance, cluster, status string) er
 	case Deregistering:
 		return errs.Say(ErrInvalid, "The container instance %s is being deregistered.", i.ID)
 	}
-	if err := writeState(tx, i.ID, status); err != nil {
+	if err := writeState(tx, i.Account, i.ID, status); err != nil {
 		return err
 	}
 	i.Status = status
@@ -112,9 +112,11 @@ func (c *Control) setState(tx *store.Tx, i *Instance, cluster, status string) er
 	return c.tellInstance(tx, kind, i.ID, i.Account, cluster)
 }
 
-func writeState(tx *store.Tx, id, status string) error {
-	_, err := tx.Exec(`update instances set status = $2 where id = $1`, id, status)
-	return err
+func writeState(tx *store.Tx, account, id, status string) error {
+	if _, err := tx.Exec(`update instances set status = $2 where id = $1`, id, status); err != nil {
+		return err
+	}
+	return machineChanged(tx, account, id)
 }
 
 // DeregisterInstance ends a node's membership. Where it has tasks it does so only when forced: then they are
@@ -154,7 +156,7 @@ func (c *Control) beginLeaving(tx *store.Tx, i *Instance, cluster, reason string
 	if i.Status == Deregistering {
 		return nil
 	}
-	if err := writeState(tx, i.ID, Deregistering); err != nil {
+	if err := writeState(tx, i.Account, i.ID, Deregistering); err != nil {
 		return err
 	}
 	i.Status = Deregistering
@@ -250,6 +252,9 @@ func (c *Control) leave(ctx context.Context, i Instance) error {
 		if err := forgetSaid(tx, i); err != nil {
 			return err
 		}
+		if err := machineChanged(tx, i.Account, i.ID); err != nil {
+			return err
+		}
 		tx.Touch(nodeTopic(i.ID)) // its session finds out
 		return c.tellInstance(tx, "instance.deregistered", i.ID, i.Account, i.Cluster)
 	})
@@ -282,7 +287,10 @@ func (c *Control) releaseLost(tx *store.Tx, i Instance) (ready bool, err error) 
 	}
 	for _, t := range tasks {
 		t.Seen = merge(t.Seen, nodeapi.TaskReport{ID: t.ID, Status: nodeapi.Stopped, StopReason: lostHost, StoppingAt: tx.Now, StoppedAt: tx.Now})
-		if err := saveSeen(tx, t); err != nil {
+		if err := saveSeen(tx, []Task{t}); err != nil {
+			return false, err
+		}
+		if err := release(tx, t); err != nil {
 			return false, err
 		}
 		if err := events.Append(tx, t.Account, "task.stopped", c.taskARN(t), taskFact(t)); err != nil {

@@ -21,7 +21,7 @@ type InUse struct {
 func (c *Control) InUse(ctx context.Context) (all []InUse, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		all = nil
-		return tx.Each(`select account, cluster, id, images from tasks where status < $1`, []any{nodeapi.Stopped}, func(rows *sql.Rows) error {
+		return tx.Each(`select t.account, t.cluster, t.id, m.images from tasks t join task_models m on m.id = t.model where t.status < $1`, []any{nodeapi.Stopped}, func(rows *sql.Rows) error {
 			var t Task
 			var images string
 			if err := rows.Scan(&t.Account, &t.Cluster, &t.ID, &images); err != nil {

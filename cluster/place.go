@@ -2,121 +2,120 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
+	"strings"
 
 	"slipway/cluster/placement"
-	"slipway/events"
-	"slipway/internal/ids"
-	"slipway/nodeapi"
 	"slipway/store"
 )
 
-// order is a wish for tasks: of RunTask, of StartTask, of a service or of a move.
+// order is a bid for tasks: of RunTask, of StartTask, of a service or of a move.
 type order struct {
-	run   Run                   // how many, or where
-	model Task                  // what each is a copy of
-	guard func(*store.Tx) error // asked in the commit: its error ends the order, with nothing placed. It must not write where it fails.
-	avoid []string              // nodes that are not to be used
+	run    Run                   // how many, or where
+	model  Task                  // what each is a copy of
+	guard  func(*store.Tx) error // asked in the commit: its error ends the order, with nothing placed. It must not write where it fails.
+	avoid  []string              // nodes that are not to be used
+	prefer []string              // what a scheduler from outside wants: placement.Request.Prefer
+	each   bool                  // placement.Request.Each
+}
+
+// bid is an order with all that is known of it before its turn comes.
+type bid struct {
+	order   order
+	model   taskModel
+	request placement.Request
+	ports   string    // as the column has them
+	fact    [2]string // the JSON of the event that it was placed, before and after the node
+	alike   string    // bids in which this is the same differ only in how many they want
+	digest  string    // of the request, where it has a token
+
+	started Started
+	err     error
 }
 
 // place chooses nodes for an order's tasks and writes them down. What is answered is committed. Where fewer are
-// placed than wanted, it tells why the nodes took no more.
-func (c *Control) place(ctx context.Context, o order) (started Started, err error) {
-	// The database lets only one of two placements over the same nodes commit, and the other starts
-	// over: waiting here for one's turn is less work.
-	c.placing.Lock()
-	defer c.placing.Unlock()
-	err = c.db.Update(ctx, func(tx *store.Tx) (err error) {
-		started, err = c.commit(tx, o)
-		return err
-	})
-	return started, err
-}
-
-// commit places the tasks and records all that goes with them, unless the same request did so a moment ago.
-func (c *Control) commit(tx *store.Tx, o order) (Started, error) {
-	earlier, known, err := redeem(tx, o.model.Account, o.run)
-	if known || err != nil {
-		return earlier, err
-	}
-	if o.guard != nil {
-		if err := o.guard(tx); err != nil {
-			return Started{}, err
-		}
-	}
-	started, err := c.insert(tx, o)
-	if err != nil || len(started.Tasks) == 0 {
-		return started, err // nothing came of it, so the token is still good
-	}
-	return started, c.record(tx, o.run, started)
-}
-
-// allowed leaves out the nodes that are not to be used.
-func (o order) allowed(instances []Instance) []Instance {
-	return slices.DeleteFunc(instances, func(i Instance) bool { return slices.Contains(o.avoid, i.ID) })
-}
-
-// insert chooses nodes for copies of model and inserts them.
-func (c *Control) insert(tx *store.Tx, o order) (Started, error) {
-	r, model := o.run, o.model
-	if err := needCluster(tx, model.Account, model.Cluster); err != nil {
-		return Started{}, err
-	}
-	if err := stillActive(tx, model.Account, model.Ref); err != nil {
-		return Started{}, err
-	}
-	instances, err := readInstances(tx, model.Account, model.Cluster, r.Nodes)
+// placed than wanted, it tells why the nodes took no more. It fails with ErrBusy where too many wait already.
+func (c *Control) place(ctx context.Context, o order) (Started, error) {
+	bid, err := newWish(o)
 	if err != nil {
 		return Started{}, err
 	}
-	if len(instances) == 0 && r.Nodes == nil {
-		return Started{}, ErrNoInstances
+	w := newWork()
+	w.bid = bid
+	if err := c.do(ctx, w); err != nil {
+		return Started{}, err
 	}
-	chosen, refused := choose(o.allowed(instances), o)
-	started := Started{Refused: refused}
-	for _, node := range chosen {
-		t := model
-		t.ID, t.Node, t.Created = ids.Hex(16), node, tx.Now
-		t.Seen = nodeapi.TaskReport{ID: t.ID, Status: nodeapi.Pending}
-		t.Connected = true
-		started.Tasks = append(started.Tasks, t)
-		if err := insertTask(tx, t, model.Spec.Need().Ports); err != nil {
-			return Started{}, err
-		}
-		tx.Touch(nodeTopic(node))
-	}
-	return started, nil
+	return bid.started, bid.err
 }
 
-func choose(instances []Instance, o order) ([]string, []placement.Refusal) {
-	r, need := o.run, o.model.Spec.Need()
-	nodes := make([]placement.Node, len(instances))
-	for i, instance := range instances {
-		nodes[i] = instance.Remaining()
-		nodes[i].Attributes = instance.Attributes
+func newWish(o order) (w *bid, err error) {
+	w = &bid{order: o, request: o.request()}
+	w.ports = writePorts(w.request.Need.Ports)
+	if w.model, err = modelOf(o.model); err != nil {
+		return nil, err
 	}
-	if r.Nodes != nil {
-		answer := placement.Plan(nodes, placement.Request{Need: need, On: r.Nodes, Group: o.model.Group, Constraints: o.constraints()})
-		return answer.Chosen, answer.Refused
+	if o.run.Token != "" {
+		w.digest = o.run.digest()
 	}
-	answer := placement.Plan(nodes, placement.Request{Need: need, Count: r.Count, Group: o.model.Group, Constraints: o.constraints(), Strategies: r.Strategies})
-	return answer.Chosen, answer.Refused
+	if w.fact, err = placedFact(o.model); err != nil {
+		return nil, err
+	}
+	if o.run.Nodes == nil {
+		one := w.request
+		one.Count = 0
+		text, err := json.Marshal(struct {
+			Account, Cluster string
+			Avoid            []string
+			Request          placement.Request
+		}{o.model.Account, o.model.Cluster, o.avoid, one})
+		if err != nil {
+			return nil, err
+		}
+		w.alike = string(text)
+	}
+	return w, nil
 }
 
-// record keeps what goes with the tasks of a Run: its token, their tags and the events.
-func (c *Control) record(tx *store.Tx, r Run, started Started) error {
-	if err := keepToken(tx, r, started); err != nil {
-		return err
-	}
-	for _, t := range started.Tasks {
-		if err := setTags(tx, t.Account, "task/"+t.ID, t.Tags); err != nil {
-			return err
+// request is the order in the words of placement.
+func (o order) request() placement.Request {
+	r := placement.Request{Need: o.model.Spec.Need(), Count: o.run.Count, On: o.run.Nodes, Group: o.model.Group,
+		Constraints: o.constraints(), Strategies: o.run.Strategies, Prefer: o.prefer, Each: o.each}
+	if len(o.model.Tags) > 0 {
+		r.Tags = make(map[string]string, len(o.model.Tags))
+		for _, t := range o.model.Tags {
+			r.Tags[t.Key] = t.Value
 		}
 	}
-	for _, t := range started.Tasks {
-		if err := events.Append(tx, t.Account, "task.pending", c.taskARN(t), taskFact(t)); err != nil {
-			return err
+	return r
+}
+
+func (w *bid) count() int { return max(w.order.run.Count, len(w.order.run.Nodes)) }
+
+// countKeys are the keys of tags by which the request has tasks counted.
+func (w *bid) countKeys() (keys []string) {
+	for _, c := range w.request.Constraints {
+		if c.Type == placement.Together {
+			keys = append(keys, c.Expression)
 		}
 	}
-	return nil
+	for _, s := range w.request.Strategies {
+		if key, ok := strings.CutPrefix(s.Field, "tag:"); ok && s.Type == placement.Together {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func (w *bid) has(strategy string) bool {
+	return slices.ContainsFunc(w.request.Strategies, func(s placement.Strategy) bool { return s.Type == strategy })
+}
+
+// placedFact is what the event of a placed task says, cut where its node belongs.
+func placedFact(t Task) (fact [2]string, err error) {
+	t.Seen.Status = newTaskStatus
+	text, err := json.Marshal(taskFact(t))
+	const node = `"node":"` // it comes before any text that others choose but the cluster's name, which holds no quotes
+	before, after, _ := strings.Cut(string(text), node)
+	return [2]string{before + node, after}, err
 }

@@ -81,7 +81,7 @@ func say(tx *store.Tx, account, id string, attributes []Attribute, tags []Tag) e
 		err = errs.Say(ErrInvalid, "%d tags are more than a resource can have, %d.", len(all), MaxTags)
 	}
 	if err == nil {
-		_, err = tx.Exec(`update instances set changes = changes + 1 where id = $1`, id)
+		err = machineChanged(tx, account, id)
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -29,61 +28,156 @@ func (c *Control) Report(ctx context.Context, r nodeapi.Report) (ack nodeapi.Rep
 		}
 	}
 	c.revokeReported(ctx, r)
-	err = c.db.Update(ctx, func(tx *store.Tx) error {
-		var advanced []Task
-		ack = nodeapi.ReportAck{}
-		for _, report := range r.Tasks {
-			t, moved, err := observe(tx, r.Node, report)
-			switch {
-			case errors.Is(err, ErrNoTask):
-				ack.Unknown = append(ack.Unknown, report.ID)
-			case err != nil:
-				return err
-			case moved:
-				advanced = append(advanced, t)
-			case t.Seen.Status == nodeapi.Stopped && report.Status < nodeapi.Stopped:
-				ack.Unknown = append(ack.Unknown, report.ID) // it is over here, whatever the node still runs
-			}
-		}
-		for _, t := range advanced {
-			kind := "task." + strings.ToLower(t.Seen.Status.String())
-			if err := events.Append(tx, t.Account, kind, c.taskARN(t), taskFact(t)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return ack, err
+	w := newWork()
+	w.report = &reported{node: r.Node, tasks: r.Tasks}
+	err = c.do(ctx, w)
+	return w.report.ack, err
 }
 
-// observe merges a report into a task's record, and tells whether its status moved.
-func observe(tx *store.Tx, node string, report nodeapi.TaskReport) (t Task, moved bool, err error) {
-	if t, err = taskOnNode(tx, node, report.ID); err != nil {
-		return t, false, err
+// reported is a report on its way into the record.
+type reported struct {
+	node  string
+	tasks []nodeapi.TaskReport
+	ack   nodeapi.ReportAck
+}
+
+// observed is a task of which there are reports.
+type observed struct {
+	task  Task
+	news  bool
+	bound string // its ports as they were written down
+}
+
+// observeAll writes down the reports of a batch.
+func (b *batch) observeAll(tx *store.Tx) error {
+	known, err := b.reportedTasks(tx)
+	if err != nil || len(known) == 0 {
+		return err
 	}
+	for _, w := range b.works {
+		if w.report != nil {
+			b.observe(w.report, known)
+		}
+	}
+	var changed []Task
+	for _, o := range known {
+		if o.news {
+			changed = append(changed, o.task)
+			if writePorts(bound(o.task.Seen)) != o.bound {
+				h := b.hold(o.task.Account, o.task.Node)
+				h.anew = true
+			}
+		}
+	}
+	return saveSeen(tx, changed)
+}
+
+// reportedTasks reads the tasks of which there are reports.
+func (b *batch) reportedTasks(tx *store.Tx) (known map[string]*observed, err error) {
+	var ids []string
+	for _, w := range b.works {
+		if w.report == nil {
+			continue
+		}
+		w.report.ack = nodeapi.ReportAck{}
+		for _, t := range w.report.tasks {
+			ids = append(ids, t.ID)
+		}
+	}
+	known = map[string]*observed{}
+	err = inBatches(validIDs(ids), 1, func(in string, args []any) error {
+		tasks, err := readTasks(tx, `t.id in `+in, args...)
+		for _, t := range tasks {
+			known[t.ID] = &observed{task: t, bound: writePorts(bound(t.Seen))}
+		}
+		return err
+	})
+	return known, err
+}
+
+// observe merges a report into what is known of its tasks.
+func (b *batch) observe(r *reported, known map[string]*observed) {
+	for _, report := range r.tasks {
+		o := known[report.ID]
+		if o == nil || o.task.Node != r.node {
+			r.ack.Unknown = append(r.ack.Unknown, report.ID)
+			continue
+		}
+		before := o.task.Seen
+		news := o.task.merge(report)
+		o.news = o.news || news
+		switch t := o.task; {
+		case t.Seen.Status > before.Status:
+			b.advance(t, before)
+		case t.Seen.Status == nodeapi.Stopped && report.Status < nodeapi.Stopped:
+			r.ack.Unknown = append(r.ack.Unknown, report.ID) // it is over here, whatever the node still runs
+		}
+	}
+}
+
+// merge takes a report of the task in, and tells whether it says anything new.
+func (t *Task) merge(report nodeapi.TaskReport) (news bool) {
 	report.Containers = slices.DeleteFunc(slices.Clone(report.Containers), func(c nodeapi.ContainerReport) bool {
 		return !slices.ContainsFunc(t.Spec.Containers, func(s ContainerSpec) bool { return s.Name == c.Name })
 	})
 	before := t.Seen
 	t.Seen = merge(before, report)
-	if reflect.DeepEqual(before, t.Seen) {
-		return t, false, nil
-	}
-	return t, t.Seen.Status > before.Status, saveSeen(tx, t)
+	return !reflect.DeepEqual(before, t.Seen)
 }
 
-// saveSeen writes what is known of a task. Only observe calls it.
-func saveSeen(tx *store.Tx, t Task) error {
-	seen, err := json.Marshal(t.Seen)
-	if err != nil {
-		return err
+// advance has the books and the events say that a task has moved on.
+func (b *batch) advance(t Task, before nodeapi.TaskReport) {
+	kind := "task." + strings.ToLower(t.Seen.Status.String())
+	b.facts = append(b.facts, events.Fact{Account: t.Account, Type: kind, Subject: b.c.taskARN(t), Data: taskFact(t)})
+	over := t.Seen.Status == nodeapi.Stopped
+	if !over && stateKey(before.Status) == stateKey(t.Seen.Status) {
+		return
 	}
-	var settled int64
+	h := b.hold(t.Account, t.Node)
+	if over {
+		h.cpu, h.memory, h.room = h.cpu-t.CPU, h.memory-t.Memory, true
+	}
+	l := b.ledgers[t.Account]
+	if l == nil || l.machines[t.Node] == nil {
+		return
+	}
+	need := t.Spec.Need()
+	h.anew = h.anew || over && (len(l.keys) > 0 || len(need.Ports)+len(bound(before)) > 0)
+	l.move(l.machines[t.Node], t, before.Status, need)
+}
+
+// move enters that a task has gone from one state to another, or has ended.
+func (l *ledger) move(m *machine, t Task, from nodeapi.Status, need placement.Need) {
 	if t.Seen.Status == nodeapi.Stopped {
-		settled = store.Micros(tx.Now)
+		l.hold(m, t.Cluster, -1, need, l.counted(from, t.Group, nil))
+		return
 	}
-	_, err = tx.Exec(`update tasks set status = $2, seen = $3, bound = $4, settled = case when status < $2 then $5 else settled end where id = $1 and status <= $2`,
-		t.ID, t.Seen.Status, string(seen), writePorts(bound(t.Seen)), settled)
+	if key := stateKey(from); key != "" {
+		m.count(t.Cluster, -1, []string{key})
+	}
+	if key := stateKey(t.Seen.Status); key != "" {
+		m.count(t.Cluster, 1, []string{key})
+	}
+	l.show(m)
+}
+
+// saveSeen writes what is known of tasks.
+func saveSeen(tx *store.Tx, tasks []Task) error {
+	rows := make([][]any, len(tasks))
+	for i, t := range tasks {
+		seen, err := json.Marshal(t.Seen)
+		if err != nil {
+			return err
+		}
+		var settled int64
+		if t.Seen.Status == nodeapi.Stopped {
+			settled = store.Micros(tx.Now)
+		}
+		rows[i] = []any{t.ID, t.Seen.Status, string(seen), writePorts(bound(t.Seen)), settled}
+	}
+	const row = `(cast(? as text), cast(? as bigint), cast(? as text), cast(? as text), cast(? as bigint))`
+	_, err := tx.ExecRows(`update tasks set status = v.column2, seen = v.column3, bound = v.column4, settled = case when status < v.column2 then v.column5 else settled end from (values`, row,
+		`) as v where id = v.column1 and status <= v.column2`, rows)
 	return err
 }
 

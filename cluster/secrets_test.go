@@ -91,7 +91,7 @@ func TestALoginByTheNameOfItsSecret(t *testing.T) {
 func (w world) wantNowhere(words ...string) {
 	w.Helper()
 	err := w.db.View(w.Context(), func(tx *store.Tx) error {
-		for _, query := range []string{`select spec || overrides || seen || network || stop_reason from tasks`, `select spec from definitions`, `select data from events`} {
+		for _, query := range []string{`select spec || overrides || network from task_models`, `select seen || stop_reason from tasks`, `select spec from definitions`, `select data from events`} {
 			var text string
 			if err := tx.Row(query + ` order by 1 desc limit 1`).Scan(&text); err != nil {
 				return fmt.Errorf("%s: %w", query, err)

@@ -73,6 +73,9 @@ func (c *Control) join(ctx context.Context, hello nodeapi.Hello, id string) erro
 		if err := noteServer(tx, hello.Node, c.config.Registry); err != nil {
 			return err
 		}
+		if err := openBooks(tx, hello.Account, hello.Node); err != nil {
+			return err
+		}
 		tx.Touch(nodeTopic(hello.Node)) // an older session finds out
 		return c.tellInstance(tx, "instance.connected", hello.Node, hello.Account, hello.Cluster)
 	})

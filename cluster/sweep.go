@@ -36,6 +36,9 @@ func (c *Control) drop(tx *store.Tx, sessions map[string]string) error {
 		}
 	}
 	for _, l := range left { // events last: from there on no other transaction can write any
+		if err := machineChanged(tx, l.account, l.node); err != nil {
+			return err
+		}
 		if err := c.tellInstance(tx, "instance.disconnected", l.node, l.account, l.cluster); err != nil {
 			return err
 		}
@@ -55,10 +58,27 @@ func (c *Control) prune(ctx context.Context) error {
 			tasks, err = forget(tx, before)
 			return err
 		})
-		if err != nil || tasks < pruneBatch {
+		if err != nil {
 			return err
 		}
+		if tasks < pruneBatch {
+			return c.pruneModels(ctx)
+		}
 	}
+}
+
+// pruneModels forgets what no task is made of any more.
+func (c *Control) pruneModels(ctx context.Context) error {
+	var unused []string
+	err := c.db.View(ctx, func(tx *store.Tx) (err error) {
+		unused = nil
+		unused, err = unusedModels(tx)
+		return err
+	})
+	if err != nil || len(unused) == 0 {
+		return err
+	}
+	return c.db.Update(ctx, func(tx *store.Tx) error { return dropModels(tx, unused) })
 }
 
 // forget deletes a batch of what was over before then, and returns how many tasks that were.
@@ -70,6 +90,8 @@ func forget(tx *store.Tx, before int64) (tasks int64, err error) {
 	if tasks, err = tx.Exec(`delete from tasks where id in `+old, before, pruneBatch); err != nil {
 		return 0, err
 	}
-	_, err = tx.Exec(`delete from run_tokens where created < $1`, before)
-	return tasks, err
+	if _, err = tx.Exec(`delete from run_tokens where created < $1`, before); err != nil {
+		return 0, err
+	}
+	return tasks, forgetRefused(tx, before)
 }

@@ -34,7 +34,10 @@ func (c *Control) Tag(ctx context.Context, account, resource string, tags []Tag)
 		if len(all) > MaxTags {
 			return errs.Say(ErrInvalid, "%d tags are more than a resource can have, %d.", len(all), MaxTags)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tagsChanged(tx, account, key)
 	})
 }
 
@@ -45,8 +48,19 @@ func (c *Control) Untag(ctx context.Context, account, resource string, keys []st
 		if err != nil {
 			return err
 		}
-		return deleteTags(tx, account, key, keys)
+		if err := deleteTags(tx, account, key, keys); err != nil {
+			return err
+		}
+		return tagsChanged(tx, account, key)
 	})
+}
+
+// tagsChanged has placements know of it where the tags of a machine have changed.
+func tagsChanged(tx *store.Tx, account, resource string) error {
+	if node, ok := strings.CutPrefix(resource, "container-instance/"); ok {
+		return machineChanged(tx, account, node)
+	}
+	return nil
 }
 
 // Tags returns the tags of a resource, by key.

@@ -1,32 +1,86 @@
 package cluster
 
 import (
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
+	"time"
 
-	"slipway/cluster/placement"
 	"slipway/nodeapi"
 	"slipway/store"
 )
 
-func insertTask(tx *store.Tx, t Task, ports []placement.Port) error {
+// taskModel is what tasks that were asked for alike have in common, as it is kept: once for all of them.
+type taskModel struct{ id, overrides, spec, images, network string }
+
+func modelOf(t Task) (m taskModel, err error) {
 	overrides, err1 := json.Marshal(t.Overrides)
 	spec, err2 := json.Marshal(t.Spec)
 	images, err3 := json.Marshal(t.Images)
-	seen, err4 := json.Marshal(t.Seen)
-	network, err5 := writeVPC(t.VPC)
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	network, err4 := writeVPC(t.VPC)
+	sum := sha256.New()
+	for _, part := range [][]byte{overrides, spec, images, []byte(network)} {
+		fmt.Fprintf(sum, "%d:%s,", len(part), part)
+	}
+	return taskModel{hex.EncodeToString(sum.Sum(nil)), string(overrides), string(spec), string(images), network}, errors.Join(err1, err2, err3, err4)
+}
+
+// modelUse is how exactly it is known when a model was used last: to write it down each time would be in the way of others.
+const modelUse = time.Hour
+
+// keepModels writes down those models that are not there, or were not used for a while.
+func keepModels(tx *store.Tx, models map[string]taskModel) error {
+	missing := maps.Clone(models)
+	err := inBatches(keysOf(models), 2, func(in string, ids []any) error {
+		return tx.Each(`select id from task_models where used > $1 and id in `+in, append([]any{store.Micros(tx.Now.Add(-modelUse))}, ids...), func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			delete(missing, id)
+			return err
+		})
+	})
+	if err != nil {
 		return err
 	}
-	_, err := tx.Exec(`
-		insert into tasks (id, account, cluster, family, revision, node, created, task_group, started_by, launch, overrides, spec, images, cpu, memory, ports,
-			desired, stop_code, stop_reason, stop_asked, status, seen, bound, settled, network, exec, provider)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '', '', 0, $18, $19, '', 0, $20, $21, $22)`,
-		t.ID, t.Account, t.Cluster, t.Family, t.Revision, t.Node, store.Micros(t.Created), t.Group, t.StartedBy, t.Launch,
-		string(overrides), string(spec), string(images), t.CPU, t.Memory, writePorts(ports), nodeapi.Running, t.Seen.Status, string(seen), network, flag(t.Exec), t.Provider)
+	var rows [][]any
+	for _, m := range missing {
+		rows = append(rows, []any{m.id, store.Micros(tx.Now), m.overrides, m.spec, m.images, m.network})
+	}
+	_, err = tx.ExecRows(`insert into task_models (id, used, overrides, spec, images, network) values`, `(?, ?, ?, ?, ?, ?)`, `on conflict (id) do update set used = excluded.used`, rows)
+	return err
+}
+
+// unusedModels returns some models of which no task was made for a while and none is left.
+func unusedModels(tx *store.Tx) (unused []string, err error) {
+	err = tx.Each(`select id from task_models where used < $1 and id not in (select model from tasks) limit $2`,
+		[]any{store.Micros(tx.Now.Add(-2 * modelUse)), pruneBatch}, intoStrings(&unused))
+	return unused, err
+}
+
+// dropModels forgets models, unless they were used since they were found unused.
+func dropModels(tx *store.Tx, unused []string) error {
+	return inBatches(unused, 2, func(in string, ids []any) error {
+		_, err := tx.Exec(`delete from task_models where used < $1 and id in `+in, append([]any{store.Micros(tx.Now.Add(-2 * modelUse))}, ids...)...)
+		return err
+	})
+}
+
+// insertTasks writes down tasks that have just been placed, whose models are there. What is seen of them says no more
+// than that, so it is not written down.
+func insertTasks(tx *store.Tx, tasks []placed) error {
+	rows := make([][]any, len(tasks))
+	for i, p := range tasks {
+		t := p.task
+		rows[i] = []any{t.ID, t.Account, t.Cluster, t.Family, t.Revision, t.Node, store.Micros(t.Created), t.Group, t.StartedBy, t.Launch, p.bid.model.id,
+			t.CPU, t.Memory, p.bid.ports, nodeapi.Running, "", "", 0, t.Seen.Status, "", "", 0, flag(t.Exec), t.Provider}
+	}
+	_, err := tx.ExecRows(`insert into tasks (id, account, cluster, family, revision, node, created, task_group, started_by, launch, model, cpu, memory, ports,
+		desired, stop_code, stop_reason, stop_asked, status, seen, bound, settled, exec, provider) values`, `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, ``, rows)
 	return err
 }
 
@@ -45,23 +99,26 @@ func writeVPC(v *VPC) (string, error) {
 	return string(text), err
 }
 
-const taskColumns = `t.id, t.account, t.cluster, t.family, t.revision, t.node, t.created, t.task_group, t.started_by, t.launch, t.overrides, t.spec, t.images, t.cpu, t.memory,
-	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.seen, t.settled, t.network, t.exec, t.provider, i.session, i.changed
-	from tasks t join instances i on i.id = t.node`
+const taskColumns = `t.id, t.account, t.cluster, t.family, t.revision, t.node, t.created, t.task_group, t.started_by, t.launch, m.overrides, m.spec, m.images, t.cpu, t.memory,
+	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.status, t.seen, t.settled, m.network, t.exec, t.provider, i.session, i.changed
+	from tasks t join task_models m on m.id = t.model join instances i on i.id = t.node`
 
 func scanTask(row interface{ Scan(...any) error }) (t Task, err error) {
 	var created, asked, settled, changed, exec int64
 	var desired nodeapi.Status
 	var overrides, spec, images, seen, network, session string
 	err = row.Scan(&t.ID, &t.Account, &t.Cluster, &t.Family, &t.Revision, &t.Node, &created, &t.Group, &t.StartedBy, &t.Launch, &overrides, &spec, &images, &t.CPU, &t.Memory,
-		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &seen, &settled, &network, &exec, &t.Provider, &session, &changed)
+		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &t.Seen.Status, &seen, &settled, &network, &exec, &t.Provider, &session, &changed)
 	if err != nil {
 		return t, err
 	}
 	t.Created, t.Changed, t.Connected, t.Exec = store.Time(created), store.Time(changed), session != "", exec != 0
 	t.Wanted.Stop, t.Wanted.Asked, t.Settled = desired == nodeapi.Stopped, store.Time(asked), store.Time(settled)
 	err = errors.Join(json.Unmarshal([]byte(overrides), &t.Overrides), json.Unmarshal([]byte(spec), &t.Spec),
-		json.Unmarshal([]byte(images), &t.Images), json.Unmarshal([]byte(seen), &t.Seen))
+		json.Unmarshal([]byte(images), &t.Images))
+	if t.Seen.ID = t.ID; seen != "" {
+		err = errors.Join(err, json.Unmarshal([]byte(seen), &t.Seen))
+	}
 	if network != "" {
 		err = errors.Join(err, json.Unmarshal([]byte(network), &t.VPC))
 	}

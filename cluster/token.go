@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -15,41 +16,92 @@ func redeem(tx *store.Tx, account string, r Run) (earlier Started, known bool, e
 	if r.Token == "" {
 		return earlier, false, nil
 	}
-	var request, taskIDs, refused string
-	err = tx.Row(`select request, tasks, refused from run_tokens where account = $1 and token = $2`, account, r.Token).Scan(&request, &taskIDs, &refused)
+	var kept keptToken
+	err = kept.scan(tx.Row(tokenColumns+`where account = $1 and token = $2`, account, r.Token))
 	if errors.Is(err, store.ErrNoRows) {
 		return earlier, false, nil
 	}
 	if err != nil {
 		return earlier, false, err
 	}
-	var ids []string
-	if err := errors.Join(json.Unmarshal([]byte(taskIDs), &ids), json.Unmarshal([]byte(refused), &earlier.Refused)); err != nil {
-		return earlier, false, err
-	}
-	if request != r.digest() {
-		return earlier, false, &TokenReusedError{ids}
-	}
-	rows, err := tasksByID(tx, account, r.Cluster, ids)
-	earlier.Tasks, _ = inOrder(ids, rows, func(t Task) string { return t.ID })
-	return earlier, true, err
+	earlier, reused, err := kept.answer(tx, account, r.Cluster, r.digest())
+	return earlier, true, errors.Join(reused, err)
 }
 
-func keepToken(tx *store.Tx, r Run, started Started) error {
-	if r.Token == "" {
-		return nil
+// keptToken is what is known of a token.
+type keptToken struct{ account, token, request, tasks, refused string }
+
+const tokenColumns = `select account, token, request, tasks, refused from run_tokens `
+
+func (k *keptToken) scan(row interface{ Scan(...any) error }) error {
+	return row.Scan(&k.account, &k.token, &k.request, &k.tasks, &k.refused)
+}
+
+// answer is what came of the request that the token stands for, or else that it was another.
+func (k keptToken) answer(tx *store.Tx, account, cluster, digest string) (earlier Started, reused, err error) {
+	var ids []string
+	if err := errors.Join(json.Unmarshal([]byte(k.tasks), &ids), json.Unmarshal([]byte(k.refused), &earlier.Refused)); err != nil {
+		return earlier, nil, err
 	}
-	ids := make([]string, len(started.Tasks))
-	for i, t := range started.Tasks {
-		ids[i] = t.ID
+	if k.request != digest {
+		return Started{}, &TokenReusedError{ids}, nil
 	}
-	taskIDs, err1 := json.Marshal(ids)
-	refused, err2 := json.Marshal(started.Refused)
-	if err := errors.Join(err1, err2); err != nil {
-		return err
+	rows, err := tasksByID(tx, account, cluster, ids)
+	earlier.Tasks, _ = inOrder(ids, rows, func(t Task) string { return t.ID })
+	return earlier, nil, err
+}
+
+// redeemAll finds which of the tokens of bids stand for something already.
+func redeemAll(tx *store.Tx, works []*work) (known map[*bid]keptToken, err error) {
+	tokens := map[string]map[string]*bid{} // by account and token
+	for _, work := range works {
+		if w := work.bid; w != nil && w.order.run.Token != "" {
+			account := w.order.model.Account
+			if tokens[account] == nil {
+				tokens[account] = map[string]*bid{}
+			}
+			tokens[account][w.order.run.Token] = w
+		}
 	}
-	_, err := tx.Exec(`insert into run_tokens (account, token, created, request, tasks, refused) values ($1, $2, $3, $4, $5, $6)`,
-		started.Tasks[0].Account, r.Token, store.Micros(tx.Now), r.digest(), string(taskIDs), string(refused))
+	known = map[*bid]keptToken{}
+	for account, bids := range tokens {
+		err := inBatches(keysOf(bids), 2, func(in string, list []any) error {
+			return tx.Each(tokenColumns+`where account = $1 and token in `+in, append([]any{account}, list...), func(rows *sql.Rows) error {
+				var k keptToken
+				err := k.scan(rows)
+				known[bids[k.token]] = k
+				return err
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
+}
+
+// maxKeptRefusals bounds what is kept of machines that refused.
+const maxKeptRefusals = 100
+
+// keepTokens notes what the tokens of bids stand for from now on. Where nothing came of a bid, its token is still good.
+func keepTokens(tx *store.Tx, bids []*bid) error {
+	var rows [][]any
+	for _, w := range bids {
+		if w.order.run.Token == "" || len(w.started.Tasks) == 0 {
+			continue
+		}
+		ids := make([]string, len(w.started.Tasks))
+		for i, t := range w.started.Tasks {
+			ids[i] = t.ID
+		}
+		taskIDs, err1 := json.Marshal(ids)
+		refused, err2 := json.Marshal(w.started.Refused[:min(len(w.started.Refused), maxKeptRefusals)])
+		if err := errors.Join(err1, err2); err != nil {
+			return err
+		}
+		rows = append(rows, []any{w.order.model.Account, w.order.run.Token, store.Micros(tx.Now), w.digest, string(taskIDs), string(refused)})
+	}
+	_, err := tx.ExecRows(`insert into run_tokens (account, token, created, request, tasks, refused) values`, `(?, ?, ?, ?, ?, ?)`, ``, rows)
 	return err
 }
 

@@ -1,0 +1,232 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"slipway/cluster/placement"
+	"slipway/nodeapi"
+	"slipway/store"
+)
+
+// books are what this server knows by heart of the machines, so that a placement need not read them all. They are a
+// copy: before they are used they are brought up to what the database says, by the numbers of its changes, and what
+// is decided by them is written down only where these numbers are still the same.
+type books struct {
+	mu      sync.Mutex // held by who reads in them and by who writes
+	ledgers map[string]*ledger
+}
+
+// ledger has the machines of an account.
+type ledger struct {
+	account  string
+	read     int64 // all changes up to here were read
+	loads    time.Time
+	machines map[string]*machine
+	stale    map[string]bool // what is known of these is not what is so
+	views    map[string]*view
+	keys     map[string]bool // of the tags by which tasks are counted
+}
+
+// machine is a node as the books have it.
+type machine struct {
+	node    placement.Node // without counts
+	cluster string         // "" serves every cluster of the account
+	member  bool
+	changes int64
+	counts  map[string]map[string]int // placement.Node.Counts by cluster
+}
+
+// view has the machines that serve a cluster in the order in which they were registered.
+type view struct {
+	nodes []placement.Node
+	at    map[string]int // by id
+}
+
+// The bounds of what one ledger keeps beside the machines themselves.
+const (
+	maxViews     = 16
+	maxCountKeys = 20
+)
+
+func newLedger(account string) *ledger {
+	return &ledger{account: account, read: -1, machines: map[string]*machine{}, stale: map[string]bool{}, views: map[string]*view{}, keys: map[string]bool{}}
+}
+
+// put takes in what was read of a machine.
+func (l *ledger) put(m *machine) {
+	known := l.machines[m.node.ID]
+	l.machines[m.node.ID] = m
+	delete(l.stale, m.node.ID)
+	if known == nil || known.member != m.member || known.cluster != m.cluster || !known.node.Since.Equal(m.node.Since) {
+		clear(l.views)
+		return
+	}
+	l.show(m)
+}
+
+// show brings the views up to what the machine is now.
+func (l *ledger) show(m *machine) {
+	for cluster, v := range l.views {
+		if i, ok := v.at[m.node.ID]; ok {
+			v.nodes[i] = m.seenBy(cluster)
+		}
+	}
+}
+
+func (m *machine) seenBy(cluster string) placement.Node {
+	n := m.node
+	n.Counts = m.counts[cluster]
+	return n
+}
+
+// view returns the machines that serve a cluster.
+func (l *ledger) view(cluster string) *view {
+	if v := l.views[cluster]; v != nil {
+		return v
+	}
+	if len(l.views) >= maxViews {
+		clear(l.views)
+	}
+	v := &view{at: map[string]int{}}
+	for _, m := range l.machines {
+		if m.member && (m.cluster == cluster || m.cluster == "") {
+			v.nodes = append(v.nodes, m.seenBy(cluster))
+		}
+	}
+	slices.SortFunc(v.nodes, func(a, b placement.Node) int {
+		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
+	})
+	for i := range v.nodes {
+		v.at[v.nodes[i].ID] = i
+	}
+	l.views[cluster] = v
+	return v
+}
+
+// hold enters tasks onto a machine, or takes them off it (n below 0).
+func (l *ledger) hold(m *machine, cluster string, n int, need placement.Need, keys []string) {
+	m.node.CPU -= n * need.CPU
+	m.node.Memory -= n * need.Memory
+	if n > 0 && len(need.Ports) > 0 {
+		m.node.Taken = slices.Concat(m.node.Taken, need.Ports)
+	}
+	m.count(cluster, n, keys)
+	l.show(m)
+}
+
+func (m *machine) count(cluster string, n int, keys []string) {
+	counts := m.counts[cluster]
+	if counts == nil {
+		counts = map[string]int{}
+		m.counts[cluster] = counts
+	}
+	for _, key := range keys {
+		if counts[key] += n; counts[key] == 0 {
+			delete(counts, key)
+		}
+	}
+}
+
+// counted are the keys under which a task of such a state is counted. Tags are counted where somebody asks for them.
+func (l *ledger) counted(status nodeapi.Status, group string, tags []Tag) []string {
+	keys := []string{"", placement.ByGroup(group)}
+	if key := stateKey(status); key != "" {
+		keys = append(keys, key)
+	}
+	for _, t := range tags {
+		if l.keys[t.Key] {
+			keys = append(keys, placement.ByTag(t.Key, t.Value))
+		}
+	}
+	return keys
+}
+
+func stateKey(status nodeapi.Status) string {
+	switch {
+	case status < nodeapi.Running:
+		return placement.Pending
+	case status == nodeapi.Running:
+		return placement.Running
+	}
+	return ""
+}
+
+// forget has a machine read anew before the books are used again.
+func (l *ledger) forget(id string) {
+	if m := l.machines[id]; m != nil {
+		m.changes = -1
+		l.stale[id] = true
+	}
+}
+
+// countBy has tasks counted by tags. Where they were not, all is to be read anew.
+func (l *ledger) countBy(keys []string) {
+	for _, key := range keys {
+		if l.keys[key] {
+			continue
+		}
+		if len(l.keys) >= maxCountKeys {
+			clear(l.keys)
+		}
+		l.keys[key] = true
+		l.read = -1
+		for id := range l.machines {
+			l.forget(id)
+		}
+	}
+}
+
+// of returns the ledger of an account. Where it is new, it is filled without standing in anybody's way.
+func (b *books) of(ctx context.Context, db *store.DB, account string) (*ledger, error) {
+	if l := b.ledgers[account]; l != nil {
+		return l, nil
+	}
+	l := newLedger(account)
+	if err := db.View(ctx, l.refresh); err != nil {
+		return nil, err
+	}
+	if b.ledgers == nil {
+		b.ledgers = map[string]*ledger{}
+	}
+	b.ledgers[account] = l
+	return l, nil
+}
+
+// nodes returns the machines that serve a cluster, as they are now. They are the caller's own.
+func (c *Control) nodes(ctx context.Context, account, cluster string) ([]placement.Node, error) {
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	l, err := c.books.of(ctx, c.db, account)
+	if err == nil {
+		err = c.db.View(ctx, l.refresh)
+	}
+	if err != nil {
+		return nil, err
+	}
+	nodes := slices.Clone(l.view(cluster).nodes)
+	for i := range nodes {
+		nodes[i].Counts = maps.Clone(nodes[i].Counts)
+	}
+	return nodes, nil
+}
+
+// roomTopic is touched when machines of an account have more room, have come, or are other than they were. That of the
+// account "" is touched for all accounts.
+func roomTopic(account string) string { return "room:" + account }
+
+// room returns a channel that receives when machines of an account have more room, have come, or are other than they
+// were, here or on another server, and what ends that. The account "" is all of them.
+func (c *Control) room(account string) (wake <-chan struct{}, stop func()) {
+	return c.db.Watch(roomTopic(account))
+}
+
+func touchRoom(tx *store.Tx, account string) {
+	tx.Touch(roomTopic(account))
+	tx.Touch(roomTopic(""))
+}
