@@ -31,6 +31,7 @@ type Instance struct {
 	Held       []Held
 	Taken      []placement.Port // host ports of its tasks, asked for or given
 	Tags       []Tag
+	Provider   string    // capacity provider of the cluster that stands for its group; "": none
 	Load       Load      // measured
 	Trouble    string    // why its machine can start no container; "": it can, as far as it has told
 	TroubleAt  time.Time // since when that is so; zero: it was not told yet
@@ -97,7 +98,7 @@ func (c *Control) Instances(ctx context.Context, account, cluster string, ids []
 				return err
 			}
 		}
-		return nil
+		return nameProviders(tx, account, cluster, found)
 	})
 	return found, missing, err
 }

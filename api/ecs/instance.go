@@ -11,7 +11,7 @@ import (
 )
 
 func (d *door) listContainerInstances(c ctx, in *ListContainerInstancesInput) (*ListContainerInstancesOutput, error) {
-	if err := honour(in, InvalidParameterException, []string{"cluster", "maxResults", "nextToken", "status"}); err != nil {
+	if err := honour(in, InvalidParameterException, []string{"cluster", "filter", "maxResults", "nextToken", "status"}); err != nil {
 		return nil, err
 	}
 	part, err := page(in.NextToken, in.MaxResults)
@@ -23,7 +23,13 @@ func (d *door) listContainerInstances(c ctx, in *ListContainerInstancesInput) (*
 		return nil, err
 	}
 	account := awswire.CallerOf(c).Account
-	ids, next, err := d.control.ListInstances(c, account, name, string(awswire.Or(in.Status, "")), part)
+	var ids []string
+	var next string
+	if filter := or(in.Filter); filter != "" {
+		ids, next, err = d.control.FindInstances(c, account, name, or(in.Status), filter, part)
+	} else {
+		ids, next, err = d.control.ListInstances(c, account, name, or(in.Status), part)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +86,9 @@ func (d *door) wireInstance(from cluster.Instance, in string, tags bool) Contain
 	w := ContainerInstance{
 		ContainerInstanceArn: new(cluster.InstanceARN(d.region, from.Account, in, from.ID)),
 		Status:               &from.Status, AgentConnected: &from.Connected, RegisteredAt: &from.Registered, Version: &from.Joins,
-		VersionInfo:         &VersionInfo{AgentVersion: filled(from.Version), DockerVersion: filled(from.Engine)},
-		RegisteredResources: resources(from.Offered()), RemainingResources: resources(from.Remaining()),
+		CapacityProviderName: filled(from.Provider),
+		VersionInfo:          &VersionInfo{AgentVersion: filled(from.Version), DockerVersion: filled(from.Engine)},
+		RegisteredResources:  resources(from.Offered()), RemainingResources: resources(from.Remaining()),
 		RunningTasksCount: new(int32(running)), PendingTasksCount: new(int32(pending)),
 		Attachments: []Attachment{}, Attributes: []Attribute{}, Tags: []Tag{},
 	}
