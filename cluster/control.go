@@ -50,11 +50,13 @@ type Config struct {
 	Images   Images
 	Logs     Logs
 	Roles    Roles
-	Nodes    Nodes // nil: nobody keeps who may join
-	Vault    Vault // nil: definitions can name nothing by reference
+	Nodes    Nodes    // nil: nobody keeps who may join
+	Vault    Vault    // nil: definitions can name nothing by reference
+	Balancer Balancer // nil: target groups are kept and shown, and nothing is given to them
 
 	KeepAlive   time.Duration // a session proves that it is alive this often; 0: 10 s
 	KeepStopped time.Duration // a stopped task can be described this long; 0: 24 h
+	Services    ServiceRules
 }
 
 // Control is the control plane of all clusters. It holds no state of its own but the lines of those who
@@ -79,6 +81,7 @@ func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 	if config.KeepStopped == 0 {
 		config.KeepStopped = 24 * time.Hour
 	}
+	config.Services = config.Services.filled()
 	if config.Nodes == nil {
 		config.Nodes = open{}
 	}
@@ -110,6 +113,7 @@ func (c *Control) Run(ctx context.Context) {
 	loops.Go(func() { loop.Run(ctx, "cluster.execs", tokenLife, nil, c.forgetExecs) })
 	loops.Go(func() { loop.Run(ctx, "cluster.delete", c.config.KeepAlive, nil, c.deleteUnused) })
 	loops.Go(func() { c.runLeaving(ctx) })
+	loops.Go(func() { c.runServices(ctx) })
 	loops.Go(func() { loop.Run(ctx, "cluster.prune", c.config.KeepStopped/24, nil, c.prune) })
 	loops.Wait()
 }

@@ -178,6 +178,9 @@ func saveSeen(tx *store.Tx, tasks []Task) error {
 	const row = `(cast(? as text), cast(? as bigint), cast(? as text), cast(? as text), cast(? as bigint))`
 	_, err := tx.ExecRows(`update tasks set status = v.column2, seen = v.column3, bound = v.column4, settled = case when status < v.column2 then v.column5 else settled end from (values`, row,
 		`) as v where id = v.column1 and status <= v.column2`, rows)
+	if err == nil {
+		err = noteSeen(tx, tasks...)
+	}
 	return err
 }
 

@@ -61,11 +61,11 @@ type ServiceSpec struct {
 
 // Revision is what one deployment of a service brings out. A change of any of it is a new deployment.
 type Revision struct {
-	Definition Ref             // its number is never 0 in what is read
-	Launch     string          `json:",omitempty"` // EC2, EXTERNAL; "" with Providers
+	Definition Ref            // its number is never 0 in what is read
+	Launch     string         `json:",omitempty"` // EC2, EXTERNAL; "" with Providers
 	Providers  []Share        `json:",omitempty"`
-	Balancers  []LoadBalancer  `json:",omitempty"`
-	VPC        *VPC            `json:",omitempty"`
+	Balancers  []LoadBalancer `json:",omitempty"`
+	VPC        *VPC           `json:",omitempty"`
 }
 
 // LoadBalancer says which port of which container a target group is given.

@@ -82,11 +82,15 @@ func TestWhatNoServiceCanBe(t *testing.T) {
 			"minimumHealthyPercent: 101":       func(n *cluster.NewService) { n.MinPercent = 101 },
 			"maximumPercent: 99":               func(n *cluster.NewService) { n.MaxPercent = 99 },
 			"cannot be 100 as this will block": func(n *cluster.NewService) { n.MaxPercent = 100 },
-			"does not exist in the task":       func(n *cluster.NewService) { n.Balancers = []cluster.LoadBalancer{{TargetGroup: "arn", Container: "db", Port: 80}} },
-			"did not have a container port 80": func(n *cluster.NewService) { n.Balancers = []cluster.LoadBalancer{{TargetGroup: "arn", Container: "web", Port: 80}} },
-			"only valid for services":          func(n *cluster.NewService) { n.GracePeriod = 5 },
-			"propagateTags":                    func(n *cluster.NewService) { n.PropagateTags = "ALL" },
-			"Network Configuration is not":     func(n *cluster.NewService) { n.VPC = &cluster.VPC{Subnets: []string{"subnet-1"}} },
+			"does not exist in the task": func(n *cluster.NewService) {
+				n.Balancers = []cluster.LoadBalancer{{TargetGroup: "arn", Container: "db", Port: 80}}
+			},
+			"did not have a container port 80": func(n *cluster.NewService) {
+				n.Balancers = []cluster.LoadBalancer{{TargetGroup: "arn", Container: "web", Port: 80}}
+			},
+			"only valid for services":      func(n *cluster.NewService) { n.GracePeriod = 5 },
+			"propagateTags":                func(n *cluster.NewService) { n.PropagateTags = "ALL" },
+			"Network Configuration is not": func(n *cluster.NewService) { n.VPC = &cluster.VPC{Subnets: []string{"subnet-1"}} },
 		} {
 			n := service("web", ref, 1)
 			change(&n)

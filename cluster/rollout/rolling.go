@@ -20,18 +20,25 @@ var _ Kind = Rolling
 // allow.
 func Rolling(p *Pass) {
 	staying, old := p.sort()
+	p.trim(staying)
+	if p.primary.State == Failed {
+		p.trim(old)
+		return
+	}
+	p.dismiss(old)
 	_, most := p.s.Bounds()
 	need := p.s.Desired - len(staying)
-	if p.primary.State != Failed {
-		p.startMoved(old, &need, most)
-		if count := min(need, most-p.total); count > 0 && !p.pausing() {
-			p.start(count, "")
-			need -= count
-		}
+	p.startMoved(staying, old, &need, most)
+	if count := min(need, most-p.total); count > 0 && !p.pausing() {
+		p.start(count, "")
+		need -= count
 	}
-	p.trim(staying)
-	if p.primary.State != Failed {
-		p.retire(staying, old, need)
+	if p.s.Waiting != "" {
+		need = p.s.Desired - len(staying)
+	}
+	if need > 0 && p.blocked(staying) {
+		least, _ := p.s.Bounds()
+		p.retire(old, min(p.healthy()-least, need))
 	}
 }
 
@@ -47,10 +54,20 @@ func (p *Pass) sort() (staying, old []*Task) {
 	return staying, old
 }
 
-// startMoved starts the tasks that are to be on a certain machine.
-func (p *Pass) startMoved(old []*Task, need *int, most int) {
+// startMoved starts the tasks that are to be on a certain machine, unless they are there already and not well yet.
+func (p *Pass) startMoved(staying, old []*Task, need *int, most int) {
+	coming := map[string]int{}
+	for _, t := range staying {
+		if !t.healthy() && t.Status != Stopping {
+			coming[t.Node]++
+		}
+	}
 	for _, t := range old {
-		if t.To != "" && *need > 0 && p.total < most && !p.pausing() {
+		switch {
+		case t.To == "" || t.Status == Stopping:
+		case coming[t.To] > 0:
+			coming[t.To]--
+		case *need > 0 && p.total < most && !p.pausing():
 			p.start(1, t.To)
 			*need--
 		}
@@ -91,27 +108,22 @@ func (p *Pass) dispensable(staying []*Task) (worst *Task) {
 	return worst
 }
 
-// retire stops tasks that are to go: those that do no work at once, the others as they become dispensable. Where
-// nothing more can be started it makes room, down to the minimum.
-func (p *Pass) retire(staying, old []*Task, need int) {
-	reason := replacing + p.primary.ID
-	var well []*Task
+// dismiss stops tasks that are to go: those that do no work at once, the others as they become dispensable.
+func (p *Pass) dismiss(old []*Task) {
 	for _, t := range old {
-		switch {
-		case p.protected(t):
-		case t.healthy():
-			well = append(well, t)
-		case !t.Away: // what is away may be well: it counts once it is back, or is lost
-			p.stop(t, reason)
+		if !t.healthy() && !t.Away && !p.protected(t) { // what is away may be well: it counts once it is back, or is lost
+			p.stop(t, replacing+p.primary.ID)
 		}
 	}
-	least, _ := p.s.Bounds()
-	spare := p.healthy() - p.s.Desired
-	if need > 0 && p.blocked(staying) {
-		spare = max(spare, min(p.healthy()-least, need))
-	}
+	p.retire(old, p.healthy()-p.s.Desired)
+}
+
+// retire stops up to count healthy tasks that are to go, those of machines that are to be empty first.
+func (p *Pass) retire(old []*Task, count int) {
+	well := slices.DeleteFunc(slices.Clone(old), func(t *Task) bool { return !t.healthy() || p.protected(t) })
 	slices.SortStableFunc(well, func(a, b *Task) int { return flag(b.Leaving) - flag(a.Leaving) })
-	for _, t := range well[:min(max(spare, 0), len(well))] {
+	for _, t := range well[:min(max(count, 0), len(well))] {
+		reason := replacing + p.primary.ID
 		if t.Leaving {
 			reason = leaving
 		}

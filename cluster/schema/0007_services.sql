@@ -81,5 +81,7 @@ alter table tasks add column moves_to text not null default '';
 alter table tasks add column protected bigint not null default 0;
 -- Written by Report: HEALTHY, UNHEALTHY, UNKNOWN; '' where the task has no health check.
 alter table tasks add column health text not null default '';
+-- Written by Report: when the task was seen running first.
+alter table tasks add column ran bigint not null default 0;
 create index tasks_of_service on tasks (account, cluster, task_group, started_by, status) where status < 8;
 create index tasks_uncounted on tasks (account, cluster, task_group) where status = 8 and counted = 0;

@@ -1,0 +1,201 @@
+package cluster
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"slipway/nodeapi"
+	"slipway/store"
+)
+
+// Balancer has target groups, to which services give the ports of their tasks.
+type Balancer interface {
+	// Attach gives a target to a group, unless it has it.
+	Attach(ctx context.Context, account, targetGroup string, t Target) error
+	// Detach has a group send nothing new to a target. What is under way may go on for the group's deregistration
+	// delay, while the target is DRAINING; then it is not in the group any more. A target that is not there is left
+	// alone.
+	Detach(ctx context.Context, account, targetGroup string, t Target) error
+	// Healthy tells how each target of a group is, by id. A group that is not there has none.
+	Healthy(ctx context.Context, account, targetGroup string) (map[string]TargetHealth, error)
+}
+
+// Target is a port of a task.
+type Target struct {
+	ID   string // of the task
+	Node string // id of its machine
+	Host string // the task's own address; "": the port is one of its machine's
+	Port int
+}
+
+// The states of a target. Source: Elastic Load Balancing API Reference, TargetHealth.
+const (
+	TargetInitial   = "initial"
+	TargetHealthy   = "healthy"
+	TargetUnhealthy = "unhealthy"
+	TargetUnused    = "unused" // nothing is sent to its group, so nothing is found out
+	TargetDraining  = "draining"
+)
+
+// TargetHealth is how a target is.
+type TargetHealth struct {
+	State  string
+	Reason string // in words; "" for one that is well
+}
+
+// targetsHealth is how targets are, by group and task; nil where there is no balancer.
+type targetsHealth map[string]map[string]TargetHealth
+
+// mostDraining is how long a task waits at most for its connections to end. Source: Elastic Load Balancing,
+// "Deregistration delay": up to an hour.
+const mostDraining = time.Hour + time.Minute
+
+// attend asks for the health of a service's targets, gives its groups the tasks that they lack, and has tasks stop
+// that have left their groups.
+func (k *keeper) attend(ctx context.Context, o *watched) error {
+	balancer := k.c.config.Balancer
+	if balancer == nil {
+		return k.stopDrained(ctx, o)
+	}
+	o.health = targetsHealth{}
+	for _, b := range o.s.Balancers {
+		targets, err := balancer.Healthy(ctx, k.account, b.TargetGroup)
+		if err != nil {
+			return fmt.Errorf("health of target group %s: %w", b.TargetGroup, err)
+		}
+		o.health[b.TargetGroup] = targets
+		if err := k.attach(ctx, o, b, targets); err != nil {
+			return err
+		}
+	}
+	if len(o.s.Balancers) > 0 {
+		o.look(o.now.Add(k.c.config.Services.Look))
+	}
+	return k.stopDrained(ctx, o)
+}
+
+// attach gives a target group the running tasks that it does not have.
+func (k *keeper) attach(ctx context.Context, o *watched, b LoadBalancer, have map[string]TargetHealth) error {
+	var lacking []string
+	for _, t := range o.tasks {
+		if _, known := have[t.ID]; !known && t.status == nodeapi.Running && t.desired != nodeapi.Stopped && t.leaving.IsZero() {
+			lacking = append(lacking, t.ID)
+		}
+	}
+	if len(lacking) == 0 || o.s.Status != Active {
+		return nil
+	}
+	targets, err := k.targets(ctx, b, lacking)
+	if err != nil || len(targets) == 0 {
+		return err
+	}
+	for _, t := range targets {
+		if err := k.c.config.Balancer.Attach(ctx, k.account, b.TargetGroup, t); err != nil {
+			return fmt.Errorf("target group %s: attach task %s: %w", b.TargetGroup, t.ID, err)
+		}
+	}
+	return k.c.db.Update(ctx, func(tx *store.Tx) error {
+		return tellService(tx, o.s, fmt.Sprintf("(service %s) registered %d targets in (target-group %s)", o.s.Name, len(targets), b.TargetGroup))
+	})
+}
+
+// targets finds the ports of tasks that a target group is to have. Those whose port is not known yet are left out.
+func (k *keeper) targets(ctx context.Context, b LoadBalancer, tasks []string) (targets []Target, err error) {
+	err = k.c.db.View(ctx, func(tx *store.Tx) error {
+		targets = nil
+		return tx.Each(`select id, node, network, seen from tasks where id in `+store.In(1, len(tasks)), anys(tasks), func(rows *sql.Rows) error {
+			var t Target
+			var network, seen string
+			if err := rows.Scan(&t.ID, &t.Node, &network, &seen); err != nil {
+				return err
+			}
+			var report nodeapi.TaskReport
+			if err := json.Unmarshal([]byte(seen), &report); err != nil {
+				return fmt.Errorf("task %s: %w", t.ID, err)
+			}
+			if t.locate(b, network != "", report) {
+				targets = append(targets, t)
+			}
+			return nil
+		})
+	})
+	return targets, err
+}
+
+// locate finds where a task's port is reached.
+func (t *Target) locate(b LoadBalancer, own bool, r nodeapi.TaskReport) bool {
+	if own {
+		t.Host, t.Port = r.Address, b.Port
+		return t.Host != ""
+	}
+	for _, c := range r.Containers {
+		for _, p := range c.Ports {
+			if c.Name == b.Container && p.Container == b.Port {
+				t.Port = p.Host
+			}
+		}
+	}
+	return t.Port != 0
+}
+
+// detach has the balancers let go of tasks that are to stop.
+func (k *keeper) detach(ctx context.Context, o *watched, tasks []string) error {
+	var all []error
+	for _, b := range o.s.Balancers {
+		for _, id := range tasks {
+			all = append(all, k.c.config.Balancer.Detach(ctx, k.account, b.TargetGroup, Target{ID: id}))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// stopDrained has those tasks stopped whose balancers have let go of them.
+func (k *keeper) stopDrained(ctx context.Context, o *watched) error {
+	var done []string
+	for _, t := range o.tasks {
+		if t.leaving.IsZero() || t.desired == nodeapi.Stopped || t.status == nodeapi.Stopped {
+			continue
+		}
+		if o.held(t.ID) && o.now.Sub(t.leaving) < mostDraining {
+			if err := k.detach(ctx, o, []string{t.ID}); err != nil { // a crash may have come between
+				return err
+			}
+			continue
+		}
+		done = append(done, t.ID)
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	err := k.c.db.Update(ctx, func(tx *store.Tx) error {
+		return k.c.stopOfService(tx, done, func(string) string { return scaledDown })
+	})
+	if err != nil {
+		return err
+	}
+	for i := range o.tasks {
+		for _, id := range done {
+			if o.tasks[i].ID == id {
+				o.tasks[i].desired = nodeapi.Stopped
+			}
+		}
+	}
+	return nil
+}
+
+// scaledDown is why tasks stop that have left their balancers; the events say more.
+const scaledDown = "Scaling activity initiated by the service"
+
+// held tells whether a balancer has a task, if only for what is under way.
+func (o *watched) held(task string) bool {
+	for _, targets := range o.health {
+		if h, ok := targets[task]; ok && h.State != TargetUnused {
+			return true
+		}
+	}
+	return false
+}
