@@ -30,6 +30,7 @@ type Cluster struct {
 	Instances int // nodes that serve it, connected or not
 	Running   int // tasks
 	Pending   int // tasks on their way to running
+	Services  int // active ones
 	Tags      []Tag
 	Providers []string // capacity providers, in the order in which they were given
 	Shares    []Share  // by which tasks that say nothing of it are divided among them
@@ -99,7 +100,7 @@ func (c *Control) ListClusters(ctx context.Context, account string, page Page) (
 	})
 }
 
-// DeleteCluster ends a cluster that has no tasks and no nodes of its own. Its record stays. One that has the
+// DeleteCluster ends a cluster that has no services, no tasks and no nodes of its own. Its record stays. One that has the
 // tag DeleteAll ends with all that is in it, in order (teardown.go).
 func (c *Control) DeleteCluster(ctx context.Context, account, name string) (Cluster, error) {
 	var deleted Cluster
@@ -112,7 +113,9 @@ func (c *Control) DeleteCluster(ctx context.Context, account, name string) (Clus
 		if cluster.Status != Active {
 			return nil
 		}
-		err = refuseInUse(tx, account, name)
+		if err = refuseServices(tx, account, name); err == nil {
+			err = refuseInUse(tx, account, name)
+		}
 		if err != nil && deleteAll(cluster.Tags) {
 			deleted.Status = Ending
 			return c.beginTeardown(tx, account, name)
@@ -127,6 +130,14 @@ func (c *Control) DeleteCluster(ctx context.Context, account, name string) (Clus
 		return events.Append(tx, account, "cluster.deleted", ClusterARN(c.config.Region, account, name), nil)
 	})
 	return deleted, err
+}
+
+func refuseServices(tx *store.Tx, account, name string) error {
+	services, err := exists(tx, `select 1 from services where account = $1 and cluster = $2 and status <> 'INACTIVE'`, account, name)
+	if err == nil && services {
+		err = ErrHasServices
+	}
+	return err
 }
 
 func refuseInUse(tx *store.Tx, account, name string) error {

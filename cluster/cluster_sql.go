@@ -46,8 +46,9 @@ func readCluster(tx *store.Tx, account, name string) (Cluster, error) {
 	cluster := Cluster{Account: account, Name: name}
 	var created int64
 	err := tx.Row(`
-		select status, created, (select count(*) from instances i where i.account = c.account and i.cluster in (c.name, '') and i.status in ('ACTIVE', 'DRAINING') and c.status <> 'INACTIVE')
-		from clusters c where account = $1 and name = $2`, account, name).Scan(&cluster.Status, &created, &cluster.Instances)
+		select status, created, (select count(*) from instances i where i.account = c.account and i.cluster in (c.name, '') and i.status in ('ACTIVE', 'DRAINING') and c.status <> 'INACTIVE'),
+			(select count(*) from services s where s.account = c.account and s.cluster = c.name and s.status = 'ACTIVE')
+		from clusters c where account = $1 and name = $2`, account, name).Scan(&cluster.Status, &created, &cluster.Instances, &cluster.Services)
 	if errors.Is(err, store.ErrNoRows) {
 		return Cluster{}, ErrNoCluster
 	}

@@ -8,6 +8,7 @@ var (
 	ErrInactiveCluster   = errs.New(errs.Conflict, "the cluster is inactive")
 	ErrClusterInUse      = errs.New(errs.Conflict, "the cluster has active tasks")
 	ErrClusterHasNodes   = errs.New(errs.Conflict, "the cluster has active instances")
+	ErrHasServices       = errs.New(errs.Conflict, "the cluster has active services")
 	ErrClusterEnding     = errs.New(errs.Conflict, "the cluster is being deleted")
 	ErrNoInstance        = errs.New(errs.NotFound, "instance not found")
 	ErrInstanceInUse     = errs.New(errs.Conflict, "the instance has running tasks")

@@ -175,8 +175,9 @@ func (c *Control) deploy(tx *store.Tx, s Service) error {
 	if err != nil {
 		return err
 	}
-	d := deployed{spec: s.ServiceSpec, revision: ids.Digits(19)}
-	d.Deployment = Deployment{ID: "ecs-svc/" + ids.Digits(19), Account: s.Account, Cluster: s.Cluster, Service: s.Name, Revision: s.Revision, Status: Primary, Created: tx.Now, Desired: s.Desired, State: RolloutInProgress}
+	number := ids.Digits(19) // ECS has one for both, and clients find a deployment's record by it
+	d := deployed{spec: s.ServiceSpec, revision: number}
+	d.Deployment = Deployment{ID: "ecs-svc/" + number, Account: s.Account, Cluster: s.Cluster, Service: s.Name, Revision: s.Revision, Status: Primary, Created: tx.Now, Desired: s.Desired, State: RolloutInProgress}
 	d.Reason = "ECS deployment " + d.ID + " in progress."
 	d.rollout = ServiceDeployment{ID: ids.Hex(11)[:21], Status: RolloutInProgress, Started: tx.Now, Updated: tx.Now, BreakerStatus: breakerDisabled, Threshold: rollout.Threshold(s.Desired)}
 	if s.Breaker.Enable {

@@ -114,7 +114,7 @@ func checkTags(tags []Tag) error {
 func taggable(tx *store.Tx, account, resource string) (string, error) {
 	a, err := arn.Parse(resource)
 	if err != nil || a.Service != "ecs" {
-		return "", errs.Say(ErrInvalid, "%q is not the ARN of a cluster, task, container instance or task definition.", resource)
+		return "", errs.Say(ErrInvalid, "%q is not the ARN of a cluster, service, task, container instance or task definition.", resource)
 	}
 	if a.Account != account {
 		return "", ErrNoResource
@@ -135,6 +135,13 @@ func taggable(tx *store.Tx, account, resource string) (string, error) {
 		return "task-definition/" + ref.String(), present(readDefinition(tx, account, ref))
 	case "capacity-provider":
 		return "capacity-provider/" + name, present(readProvider(tx, account, name))
+	case "service":
+		cluster, service, _ := strings.Cut(name, "/")
+		found, err := readService(tx, account, cluster, service)
+		if found.Status == Inactive {
+			return "", errs.Say(ErrInvalid, "The specified service is inactive. Specify an active service and try again.")
+		}
+		return found.resource(), present(found, err)
 	case "task", "container-instance":
 		cluster, id, _ := strings.Cut(name, "/")
 		if kind == "task" {
@@ -146,7 +153,7 @@ func taggable(tx *store.Tx, account, resource string) (string, error) {
 }
 
 func present(_ any, err error) error {
-	if errors.Is(err, ErrNoCluster) || errors.Is(err, ErrNoDefinition) || errors.Is(err, ErrNoProvider) {
+	if errors.Is(err, ErrNoCluster) || errors.Is(err, ErrNoDefinition) || errors.Is(err, ErrNoProvider) || errors.Is(err, ErrNoService) {
 		return ErrNoResource
 	}
 	return err

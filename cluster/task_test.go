@@ -153,7 +153,8 @@ func TestTags(t *testing.T) {
 			cluster.ClusterARN(region, "210987654321", "default"):                cluster.ErrNoResource,
 			cluster.TaskARN(region, account, "default", strings.Repeat("0", 32)): cluster.ErrNoResource,
 			cluster.DefinitionARN(region, account, "web", 2):                     cluster.ErrNoResource,
-			"arn:aws:ecs:us-east-1:123456789012:service/default/web":             cluster.ErrInvalid,
+			"arn:aws:ecs:us-east-1:123456789012:service/default/web":             cluster.ErrNoResource,
+			"arn:aws:ecs:us-east-1:123456789012:task-set/default/web/1":          cluster.ErrInvalid,
 			"arn:aws:ecr:us-east-1:123456789012:repository/web":                  cluster.ErrInvalid,
 			"web": cluster.ErrInvalid,
 		} {

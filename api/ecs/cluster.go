@@ -142,7 +142,7 @@ func (d *door) wireCluster(from cluster.Cluster, include []ClusterField) Cluster
 		RegisteredContainerInstancesCount: new(int32(from.Instances)),
 		RunningTasksCount:                 new(int32(from.Running)),
 		PendingTasksCount:                 new(int32(from.Pending)),
-		ActiveServicesCount:               new(int32(0)),
+		ActiveServicesCount:               new(int32(from.Services)),
 		CapacityProviders:                 listed(from.Providers),
 		DefaultCapacityProviderStrategy:   wireShares(from.Shares),
 		Settings:                          []ClusterSetting{},

@@ -10,6 +10,7 @@ var faults = awswire.Faults{
 	{Cause: cluster.ErrNoCluster, Fault: ClusterNotFoundException, Text: "Cluster not found."},
 	{Cause: cluster.ErrInactiveCluster, Fault: ClusterNotFoundException, Text: "The referenced cluster was inactive."},
 	{Cause: cluster.ErrClusterInUse, Fault: ClusterContainsTasksException, Text: "The Cluster cannot be deleted while Tasks are active."},
+	{Cause: cluster.ErrHasServices, Fault: ClusterContainsServicesException, Text: "The Cluster cannot be deleted while Services are active."},
 	{Cause: cluster.ErrClusterHasNodes, Fault: ClusterContainsContainerInstancesException, Text: "The Cluster cannot be deleted while Container Instances are active or draining."},
 	{Cause: cluster.ErrClusterEnding, Fault: InvalidParameterException, Text: "The cluster is being deleted. Try again when it is gone."},
 	{Cause: cluster.ErrNoInstance, Fault: InvalidParameterException, Text: "Referenced container instance was not found."},

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,42 +38,30 @@ func (d *door) listServiceDeployments(c ctx, in *ListServiceDeploymentsInput) (*
 }
 
 func (d *door) describeServiceDeployments(c ctx, in *DescribeServiceDeploymentsInput) (*DescribeServiceDeploymentsOutput, error) {
-	ids, lost, err := d.ofService(c, "serviceDeploymentArns", "service-deployment", in.ServiceDeploymentArns)
+	ids, err := d.ofService(c, "serviceDeploymentArns", "service-deployment", in.ServiceDeploymentArns)
 	if err != nil {
 		return nil, err
 	}
-	found, missing, err := d.control.DescribeServiceDeployments(c, awswire.CallerOf(c).Account, ids.ids())
+	found, _, err := d.control.DescribeServiceDeployments(c, awswire.CallerOf(c).Account, ids)
 	if err != nil {
 		return nil, err
 	}
-	out := &DescribeServiceDeploymentsOutput{ServiceDeployments: []ServiceDeployment{}, Failures: failuresOf(append(lost, ids.arns(missing)...))}
-	for _, f := range found {
-		if w := d.wireServiceDeployment(f); ids.has(f.ID, *w.ServiceDeploymentArn) {
-			out.ServiceDeployments = append(out.ServiceDeployments, w)
-		} else {
-			out.Failures = append(out.Failures, failuresOf(ids.arns([]string{f.ID}))...)
-		}
-	}
+	out := &DescribeServiceDeploymentsOutput{}
+	out.ServiceDeployments, out.Failures = byARN(in.ServiceDeploymentArns, each(found, d.wireServiceDeployment), func(w ServiceDeployment) string { return *w.ServiceDeploymentArn })
 	return out, nil
 }
 
 func (d *door) describeServiceRevisions(c ctx, in *DescribeServiceRevisionsInput) (*DescribeServiceRevisionsOutput, error) {
-	ids, lost, err := d.ofService(c, "serviceRevisionArns", "service-revision", in.ServiceRevisionArns)
+	ids, err := d.ofService(c, "serviceRevisionArns", "service-revision", in.ServiceRevisionArns)
 	if err != nil {
 		return nil, err
 	}
-	found, missing, err := d.control.ServiceRevisions(c, awswire.CallerOf(c).Account, ids.ids())
+	found, _, err := d.control.ServiceRevisions(c, awswire.CallerOf(c).Account, ids)
 	if err != nil {
 		return nil, err
 	}
-	out := &DescribeServiceRevisionsOutput{ServiceRevisions: []ServiceRevision{}, Failures: failuresOf(append(lost, ids.arns(missing)...))}
-	for _, f := range found {
-		if w := d.wireServiceRevision(f); ids.has(f.ID, *w.ServiceRevisionArn) {
-			out.ServiceRevisions = append(out.ServiceRevisions, w)
-		} else {
-			out.Failures = append(out.Failures, failuresOf(ids.arns([]string{f.ID}))...)
-		}
-	}
+	out := &DescribeServiceRevisionsOutput{}
+	out.ServiceRevisions, out.Failures = byARN(in.ServiceRevisionArns, each(found, d.wireServiceRevision), func(w ServiceRevision) string { return *w.ServiceRevisionArn })
 	return out, nil
 }
 
@@ -80,79 +69,55 @@ func (d *door) stopServiceDeployment(c ctx, in *StopServiceDeploymentInput) (*St
 	if stop := awswire.Or(in.StopType, StopServiceDeploymentStopTypeRollback); stop != StopServiceDeploymentStopTypeRollback {
 		return nil, unsupported(InvalidParameterException, "stopType", strconv.Quote(string(stop)), "; use ROLLBACK, or leave it out")
 	}
-	ids, lost, err := d.ofService(c, "serviceDeploymentArn", "service-deployment", []string{in.ServiceDeploymentArn})
+	named := []string{in.ServiceDeploymentArn}
+	ids, err := d.ofService(c, "serviceDeploymentArn", "service-deployment", named)
 	if err != nil {
 		return nil, err
 	}
-	if len(lost) > 0 {
+	account := awswire.CallerOf(c).Account
+	found, _, err := d.control.DescribeServiceDeployments(c, account, ids)
+	if err != nil {
+		return nil, err
+	}
+	if _, lost := byARN(named, each(found, d.wireBrief), func(w ServiceDeploymentBrief) string { return *w.ServiceDeploymentArn }); len(lost) > 0 {
 		return nil, cluster.ErrNoDeployment
 	}
-	if err := d.control.StopServiceDeployment(c, awswire.CallerOf(c).Account, ids[0].id); err != nil {
+	if err := d.control.StopServiceDeployment(c, account, ids[0]); err != nil {
 		return nil, err
 	}
 	return &StopServiceDeploymentOutput{ServiceDeploymentArn: &in.ServiceDeploymentArn}, nil
 }
 
-// given are things that a call names by their ARNs.
-type given []struct{ id, arn string }
-
-func (g given) ids() []string {
-	ids := make([]string, len(g))
-	for i := range g {
-		ids[i] = g[i].id
-	}
-	return ids
-}
-
-// arns are those by which the things were named.
-func (g given) arns(ids []string) (arns []string) {
-	for _, id := range ids {
-		for _, named := range g {
-			if named.id == id {
-				arns = append(arns, named.arn)
-				break
-			}
-		}
-	}
-	return arns
-}
-
-// has tells whether a thing was named by the ARN that it has: its id alone does not say of which service it is.
-func (g given) has(id, whole string) bool {
-	for _, named := range g {
-		if named.id == id && named.arn == whole {
-			return true
-		}
-	}
-	return false
-}
-
-// ofService reads ARNs of deployments or revisions of services. Those of other accounts and regions are lost.
-func (d *door) ofService(c ctx, member, kind string, texts []string) (ids given, lost []string, err error) {
+// ofService reads the ids of deployments or revisions of services from their ARNs, each once. Those of other accounts
+// and regions are left out.
+func (d *door) ofService(c ctx, member, kind string, texts []string) (ids []string, err error) {
 	if n := len(texts); n < 1 || n > maxDescribed {
-		return nil, nil, InvalidParameterException.Newf("%s: %d are not between 1 and %d.", member, n, maxDescribed)
+		return nil, InvalidParameterException.Newf("%s: %d are not between 1 and %d.", member, n, maxDescribed)
 	}
 	for _, text := range texts {
 		if a, err := arn.Parse(text); err != nil || a.Service != "ecs" {
-			return nil, nil, InvalidParameterException.Newf("%s: %q is not the ARN of a %s.", member, text, strings.ReplaceAll(kind, "-", " "))
+			return nil, InvalidParameterException.Newf("%s: %q is not the ARN of a %s.", member, text, strings.ReplaceAll(kind, "-", " "))
 		}
 		name, ok := d.own(c, kind, text)
-		parts := strings.Split(name, "/")
-		if !ok || len(parts) != 3 {
-			lost = append(lost, text)
-			continue
+		if parts := strings.Split(name, "/"); ok && len(parts) == 3 && !slices.Contains(ids, parts[2]) {
+			ids = append(ids, parts[2])
 		}
-		ids = append(ids, struct{ id, arn string }{parts[2], text})
 	}
-	return ids, lost, nil
+	return ids, nil
 }
 
-func failuresOf(arns []string) []Failure {
-	failures := []Failure{}
+// byARN puts what was found into the order in which it was named by ARN, and tells what was not. An id alone does not
+// say of which service something is, so the whole ARN has to be right.
+func byARN[W any](arns []string, found []W, of func(W) string) (list []W, failures []Failure) {
+	list, failures = []W{}, []Failure{}
 	for _, arn := range arns {
+		if i := slices.IndexFunc(found, func(w W) bool { return of(w) == arn }); i >= 0 {
+			list = append(list, found[i])
+			continue
+		}
 		failures = append(failures, Failure{Arn: &arn, Reason: new("MISSING")})
 	}
-	return failures
+	return list, failures
 }
 
 func (d *door) wireBrief(from cluster.ServiceDeployment) ServiceDeploymentBrief {

@@ -111,12 +111,12 @@ func refuseInService(configured *DeploymentConfiguration, controller *Deployment
 
 func readLaunch(given *LaunchType, providers []CapacityProviderStrategyItem) (string, error) {
 	switch {
-	case given == nil && len(providers) > 0:
-		return "", nil
-	case given != nil && len(providers) > 0:
+	case given == nil:
+		return "", nil // what the cluster says, or EC2
+	case len(providers) > 0:
 		return "", InvalidParameterException.New("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
 	}
-	launch := awswire.Or(given, LaunchTypeEc2)
+	launch := *given
 	if launch != LaunchTypeEc2 && launch != LaunchTypeExternal {
 		return "", unsupported(InvalidParameterException, "launchType", strconv.Quote(string(launch)), "; use EC2 or EXTERNAL, or leave it out")
 	}
