@@ -141,7 +141,7 @@ func printable(s string) bool {
 
 // model is the task that a Run makes copies of: all that can be known before there is a node.
 func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err error) {
-	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Provider: r.Provider, Overrides: r.Overrides, VPC: r.VPC, Exec: r.Exec, Tags: r.Tags}
+	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Provider: r.Provider, Where: Where{r.Constraints, r.Strategies}, Overrides: r.Overrides, VPC: r.VPC, Exec: r.Exec, Tags: r.Tags}
 	replaceEmpty(&t.Group, "family:"+d.Family)
 	replaceEmpty(&t.Launch, "EC2")
 	if r.PropagateTags {

@@ -13,8 +13,23 @@ import (
 	"slipway/store"
 )
 
-// maxPlacementRules are how many constraints a task can have, those of its definition counted, and how many
-// strategies. Source: Amazon ECS API Reference, RunTask.
+// Where is where a task was wanted, beside what its definition says.
+type Where struct {
+	Constraints []placement.Constraint `json:"constraints,omitempty"`
+	Strategies  []placement.Strategy   `json:"strategies,omitempty"`
+}
+
+// write is how it stands in a column: as JSON, and "" where nothing was wanted.
+func (w Where) write() (string, error) {
+	if len(w.Constraints) == 0 && len(w.Strategies) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(w)
+	return string(text), err
+}
+
+// maxConstraintsOfTask is how many constraints a task can have, those of its definition counted, and
+// maxStrategiesOfTask how many strategies. Source: Amazon ECS API Reference, RunTask.
 const (
 	maxConstraintsOfTask = 10
 	maxStrategiesOfTask  = 5

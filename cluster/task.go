@@ -27,6 +27,7 @@ type Task struct {
 	StartedBy string
 	Launch    string // EC2, EXTERNAL
 	Provider  string // capacity provider by which it was placed; "": none
+	Where     Where  // it was wanted
 	Exec      bool   // commands may be run in its containers
 	Overrides Overrides
 	Spec      Spec    // as overridden

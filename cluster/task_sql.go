@@ -16,18 +16,19 @@ import (
 )
 
 // taskModel is what tasks that were asked for alike have in common, as it is kept: once for all of them.
-type taskModel struct{ id, overrides, spec, images, network string }
+type taskModel struct{ id, overrides, spec, images, network, placement string }
 
 func modelOf(t Task) (m taskModel, err error) {
 	overrides, err1 := json.Marshal(t.Overrides)
 	spec, err2 := json.Marshal(t.Spec)
 	images, err3 := json.Marshal(t.Images)
 	network, err4 := writeVPC(t.VPC)
+	where, err5 := t.Where.write()
 	sum := sha256.New()
-	for _, part := range [][]byte{overrides, spec, images, []byte(network)} {
+	for _, part := range [][]byte{overrides, spec, images, []byte(network), []byte(where)} {
 		fmt.Fprintf(sum, "%d:%s,", len(part), part)
 	}
-	return taskModel{hex.EncodeToString(sum.Sum(nil)), string(overrides), string(spec), string(images), network}, errors.Join(err1, err2, err3, err4)
+	return taskModel{hex.EncodeToString(sum.Sum(nil)), string(overrides), string(spec), string(images), network, where}, errors.Join(err1, err2, err3, err4, err5)
 }
 
 // modelUse is how exactly it is known when a model was used last: to write it down each time would be in the way of others.
@@ -49,9 +50,9 @@ func keepModels(tx *store.Tx, models map[string]taskModel) error {
 	}
 	var rows [][]any
 	for _, m := range missing {
-		rows = append(rows, []any{m.id, store.Micros(tx.Now), m.overrides, m.spec, m.images, m.network})
+		rows = append(rows, []any{m.id, store.Micros(tx.Now), m.overrides, m.spec, m.images, m.network, m.placement})
 	}
-	_, err = tx.ExecRows(`insert into task_models (id, used, overrides, spec, images, network) values`, `(?, ?, ?, ?, ?, ?)`, `on conflict (id) do update set used = excluded.used`, rows)
+	_, err = tx.ExecRows(`insert into task_models (id, used, overrides, spec, images, network, placement) values`, `(?, ?, ?, ?, ?, ?, ?)`, `on conflict (id) do update set used = excluded.used`, rows)
 	return err
 }
 
@@ -100,15 +101,15 @@ func writeVPC(v *VPC) (string, error) {
 }
 
 const taskColumns = `t.id, t.account, t.cluster, t.family, t.revision, t.node, t.created, t.task_group, t.started_by, t.launch, m.overrides, m.spec, m.images, t.cpu, t.memory,
-	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.status, t.seen, t.settled, m.network, t.exec, t.provider, i.session, i.changed
+	t.desired, t.stop_code, t.stop_reason, t.stop_asked, t.status, t.seen, t.settled, m.network, m.placement, t.exec, t.provider, i.session, i.changed
 	from tasks t join task_models m on m.id = t.model join instances i on i.id = t.node`
 
 func scanTask(row interface{ Scan(...any) error }) (t Task, err error) {
 	var created, asked, settled, changed, exec int64
 	var desired nodeapi.Status
-	var overrides, spec, images, seen, network, session string
+	var overrides, spec, images, seen, network, where, session string
 	err = row.Scan(&t.ID, &t.Account, &t.Cluster, &t.Family, &t.Revision, &t.Node, &created, &t.Group, &t.StartedBy, &t.Launch, &overrides, &spec, &images, &t.CPU, &t.Memory,
-		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &t.Seen.Status, &seen, &settled, &network, &exec, &t.Provider, &session, &changed)
+		&desired, &t.Wanted.StopCode, &t.Wanted.StopReason, &asked, &t.Seen.Status, &seen, &settled, &network, &where, &exec, &t.Provider, &session, &changed)
 	if err != nil {
 		return t, err
 	}
@@ -118,6 +119,9 @@ func scanTask(row interface{ Scan(...any) error }) (t Task, err error) {
 		json.Unmarshal([]byte(images), &t.Images))
 	if t.Seen.ID = t.ID; seen != "" {
 		err = errors.Join(err, json.Unmarshal([]byte(seen), &t.Seen))
+	}
+	if where != "" {
+		err = errors.Join(err, json.Unmarshal([]byte(where), &t.Where))
 	}
 	if network != "" {
 		err = errors.Join(err, json.Unmarshal([]byte(network), &t.VPC))

@@ -1,5 +1,6 @@
-// Package usage is the door by which one learns what the containers of tasks use, as it changes. It is
-// Slipway's own: at AWS only a container itself, or CloudWatch, is told.
+// Package usage is the door by which one learns what the containers of tasks and the machines under them use, and why
+// tasks are where they are. It is Slipway's own: at AWS only a container itself, or CloudWatch, is told of the first, and
+// nobody of the second.
 package usage
 
 import (
@@ -8,13 +9,12 @@ import (
 
 	"slipway/api/awswire"
 	"slipway/cluster"
-	"slipway/internal/arn"
 )
 
 // API is the service. Its calls are signed for "slipway".
 var API = &awswire.API{
 	Name: "slipway", ServiceID: "Slipway", Version: "2026-11-21", Protocols: []awswire.Protocol{awswire.JSON11}, Target: "Slipway_20261121",
-	Invalid: "InvalidParameterException", ServerFault: "ServerException", Operations: []string{"DescribeTaskUsage"},
+	Invalid: "InvalidParameterException", ServerFault: "ServerException", Operations: []string{"DescribeMachineUsage", "DescribePlacement", "DescribeTaskUsage"},
 }
 
 // DescribeTaskUsage admits sessions that tell what the containers of tasks use, one for each node that they
@@ -44,11 +44,14 @@ type Session struct {
 var (
 	clusterNotFound  = awswire.FaultType{Shape: "ClusterNotFoundException", Status: 400}
 	invalidParameter = awswire.FaultType{Shape: "InvalidParameterException", Status: 400}
+	notFound         = awswire.FaultType{Shape: "ResourceNotFoundException", Status: 400}
 	notConnected     = awswire.FaultType{Shape: "TargetNotConnectedException", Status: 400}
 )
 
 var faults = awswire.Faults{
 	{Cause: cluster.ErrNoCluster, Fault: clusterNotFound, Text: "Cluster not found."},
+	{Cause: cluster.ErrNoTask, Fault: invalidParameter, Text: "The referenced task was not found."},
+	{Cause: cluster.ErrNoRefusal, Fault: notFound, Text: "Of this task, service or group nothing is remembered: all of its tasks that were asked for found machines, or none were asked for."},
 	{Cause: cluster.ErrInvalid, Fault: invalidParameter},
 	{Cause: cluster.ErrNotConnected, Fault: notConnected, Text: "The container instance of a task is not connected. Wait and try again."},
 }
@@ -61,7 +64,11 @@ type door struct {
 // New returns the door of a control plane in region.
 func New(c *cluster.Control, region string) *awswire.Service {
 	d := &door{c, region}
-	return awswire.NewService(API, faults, DescribeTaskUsage.Handle(d.describe, d.onDescribe))
+	return awswire.NewService(API, faults,
+		DescribeTaskUsage.Handle(d.describe, d.onDescribe),
+		DescribeMachineUsage.Handle(d.machines, d.onMachines),
+		DescribePlacement.Handle(d.placement, d.onPlacement),
+	)
 }
 
 func (d *door) describe(ctx context.Context, in *DescribeTaskUsageInput) (*DescribeTaskUsageOutput, error) {
@@ -83,14 +90,9 @@ func clusterOf(in *DescribeTaskUsageInput) string {
 
 // onDescribe asks for what ecs:DescribeTasks asks for: what tasks use is no more secret than what they are.
 func (d *door) onDescribe(ctx context.Context, in *DescribeTaskUsageInput) []awswire.Ask {
-	account := awswire.CallerOf(ctx).Account
-	place := cluster.ClusterARN(d.region, account, clusterOf(in))
 	var asks []awswire.Ask
 	for _, id := range in.Tasks {
-		task := arn.ARN{Service: "ecs", Region: d.region, Account: account, Resource: "task/" + clusterOf(in) + "/" + id}.String()
-		asks = append(asks, awswire.Ask{
-			Action: "ecs:DescribeTasks", Resource: task, Keys: map[string][]string{"ecs:cluster": {place}}, Tags: func(ctx context.Context) (map[string]string, error) { return d.control.TagValues(ctx, account, task) },
-		})
+		asks = append(asks, d.ask(ctx, "ecs:DescribeTasks", clusterOf(in), "task", id))
 	}
 	return asks
 }

@@ -35,3 +35,6 @@ create table settings (
 	value     text not null,
 	primary key (account, principal, name)
 );
+
+-- JSON of where the tasks were wanted, '' for nowhere special.
+alter table task_models add column placement text not null default '';
