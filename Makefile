@@ -20,7 +20,7 @@ bin/session-manager-plugin:
 
 export PATH := $(CURDIR)/bin:$(PATH)
 
-.PHONY: build demo test race matrix crash sim bench bench-tasks bench-registry bench-calls lint generate clean help
+.PHONY: build demo test race matrix crash sim bench bench-tasks bench-registry bench-placement bench-calls lint generate clean help
 
 build: ## Build bin/slipway
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
@@ -64,6 +64,9 @@ bench-tasks: ## Print task starts, pulls, crowds and logs beside ctr, runc and d
 bench-registry: ## Print pushes and pulls of layers up to 1 GiB, and small requests, beside docker-registry
 	@scripts/need docker-registry:docker-registry
 	go run ./bench/registry
+
+bench-placement: ## Print how many tasks a second get a machine, over 500 to 10,000 machines in SQLite and PostgreSQL
+	go run ./bench/placement
 
 bench-calls: ## Print what one core verifies and authorizes, beside the AWS SDK's signing
 	go test -run '^$$' -bench 'BenchmarkCall|BenchmarkEvaluate/statements' -cpu 1 ./server ./accounts/policy

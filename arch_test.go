@@ -38,6 +38,7 @@ var plan = []struct {
 	{"api/ssm", "api/awswire secrets", "a door and its room"},
 	{"api/usage", "api/awswire cluster", "a door and its room"},
 	{"api/rebalance", "api/awswire cluster", "a door and its room"},
+	{"api/schedulers", "api/awswire cluster schedulers/wire", "a door and its room, in the words of the wire"},
 	{"api/ssmmessages", "cluster nodeapi", "a door and its room, whose streams speak in the words of the nodes' wire"},
 	{"api/secretsmanager", "api/awswire secrets", "a door and its room"},
 	{"oci", "registry", "a door and its room"},
@@ -45,8 +46,9 @@ var plan = []struct {
 	{"accounts", "store events seal", "a room: never another room"},
 	{"accounts/policy", "", "a pure core"},
 	{"registry", "store events blob seal", "a room whose bytes are its own: never another room"},
-	{"cluster", "store events nodeapi", "a room whose nodes are its own: never another room"},
+	{"cluster", "store events nodeapi schedulers/wire", "a room whose nodes and schedulers are its own, in the words of their wires: never another room"},
 	{"cluster/placement", "", "a pure core"},
+	{"cluster/rollout", "", "a pure core"},
 	{"ingress/route", "", "a pure core"},
 	{"registry/lifecycle", "", "a pure core"},
 	{"logs/pattern", "", "a pure core"},
@@ -61,12 +63,16 @@ var plan = []struct {
 	{"engine", "", "runs containers for whoever asks"},
 	{"nodeapi", "", "the wire itself"},
 
+	{"schedulers", "", "what a scheduler from outside is made with: knows the control plane only by its wire"},
+	{"schedulers/wire", "", "the wire itself"},
+
 	{"store", "", "floor"},
 	{"seal", "store", "floor: secrets of any room, sealed in its own transaction"},
 	{"events", "store", "written in the transaction that makes them true"},
 	{"blob", "", "floor"},
 	{"demo", "", "runs in a container"},
 	{"bench", "server agent engine", "measures whole parts"},
+	{"bench/placement", "cluster nodeapi store events", "measures the room of tasks over machines that are rows"},
 	{"sim", "cluster agent engine nodeapi store events", "the room of tasks and many machines in one bubble of time; tests alone"},
 }
 
