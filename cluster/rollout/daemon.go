@@ -11,7 +11,7 @@ func Daemon(p *Pass) {
 	p.s.Desired = len(p.s.Machines)
 	least, _ := p.s.Bounds()
 	for _, t := range p.live() {
-		if !slices.Contains(p.s.Machines, t.Node) && !t.Away {
+		if !slices.Contains(p.s.Machines, t.Node) && !t.Away && !p.protected(t) {
 			p.stop(t, leaving)
 		}
 	}
@@ -42,15 +42,19 @@ func (p *Pass) daemon(machine string, least int) {
 	if most := max(1, p.s.MaxPercent/100); len(mine) == 0 && all < most && !p.pausing() {
 		p.start(1, machine)
 	}
-	for _, t := range mine[min(1, len(mine)):] { // newer than the first
-		p.stop(t, scaling+p.primary.ID)
+	slices.SortStableFunc(mine, func(a, b *Task) int { return flag(b.healthy()) - flag(a.healthy()) })
+	for _, t := range mine[min(1, len(mine)):] { // one is enough
+		if !p.protected(t) && (!t.healthy() || p.healthy() > least) {
+			p.stop(t, scaling+p.primary.ID)
+		}
 	}
 	for _, t := range old {
 		switch {
 		case p.protected(t) || t.Away:
-		case !t.healthy(), len(mine) > 0 && mine[0].healthy():
+		case !t.healthy():
 			p.stop(t, replacing+p.primary.ID)
-		case len(mine) == 0 && p.out.Starting(p.primary.ID, machine) == 0 && p.healthy() > least && !p.pausing():
+		case p.healthy() <= least:
+		case len(mine) > 0 && mine[0].healthy(), len(mine) == 0 && p.out.Starting(p.primary.ID, machine) == 0 && !p.pausing():
 			p.stop(t, replacing+p.primary.ID)
 		}
 	}

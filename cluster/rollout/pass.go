@@ -18,6 +18,7 @@ type Pass struct {
 	primary *Deployment
 	tasks   []*Task // that have not stopped, but for those of lost machines
 	total   int     // of all that run, also on their way out
+	told    int     // failures
 	out     Changes
 }
 
@@ -73,20 +74,24 @@ func (p *Pass) stood(t *Task) bool {
 	return !t.Since.IsZero() && p.now.Sub(t.Since) >= p.r.Settle
 }
 
-// failed counts a failure of a task's deployment, and has the next attempt wait.
+// mostTold is how many failures of one look are told one by one.
+const mostTold = 3
+
+// failed counts a failure of a task's deployment, and has the next attempt wait: twice as long as the one before,
+// however many tasks of that attempt have failed.
 func (p *Pass) failed(t *Task, why string) {
 	d := p.deployment(t.Deployment)
 	if d == nil || !d.Primary {
 		return
 	}
 	d.Failures++
-	d.Failed = p.now
-	pause := p.r.Backoff << min(d.Failures-1, 20)
-	if pause > p.r.MaxBackoff || pause <= 0 {
-		pause = p.r.MaxBackoff
+	if !d.Retry.After(p.now) {
+		pause := min(max(p.r.Backoff, 2*d.Retry.Sub(d.Failed)), p.r.MaxBackoff)
+		d.Failed, d.Retry = p.now, p.now.Add(pause)
 	}
-	d.Retry = p.now.Add(pause)
-	p.tell("(deployment %s) (task %s) %s. The next attempt is in %s.", d.ID, t.ID, why, pause)
+	if p.told++; p.told <= mostTold {
+		p.tell("(deployment %s) (task %s) %s. The next attempt is in %s.", d.ID, t.ID, why, d.Retry.Sub(p.now).Round(time.Millisecond))
+	}
 	if d.Failures == 3 {
 		p.tell("is unable to consistently start tasks successfully. The reasons are in the events before this one.")
 	}
@@ -101,7 +106,7 @@ func (p *Pass) judge() {
 	switch {
 	case p.s.Breaker && d.Failures >= Threshold(p.s.Desired):
 		p.fail("ECS deployment circuit breaker: ", "tasks failed to start.", p.s.BreakerRollback)
-	case p.s.Alarm:
+	case p.s.Alarm && !d.Rollback:
 		p.fail("", "alarm detected.", p.s.AlarmRollback)
 	}
 }
@@ -138,8 +143,9 @@ func (p *Pass) rollBack(to *Deployment, who string) {
 func (p *Pass) stopUnwell() {
 	for _, t := range p.live() {
 		if t.Unwell != "" {
-			p.tell("(task %s) %s.", t.ID, t.Unwell)
-			if !p.stood(t) {
+			if p.stood(t) {
+				p.tell("(task %s) %s.", t.ID, t.Unwell)
+			} else {
 				p.failed(t, t.Unwell)
 			}
 			p.stop(t, "Task "+t.Unwell)
