@@ -17,10 +17,13 @@ func insertCluster(tx *store.Tx, account, name string) (created bool, err error)
 	return changed > 0, err
 }
 
-// setClusterStatus moves a cluster on. One that is gone has no capacity providers.
+// setClusterStatus moves a cluster on. One that is gone has no capacity providers and no schedulers.
 func setClusterStatus(tx *store.Tx, account, name, status string) error {
 	if status == Inactive {
 		if err := forgetClusterProviders(tx, account, name); err != nil {
+			return err
+		}
+		if err := deleteSchedulers(tx, account, name); err != nil {
 			return err
 		}
 	}

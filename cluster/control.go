@@ -67,6 +67,8 @@ type Control struct {
 	queue   queue
 	books   books
 	streams *streams
+
+	schedulers *schedulerLines
 }
 
 //go:embed schema
@@ -92,7 +94,7 @@ func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 	if err := db.Migrate(ctx, "cluster", files); err != nil {
 		return nil, err
 	}
-	c := &Control{db: db, config: config, streams: newStreams()}
+	c := &Control{db: db, config: config, streams: newStreams(), schedulers: newSchedulerLines()}
 	return c, db.Update(ctx, func(tx *store.Tx) error {
 		_, err := insertCluster(tx, config.Account, DefaultCluster)
 		return err
@@ -114,6 +116,7 @@ func (c *Control) Run(ctx context.Context) {
 	loops.Go(func() { loop.Run(ctx, "cluster.delete", c.config.KeepAlive, nil, c.deleteUnused) })
 	loops.Go(func() { c.runLeaving(ctx) })
 	loops.Go(func() { c.runServices(ctx) })
+	loops.Go(func() { c.watchSchedulers(ctx) })
 	loops.Go(func() { loop.Run(ctx, "cluster.prune", c.config.KeepStopped/24, nil, c.prune) })
 	loops.Wait()
 }

@@ -38,6 +38,9 @@ func (c *Control) DeregisterAccount(ctx context.Context, account string) error {
 				err = c.beginLeaving(tx, &i, i.Cluster, "The account was closed")
 			}
 		}
+		if err == nil {
+			err = deleteAllSchedulers(tx, account)
+		}
 		return err
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"slipway/api/logs"
 	"slipway/api/organizations"
 	"slipway/api/rebalance"
+	"slipway/api/schedulers"
 	"slipway/api/secretsmanager"
 	"slipway/api/ssm"
 	"slipway/api/ssmmessages"
@@ -50,6 +51,7 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET "+cluster.ChannelPath+"{session}", ssmmessages.New(ctx, s.cluster))
+	mux.Handle(schedulers.Path, schedulers.Lines(ctx, s.cluster))
 	mux.Handle("/v2/", oci.New(s.registry, images))
 	mux.Handle("/", awswire.NewMux(config, s.services()...))
 	return mux
@@ -75,6 +77,7 @@ func (s *Server) services() []*awswire.Service {
 		ecs.New(s.cluster, s.config.Region),
 		usage.New(s.cluster, s.config.Region),
 		rebalance.New(s.cluster, s.config.Region),
+		schedulers.New(s.cluster, s.config.Region),
 		logs.New(s.logs, s.config.Region),
 		ssm.New(s.secrets),
 		secretsmanager.New(s.secrets),
