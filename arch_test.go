@@ -50,6 +50,7 @@ var plan = []struct {
 	{"cluster/placement", "", "a pure core"},
 	{"cluster/rollout", "", "a pure core"},
 	{"ingress/route", "", "a pure core"},
+	{"ingress/proxy", "ingress/route", "the data path: knows no tables and no accounts"},
 	{"registry/lifecycle", "", "a pure core"},
 	{"logs/pattern", "", "a pure core"},
 	{"registry/inspect", "blob", "looks inside a blob: knows no registry"},
