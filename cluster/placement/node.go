@@ -68,7 +68,9 @@ func (n Node) Take(need Need) Node {
 	n.CPU -= need.CPU
 	n.Memory -= need.Memory
 	n.Disk -= need.Disk
-	n.Taken = slices.Concat(n.Taken, need.Ports)
+	if len(need.Ports) > 0 {
+		n.Taken = slices.Concat(n.Taken, need.Ports)
+	}
 	return n
 }
 

@@ -1,63 +1,272 @@
 package placement
 
+import "math/rand/v2"
+
 // plan is a request on its way to an answer.
 type plan struct {
-	request     Request
-	constraints []constraint
-}
+	fleet    *Fleet
+	request  *Request
+	need     *Need
+	filters  []filter
+	rankings []ranking
 
-type constraint struct {
-	reason Reason
-	holds  func(*Node) bool
-}
+	once     bool // a machine takes one task
+	homeless bool // all tasks go where the first one goes
+	turns    bool // ids decide what ranks do not
+	thorough bool // all machines are looked at, however many there are
 
-// Check tells what is wrong with constraints and strategies, by their number and the place in the text.
-func Check(constraints []Constraint, strategies []Strategy) error {
-	return nil
+	shelves []shelf
+	index   map[[maxRankings]int32]int // of shelves by their labels
+	taken   map[int]int                // how many tasks were placed, by the machine's place in the fleet
+	answer  Answer
 }
 
 // Plan chooses machines for the tasks of a request, all as if one after the other. If fewer are chosen than
-// asked for, every machine has said why it takes no more. It never changes nodes.
+// asked for, every machine has said why it takes no more. It never changes nodes. A request that Check
+// refuses gets no machine, and Invalid as the reason of each.
 func Plan(nodes []Node, r Request) Answer {
-	p := &plan{request: r}
-	left := append([]Node{}, nodes...)
-	if r.On != nil {
-		return p.start(left)
+	return NewFleet(nodes).Plan(r)
+}
+
+// Plan is Plan over the machines of the fleet. It changes none of them: Take does, once the choice is recorded.
+func (f *Fleet) Plan(r Request) Answer {
+	p := &plan{fleet: f, request: &r, need: &r.Need, taken: map[int]int{}}
+	p.answer.After = r.After
+	if err := p.read(); err != nil {
+		return p.invalid(err)
 	}
-	var a Answer
-	for i := range left {
-		n := &left[i]
-		reason := p.refuse(n)
-		for ; reason == "" && len(a.Chosen) < r.Count; reason = p.refuse(n) {
-			a.Chosen = append(a.Chosen, n.ID)
-			*n = n.Take(r.Need)
+	if r.On != nil {
+		return p.start()
+	}
+	if r.Count > 0 {
+		p.look()
+		p.choose()
+	}
+	if len(p.answer.Chosen) < r.Count {
+		p.explain()
+	}
+	return p.answer
+}
+
+// read makes filters and rankings of what the request asks for.
+func (p *plan) read() error {
+	if err := p.request.checkAmounts(); err != nil {
+		return err
+	}
+	if len(p.request.Strategies) > maxStrategies {
+		return Check(nil, p.request.Strategies)
+	}
+	if err := p.readConstraints(); err != nil {
+		return err
+	}
+	return p.readStrategies()
+}
+
+// look finds the machines that can take a task, and puts the best of them on shelves. It stops when it has
+// enough to choose from, and when they have room for all.
+func (p *plan) look() {
+	nodes, room, found := p.fleet.nodes, 0, 0
+	enough := p.enough()
+	for at := range p.order(enough) {
+		n := &nodes[at]
+		if p.refuse(at, n) != "" {
+			continue
 		}
-		if len(a.Chosen) == r.Count {
-			return Answer{Chosen: a.Chosen}
+		c := candidate{at: at, room: p.room(n)}
+		for i := range p.rankings {
+			if r := &p.rankings[i]; r.label == nil {
+				c.ranks[i] = r.first(at, n)
+			}
 		}
-		a.Refused = append(a.Refused, p.refusal(n, reason))
+		p.offer(p.shelf(at, n), &c)
+		found, room = found+1, room+c.room
+		if found >= enough && room >= p.request.Count {
+			return
+		}
+	}
+}
+
+// few is how many machines are always looked at; of more, a tenth is, if that is not fewer.
+const few = 1000
+
+// enough is how many machines that can take a task are ranked.
+func (p *plan) enough() int {
+	all := len(p.fleet.nodes)
+	switch sample := p.request.Sample; {
+	case p.thorough || sample < 0:
+		return all
+	case sample > 0:
+		return sample
+	}
+	return min(all, max(few, all/10))
+}
+
+// order passes the places of all machines: as they stand if all are looked at, else so that wherever it is
+// stopped, what was passed lies evenly among the others.
+func (p *plan) order(enough int) func(yield func(int) bool) {
+	all := len(p.fleet.nodes)
+	start, step := 0, 1
+	if enough < all {
+		chance := rand.New(rand.NewPCG(p.request.Seed, uint64(all)))
+		start, step = chance.IntN(all), stride(all)
+	}
+	return func(yield func(int) bool) {
+		for at, i := start, 0; i < all; i++ {
+			if !yield(at) {
+				return
+			}
+			if at += step; at >= all {
+				at -= all
+			}
+		}
+	}
+}
+
+// stride is a step that passes all of so many places, each time far from those passed before: near the
+// golden section, and with no divisor in common.
+func stride(all int) int {
+	for step := max(1, int(float64(all)*0.618034)); ; step++ {
+		if gcd(step, all) == 1 {
+			return step
+		}
+	}
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
 	}
 	return a
 }
 
+// room is how many tasks of the request a machine can take that can take one.
+func (p *plan) room(n *Node) int {
+	if p.once || len(p.need.Ports) > 0 {
+		return 1
+	}
+	room := p.request.Count
+	if p.need.CPU > 0 {
+		room = min(room, n.CPU/p.need.CPU)
+	}
+	if p.need.Memory > 0 {
+		room = min(room, n.Memory/p.need.Memory)
+	}
+	if p.need.Disk > 0 && n.AllDisk > 0 {
+		room = min(room, n.Disk/p.need.Disk)
+	}
+	return room
+}
+
+// shelf is the one on which a machine belongs by its labels.
+func (p *plan) shelf(at int, n *Node) *shelf {
+	var labels [maxRankings]int32
+	for i := range p.rankings {
+		if l := p.rankings[i].label; l != nil {
+			labels[i] = l.of(at, n)
+		}
+	}
+	number, known := p.index[labels]
+	if !known {
+		if p.index == nil {
+			p.index = map[[maxRankings]int32]int{}
+		}
+		number = len(p.shelves)
+		p.index[labels] = number
+		p.shelves = append(p.shelves, shelf{labels: labels})
+	}
+	return &p.shelves[number]
+}
+
+// choose takes the best of all shelves, again and again.
+func (p *plan) choose() {
+	for i := range p.shelves {
+		best := p.shelves[i].best
+		for j := len(best)/2 - 1; j >= 0; j-- {
+			p.down(best, j, bestFirst)
+		}
+	}
+	for len(p.answer.Chosen) < p.request.Count {
+		s := p.best()
+		if s == nil {
+			return
+		}
+		p.take(s)
+	}
+}
+
+// best is the shelf with the best candidate; nil: there is none any more.
+func (p *plan) best() (best *shelf) {
+	for i := range p.shelves {
+		s := &p.shelves[i]
+		if len(s.best) > 0 && (best == nil || p.ahead(s, best)) {
+			best = s
+		}
+	}
+	return best
+}
+
+// ahead tells whether the best of one shelf is better than that of another.
+func (p *plan) ahead(s, other *shelf) bool {
+	a, b := &s.best[0], &other.best[0]
+	for i := range p.rankings {
+		x, y := a.ranks[i], b.ranks[i]
+		if sums := p.rankings[i].sums; sums != nil {
+			x, y = sums[s.labels[i]], sums[other.labels[i]]
+		}
+		if x != y {
+			return x < y
+		}
+	}
+	return p.earlier(a, b)
+}
+
+// take places a task on the best of a shelf.
+func (p *plan) take(s *shelf) {
+	c := &s.best[0]
+	n := &p.fleet.nodes[c.at]
+	if p.homeless && len(p.taken) == 0 {
+		p.shelves = []shelf{{labels: s.labels, best: []candidate{*c}}}
+		s, c = &p.shelves[0], &p.shelves[0].best[0]
+	}
+	p.placed(c.at, n)
+	for i := range p.rankings {
+		if r := &p.rankings[i]; r.label == nil {
+			c.ranks[i] += r.step(n)
+		} else {
+			r.sums[s.labels[i]]++
+		}
+	}
+	if c.room--; c.room == 0 {
+		last := len(s.best) - 1
+		s.best[0] = s.best[last]
+		s.best = s.best[:last]
+	}
+	p.down(s.best, 0, bestFirst)
+}
+
+func (p *plan) placed(at int, n *Node) {
+	p.taken[at]++
+	p.answer.Chosen = append(p.answer.Chosen, n.ID)
+	if p.turns {
+		p.answer.After = n.ID
+	}
+}
+
 // start puts one task on each of the named machines and tries no other.
-func (p *plan) start(left []Node) (a Answer) {
-	at := make(map[string]*Node, len(left))
-	for i := range left {
-		at[left[i].ID] = &left[i]
-	}
-	for _, name := range p.request.On {
-		n, known := at[name]
+func (p *plan) start() Answer {
+	for _, id := range p.request.On {
+		at, known := p.fleet.place(id)
 		if !known {
-			a.Refused = append(a.Refused, Refusal{Node: name, Reason: Missing})
+			p.answer.Refused = append(p.answer.Refused, Refusal{Node: id, Reason: Missing})
 			continue
 		}
-		if reason := p.refuse(n); reason != "" {
-			a.Refused = append(a.Refused, p.refusal(n, reason))
+		n := p.left(at)
+		if reason, by := p.why(at, &n); reason != "" {
+			p.answer.Refused = append(p.answer.Refused, p.refusal(&n, reason, by))
 			continue
 		}
-		a.Chosen = append(a.Chosen, name)
-		*n = n.Take(p.request.Need)
+		p.placed(at, &n)
 	}
-	return a
+	p.answer.Lacks = Sum(p.answer.Refused)
+	return p.answer
 }

@@ -30,5 +30,5 @@ type Refusal struct {
 	Reason Reason
 	Detail string `json:",omitempty"` // "512 CPU units are needed, 300 are left"
 
-	Needed, Left int `json:",omitempty"` // of what was short, where the reason is a number
+	Needed, Left, All int `json:",omitempty"` // of the resource that was short: what the machine had left, and in all
 }

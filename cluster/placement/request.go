@@ -17,6 +17,7 @@ type Request struct {
 
 	Seed   uint64 // of all that is left to chance: the same seed and machines give the same answer
 	After  string // round robin: the machine that had the last turn; Answer.After of the request before
+	Brief  bool   // do not list the refusals of every machine, only what they come to: Answer.Lacks
 	Sample int    // how many machines that can take the task are ranked: 0 leaves it to placement, less than 0 is all
 }
 
@@ -63,5 +64,6 @@ const (
 type Answer struct {
 	Chosen  []string  // one id for each task that was placed
 	Refused []Refusal // why the machines took no more, if fewer were placed than asked for
+	Lacks   []Lack    // what the refusals come to; Advice words it
 	After   string    // round robin: who had the last turn
 }

@@ -126,6 +126,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		"attribute:stack is prod":            "at column 17: want an operator that attribute:stack takes",
 		"attribute:stack == ":                "at column 20: want a value; found the end",
 		"attribute:größe == ü ü":             `at column 22: want and, or, or the end; found "ü"`,
+		"attribute:a === b":                  `at column 15: want a value; found "= b"`,
 		"attribute:a == b and":               "at column 21: want attribute:NAME",
 		"attribute:a == b attribute:c":       "at column 18: want and, or, or the end",
 		"(attribute:a == b":                  "at column 18: want a closing parenthesis, and, or or; found the end",

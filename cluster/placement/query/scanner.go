@@ -70,7 +70,8 @@ func (s *scanner) value() (string, error) {
 		return s.quoted()
 	}
 	word := s.upTo(`()[],&|"'`)
-	if word == "" {
+	if word == "" || word[0] == '=' {
+		s.at -= len(word)
 		return "", s.wrong("want a value")
 	}
 	return word, nil
