@@ -87,7 +87,7 @@ func TestTasksOfAnArchitecture(t *testing.T) {
 		spec.Platform = &cluster.PlatformSpec{Architecture: "ARM64"}
 		ref := w.register("web", spec)
 		started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1})
-		if err != nil || len(started.Tasks) > 0 || !slices.Equal(started.Refused, []placement.Refusal{{Node: strings.Repeat("a", 32), Reason: placement.Lacking}}) {
+		if err != nil || len(started.Tasks) > 0 || !slices.Equal(started.Refused, []placement.Refusal{{Node: strings.Repeat("a", 32), Reason: placement.Lacking, Detail: "ecs.cpu-architecture must be arm64 and is x86_64"}}) {
 			w.Errorf("without such a machine: %+v, error %v", started, err)
 		}
 		b := w.joins(arm)
