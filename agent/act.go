@@ -138,9 +138,28 @@ func (a *Agent) pull(w *worker, c *container) job {
 		login = engine.Login{Username: l.Username, Password: l.Password, PlainHTTP: l.PlainHTTP, Transport: a.toRegistry(ref)}
 	}
 	return func(ctx context.Context) (func(time.Time), error) {
-		image, err := a.config.Engine.Pull(ctx, ref, login)
+		image, err := a.config.Engine.Pull(a.following(ctx, w, c), ref, login)
 		return func(now time.Time) { w.pulled(c, image, now) }, err
 	}
+}
+
+// following has a pull tell how far it is, wherever that is worth a report.
+func (a *Agent) following(ctx context.Context, w *worker, c *container) context.Context {
+	return engine.WithProgress(ctx, func(done, all int64) {
+		a.tell(ctx, func(time.Time) {
+			if c.arrived.worthTelling(done, all) {
+				c.arrived = arrived{done, all}
+				a.dirty[w] = true
+			}
+		})
+	})
+}
+
+// arrived is how much of an image has come.
+type arrived struct{ done, all int64 }
+
+func (a arrived) worthTelling(done, all int64) bool {
+	return all != a.all || done < a.done || done-a.done >= all/50 || done == all && a.done < all
 }
 
 // reference names the image to pull: by its content where that is known. A container that is made anew is made

@@ -73,6 +73,7 @@ type Agent struct {
 	work     sync.WaitGroup                  // of everything the main loop has started
 	streams  streams
 
+	ahead    *prefetcher
 	archives *archive.Source // of images that are named by a URL
 }
 
@@ -107,6 +108,7 @@ func New(c Config) (*Agent, error) {
 		wake:     make(chan struct{}, 1),
 		welcomed: make(chan struct{}, 1),
 		output:   newShipper(c.ControlPlane, hello.Node),
+		ahead:    newPrefetcher(),
 		archives: archive.New(c.Near),
 		ledger:   ledger{filepath.Join(c.Dir, "restarts")},
 		heavy:    make(chan struct{}, max(8, 4*runtime.NumCPU())),
@@ -129,6 +131,7 @@ func (a *Agent) Run(ctx context.Context) {
 	parts.Go(func() { a.door.Run(ctx) })
 	parts.Go(func() { a.keepClean(ctx) })
 	parts.Go(func() { a.keepCondition(ctx) })
+	parts.Go(func() { a.keepPrefetching(ctx) })
 	a.door.Tried(ctx)
 	a.loop(ctx)
 	parts.Wait()

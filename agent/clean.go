@@ -115,6 +115,9 @@ func (a *Agent) wantedImages(ctx context.Context) (wanted map[string]bool, known
 	})
 	select {
 	case wanted = <-answer:
+		if wanted != nil {
+			a.ahead.needs(wanted)
+		}
 	case <-ctx.Done():
 	}
 	return wanted, wanted != nil

@@ -44,6 +44,9 @@ type plane struct {
 	asks    []nodeapi.Stream
 
 	machine nodeapi.Machine // as it was told last
+
+	ahead   *nodeapi.Prefetches
+	fetched map[string]nodeapi.PrefetchReport // by id
 }
 
 // printed is a stream of output as the control plane has it.
@@ -56,7 +59,7 @@ type printed struct {
 func newPlane(t testing.TB) *plane {
 	return &plane{
 		t: t, wanted: map[string]nodeapi.Task{}, seen: map[string]nodeapi.TaskReport{}, steps: map[string][]nodeapi.Status{},
-		logs: map[string]*printed{}, noGroup: map[string]bool{}, changed: make(chan struct{}),
+		logs: map[string]*printed{}, noGroup: map[string]bool{}, fetched: map[string]nodeapi.PrefetchReport{}, changed: make(chan struct{}),
 		streams: make(chan net.Conn, 100),
 	}
 }
@@ -90,6 +93,7 @@ func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.
 	}
 	p.change(func() { p.hellos = append(p.hellos, h) })
 	said := map[string]bool{}
+	var ahead *nodeapi.Prefetches
 	for first := true; ; first = false {
 		p.mu.Lock()
 		changed := p.changed
@@ -113,6 +117,9 @@ func (p *plane) Session(ctx context.Context, h nodeapi.Hello, send func(nodeapi.
 			}
 		}
 		frame.Streams, p.asks = p.asks, nil
+		if ahead != p.ahead {
+			ahead, frame.Prefetch = p.ahead, p.ahead
+		}
 		p.mu.Unlock()
 		if err := send(frame); err != nil {
 			return err
@@ -146,6 +153,9 @@ func (p *plane) Report(_ context.Context, r nodeapi.Report) (ack nodeapi.ReportA
 			continue // the first that tells of an end tells it whole
 		}
 		p.seen[t.ID] = t
+	}
+	for _, f := range r.Prefetches {
+		p.fetched[f.ID] = f
 	}
 	if r.Machine != nil {
 		p.machine = *r.Machine

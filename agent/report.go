@@ -38,6 +38,9 @@ func (t *task) reportOf(c *container) nodeapi.ContainerReport {
 	if c.image != nil {
 		r.Digest = c.image.Digest
 	}
+	if t.busy[action{kind: pull, container: c.name}] {
+		r.Pulled, r.PullSize = c.arrived.done, c.arrived.all
+	}
 	if c.seen != nil {
 		r.RuntimeID, r.Digest = c.id, cmp.Or(c.seen.Digest, r.Digest)
 	}

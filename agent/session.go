@@ -69,6 +69,7 @@ func (a *Agent) join(ctx context.Context, welcome func()) error {
 			wakes(a.welcomed)
 		}
 		a.openStreams(ctx, f.Streams)
+		a.ahead.take(f.Prefetch)
 		a.tell(ctx, func(now time.Time) { a.take(f, now) })
 		return ctx.Err()
 	})

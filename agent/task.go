@@ -53,6 +53,7 @@ type container struct {
 	want     *nodeapi.Container // nil: found on this machine
 	image    *engine.Image      // nil: not pulled
 	seen     *engine.Container  // nil: never seen
+	arrived  arrived            // how much of the image has come, while it is pulled
 	run      time.Time          // when it was started, as the engine has it: tells one run from the next
 	changed  uint64             // the agent's own deed that last made it or took it away: an older view tells nothing
 	vanished bool               // it was there, and somebody else took it away

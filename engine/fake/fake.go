@@ -106,6 +106,9 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 
 // Pull finds ref among the images there are.
 func (e *Engine) Pull(ctx context.Context, ref string, _ engine.Login) (engine.Image, error) {
+	if tell := engine.Progress(ctx); tell != nil {
+		tell(size/2, size)
+	}
 	if err := e.before(ctx, "Pull", ref); err != nil {
 		return engine.Image{}, err
 	}
