@@ -32,6 +32,7 @@ type node struct {
 	cpu     int
 	memory  int
 	near    []string
+	said    []string          // attributes, as NAME=VALUE
 	line    http.RoundTripper // to the control plane elsewhere; nil: it is in this process
 }
 
@@ -41,6 +42,7 @@ func nodeFlags(cmd *cobra.Command) *node {
 	f.StringVar(&n.socket, "containerd", "", "socket of a containerd to use (default: one of Slipway's own)")
 	f.IntVar(&n.cpu, "cpu", 0, "cpu units that tasks may have, 1024 a core (default: all cores)")
 	f.IntVar(&n.memory, "memory", 0, "MiB that tasks may have (default: what the machine has, less a reserve)")
+	f.StringArrayVar(&n.said, "attribute", nil, "what is said of this machine, as NAME=VALUE: zone=north, slipway.group=racks")
 	f.StringSliceVar(&n.near, "archive-from", nil, "addresses of this machine or its link, as 127.0.0.1/32, that images may be loaded from by a URL (default: none of them)")
 	if f.Lookup("log-level") == nil {
 		f.String("log-level", "info", "debug, info, warn or error")
@@ -52,6 +54,10 @@ func nodeFlags(cmd *cobra.Command) *node {
 // led to the API.
 func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane, api *url.URL) error {
 	near, err := prefixes(n.near)
+	if err != nil {
+		return err
+	}
+	attributes, err := attributesOf(n.said)
 	if err != nil {
 		return err
 	}
@@ -75,7 +81,7 @@ func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane, api *url.URL) e
 	}
 	a, err := agent.New(agent.Config{
 		Dir: n.data, Engine: machine, ControlPlane: cp, Cluster: n.cluster,
-		API: api, Line: n.line, Version: versionText(), CPU: n.cpu, Memory: n.memory, Near: near,
+		API: api, Line: n.line, Version: versionText(), CPU: n.cpu, Memory: n.memory, Near: near, Attributes: attributes,
 	})
 	if err != nil {
 		return err

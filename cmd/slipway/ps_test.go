@@ -53,7 +53,7 @@ func TestWhyNoMachineTakesATask(t *testing.T) {
 		{[]types.Failure{failure("AGENT"), failure("RESOURCE:CPU")}, "no machine has room for the task: arn: AGENT; arn: RESOURCE:CPU", "--cpu"},
 	}
 	for _, test := range tests {
-		err := unplaced(test.failures)
+		err := unplaced(test.failures, "default", "web")
 		want(t, err.Error(), test.why)
 		if !strings.Contains(hintOf(err), test.hint) {
 			t.Errorf("%s: hint %q", test.why, hintOf(err))

@@ -28,6 +28,8 @@ const exitNotStarted = exitCode(125)
 type runOptions struct {
 	cluster, name, user, workdir, entrypoint, role string
 	env, publish                                   []string
+	strategies, constraints                        []string
+	provider                                       string
 	cpu, memory                                    int32
 	detach                                         bool
 }
@@ -42,7 +44,8 @@ it and follows its log. A name without a registry means an image in Slipway's ow
 Ctrl-C stops the task.`,
 		Example: `  slipway run hello
   slipway run -d -p 8080:80 web
-  slipway run -e NAME=value hello /hello --loud`,
+  slipway run -e NAME=value hello /hello --loud
+  slipway run --strategy spread:attribute:zone --constraint 'memberOf:attribute:disk == ssd' hello`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	var o runOptions
@@ -59,6 +62,9 @@ Ctrl-C stops the task.`,
 	f.StringArrayVarP(&o.publish, "publish", "p", nil, "publish a port: HOST:CONTAINER[/udp] or CONTAINER")
 	f.Int32Var(&o.cpu, "cpu", 128, "cpu units to reserve, 1024 a core")
 	f.Int32VarP(&o.memory, "memory", "m", 128, "memory limit in MiB")
+	f.StringArrayVar(&o.strategies, "strategy", nil, "where the task goes, as TYPE[:FIELD]: random, spread:instanceId, spread:attribute:NAME, binpack:cpu, binpack:memory, roundrobin, leastloaded:cpu, together:tag:KEY, scheduler:NAME; more than one break each other's ties")
+	f.StringArrayVar(&o.constraints, "constraint", nil, "what its machine must fit, as TYPE[:EXPRESSION]: 'memberOf:attribute:zone == north', distinctInstance, tagged:KEY, together:KEY")
+	f.StringVar(&o.provider, "capacity-provider", "", "capacity provider on whose machines it goes")
 	f.BoolVarP(&o.detach, "detach", "d", false, "print the task's id and return")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := newClient(cmd.Context(), *data)
@@ -87,6 +93,9 @@ func start(ctx context.Context, c *client, o runOptions, image string, command [
 	if err != nil {
 		return types.Task{}, err
 	}
+	if err := c.knowRole(ctx, o.role); err != nil {
+		return types.Task{}, err
+	}
 	container := &def.ContainerDefinitions[0]
 	if container.Image, err = c.locate(ctx, image); err != nil {
 		return types.Task{}, err
@@ -96,10 +105,12 @@ func start(ctx context.Context, c *client, o runOptions, image string, command [
 		return types.Task{}, err
 	}
 	override := types.ContainerOverride{Name: container.Name, Command: command, Environment: env}
-	out, err := c.ecs.RunTask(ctx, &ecs.RunTaskInput{
+	in := &ecs.RunTaskInput{
 		Cluster: &o.cluster, TaskDefinition: &family, StartedBy: aws.String("slipway run"), EnableExecuteCommand: true,
 		Overrides: &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{override}},
-	})
+	}
+	o.place(in)
+	out, err := c.ecs.RunTask(ctx, in)
 	if isAPIError(err, "ClusterNotFoundException") {
 		return types.Task{}, withHint(fmt.Errorf("no cluster %q", o.cluster), `"aws ecs create-cluster --cluster-name %s" makes it; machines are invited for an account, and for one of its clusters or all`, o.cluster)
 	}
@@ -107,7 +118,7 @@ func start(ctx context.Context, c *client, o runOptions, image string, command [
 		return types.Task{}, explain(err, c)
 	}
 	if len(out.Tasks) == 0 {
-		return types.Task{}, unplaced(out.Failures)
+		return types.Task{}, unplaced(out.Failures, o.cluster, "family:"+family)
 	}
 	return out.Tasks[0], nil
 }
@@ -221,19 +232,6 @@ func (c *client) register(ctx context.Context, def *ecs.RegisterTaskDefinitionIn
 	def.Family = &family
 	_, err = c.ecs.RegisterTaskDefinition(ctx, def)
 	return family, explain(err, c)
-}
-
-// unplaced says why no machine takes a task: there is no room, or none of them answers.
-func unplaced(failures []types.Failure) error {
-	why, hint := "no machine is connected that could take the task", `"slipway agent" has to run on them, and to reach the control plane`
-	var reasons []string
-	for _, f := range failures {
-		reasons = append(reasons, fmt.Sprintf("%s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason)))
-		if aws.ToString(f.Reason) != "AGENT" {
-			why, hint = "no machine has room for the task", `"slipway ps" lists what runs; --cpu and --memory ask for less`
-		}
-	}
-	return withHint(fmt.Errorf("%s: %s", why, strings.Join(reasons, "; ")), "%s", hint)
 }
 
 // watch prints what the task prints and ends as its container ended.

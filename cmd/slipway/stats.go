@@ -233,24 +233,11 @@ const usageHeader = "TASK CONTAINER CPU MEMORY LIMIT RECEIVED SENT READ WRITTEN 
 
 // once prints as soon as all containers were looked at twice.
 func (w *usageWatch) once(ctx context.Context, out io.Writer, output *listing) error {
-	patient, cancel := context.WithTimeout(ctx, 5*usagePeriod)
-	defer cancel()
-	for {
-		rows, whole, over, news, err := w.rows()
-		if err != nil {
-			return err
-		}
-		if whole || over || patient.Err() != nil {
-			return printRows(out, output, rows, usageHeader, usageRow.cells)
-		}
-		select {
-		case <-news:
-		case <-patient.Done():
-		}
-		if ctx.Err() != nil {
-			return exitCode(130) // 128 + SIGINT
-		}
+	rows, err := w.whole(ctx)
+	if err != nil {
+		return err
 	}
+	return printRows(out, output, rows, usageHeader, usageRow.cells)
 }
 
 // stream prints every period, until all sessions have ended or ctx does.

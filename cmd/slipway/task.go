@@ -33,23 +33,31 @@ func clusterName(clusterARN *string) string {
 
 // findTask finds the one task that name means: an ARN, an id or the start of an id, in any cluster.
 func (c *client) findTask(ctx context.Context, name string) (types.Task, error) {
-	all, err := c.tasks(ctx, true)
-	if err != nil {
+	found, err := c.tasksLike(ctx, name)
+	switch {
+	case err != nil:
 		return types.Task{}, err
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) == 0:
+		return types.Task{}, withHint(fmt.Errorf("no task %q", name), `"slipway ps -a" lists them all`)
 	}
-	var found []types.Task
+	return types.Task{}, ambiguous(name, len(found))
+}
+
+// tasksLike finds the tasks that name may mean.
+func (c *client) tasksLike(ctx context.Context, name string) (found []types.Task, err error) {
+	all, err := c.tasks(ctx, true)
 	for _, t := range all {
 		if aws.ToString(t.TaskArn) == name || strings.HasPrefix(taskID(t), name) {
 			found = append(found, t)
 		}
 	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return types.Task{}, withHint(fmt.Errorf("no task %q", name), `"slipway ps -a" lists them all`)
-	}
-	return types.Task{}, withHint(fmt.Errorf("%q means %d tasks", name, len(found)), "give more digits of its id")
+	return found, err
+}
+
+func ambiguous(name string, tasks int) error {
+	return withHint(fmt.Errorf("%q means %d tasks", name, tasks), "give more digits of its id")
 }
 
 // tasks tells the tasks of all clusters that are wanted running, and with stopped the others too.
