@@ -110,8 +110,12 @@ func (s Strategy) check() error {
 		if !named(s.Field, "tag:") {
 			return fmt.Errorf("the field of %s is tag:KEY, not %.40q", s.Type, s.Field)
 		}
+	case Scheduler:
+		if s.Field == "" {
+			return fmt.Errorf("the field of %s is the name of one of the cluster's", s.Type)
+		}
 	default:
-		return fmt.Errorf("%.40q is none of %s, %s, %s, %s, %s, %s", s.Type, Random, Spread, Binpack, RoundRobin, LeastLoaded, Together)
+		return fmt.Errorf("%.40q is none of %s, %s, %s, %s, %s, %s, %s", s.Type, Random, Spread, Binpack, RoundRobin, LeastLoaded, Together, Scheduler)
 	}
 	return nil
 }

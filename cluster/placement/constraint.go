@@ -45,6 +45,7 @@ func (p *plan) filter(c Constraint) (filter, error) {
 	if err != nil {
 		return filter{}, err
 	}
+	p.live = p.live || !fitting.query.Static()
 	return filter{NotMember, fitting.fits, "it does not fit " + c.Expression, nil}, nil
 }
 

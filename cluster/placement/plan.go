@@ -1,6 +1,9 @@
 package placement
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // plan is a request on its way to an answer.
 type plan struct {
@@ -11,6 +14,7 @@ type plan struct {
 	rankings []ranking
 
 	once     bool // a machine takes one task
+	live     bool // a query asks for the tasks on a machine, and so for those that were just placed
 	homeless bool // all tasks go where the first one goes
 	turns    bool // ids decide what ranks do not
 	thorough bool // all machines are looked at, however many there are
@@ -53,9 +57,6 @@ func (p *plan) read() error {
 	if err := p.request.checkAmounts(); err != nil {
 		return err
 	}
-	if len(p.request.Strategies) > maxStrategies {
-		return Check(nil, p.request.Strategies)
-	}
 	if err := p.readConstraints(); err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (p *plan) look() {
 		if p.refuse(at, n) != "" {
 			continue
 		}
-		c := candidate{at: at, room: p.room(n)}
+		c := candidate{at: at, room: p.room(at, n)}
 		for i := range p.rankings {
 			if r := &p.rankings[i]; r.label == nil {
 				c.ranks[i] = r.first(at, n)
@@ -140,8 +141,8 @@ func gcd(a, b int) int {
 }
 
 // room is how many tasks of the request a machine can take that can take one.
-func (p *plan) room(n *Node) int {
-	if p.once || len(p.need.Ports) > 0 {
+func (p *plan) room(at int, n *Node) int {
+	if p.once || len(p.need.Ports) > 0 || p.live && !p.holdsAfter(at, n) {
 		return 1
 	}
 	room := p.request.Count
@@ -155,6 +156,13 @@ func (p *plan) room(n *Node) int {
 		room = min(room, n.Disk/p.need.Disk)
 	}
 	return room
+}
+
+// holdsAfter tells whether the filters hold on a machine with a task of the request on it too. Further ones
+// change nothing more, for queries ask whether there are such tasks and not how many.
+func (p *plan) holdsAfter(at int, n *Node) bool {
+	after := n.Count(*p.request)
+	return !slices.ContainsFunc(p.filters, func(f filter) bool { return !f.holds(at, &after) })
 }
 
 // shelf is the one on which a machine belongs by its labels.

@@ -46,6 +46,9 @@ func (p *plan) left(at int) Node {
 		n.Memory -= k * p.need.Memory
 		n.Disk -= k * p.need.Disk
 		n.Taken = slices.Concat(n.Taken, p.need.Ports)
+		if p.live {
+			n = n.Count(*p.request)
+		}
 	}
 	return n
 }

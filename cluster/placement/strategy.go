@@ -1,7 +1,7 @@
 package placement
 
 import (
-	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 )
@@ -32,13 +32,13 @@ type ranking struct {
 // readStrategies makes rankings of the strategies. Where chance or turns decide, nothing is left to what follows.
 func (p *plan) readStrategies() error {
 	strategies := p.request.Strategies
+	if err := Check(nil, strategies); err != nil {
+		return err
+	}
 	if len(strategies) == 0 {
 		strategies = DefaultStrategies(p.request.Group)
 	}
-	for i, s := range strategies {
-		if err := s.check(); err != nil {
-			return fmt.Errorf("%w: number %d: %w", ErrStrategy, i+1, err)
-		}
+	for _, s := range strategies {
 		p.rankings = append(p.rankings, p.rank(s))
 		if s.Type == Random || s.Type == RoundRobin {
 			return nil
@@ -63,6 +63,8 @@ func (p *plan) rank(s Strategy) ranking {
 		return p.gather(strings.TrimPrefix(s.Field, "tag:"))
 	case RoundRobin:
 		return p.roundRobin()
+	case Scheduler:
+		return p.preferred()
 	}
 	return p.random()
 }
@@ -137,7 +139,7 @@ func (p *plan) leastLoaded(field string) ranking {
 		return ranking{
 			first: func(_ int, n *Node) float64 {
 				if n.Load.Known {
-					return n.Load.Memory
+					return parts(n.Load.Memory)
 				}
 				return share(n.AllMemory-n.Memory, n.AllMemory)
 			},
@@ -147,7 +149,7 @@ func (p *plan) leastLoaded(field string) ranking {
 	return ranking{
 		first: func(_ int, n *Node) float64 {
 			if n.Load.Known {
-				return n.Load.CPU
+				return parts(n.Load.CPU)
 			}
 			return share(n.AllCPU-n.CPU, n.AllCPU)
 		},
@@ -155,13 +157,16 @@ func (p *plan) leastLoaded(field string) ranking {
 	}
 }
 
-// share is a part of all; of nothing, all of it.
+// share is a part of all, in parts per million; of nothing, all of it.
 func share(part, all int) float64 {
 	if all <= 0 {
-		return 1
+		return parts(1)
 	}
-	return float64(part) / float64(all)
+	return parts(float64(part) / float64(all))
 }
+
+// parts makes a share a whole number, so that sums of shares that are equal are so to the last digit.
+func parts(share float64) float64 { return math.Round(share * 1e6) }
 
 // tagWeight is more than all tasks on a machine.
 const tagWeight = 1 << 32
