@@ -17,6 +17,49 @@ type shelf struct {
 	best   []candidate // a heap: worst first while it fills, then best first
 }
 
+// shelf is the one on which a machine belongs by its labels.
+func (p *plan) shelf(at int, n *Node) *shelf {
+	var labels [maxRankings]int32
+	labelled, last := 0, 0
+	for i := range p.rankings {
+		if l := p.rankings[i].label; l != nil {
+			labels[i] = l.of(at, n)
+			labelled, last = labelled+1, i
+		}
+	}
+	switch {
+	case labelled == 0 && len(p.shelves) > 0:
+		return &p.shelves[0]
+	case labelled == 1:
+		return p.shelfOf(labels, int(labels[last]), len(p.rankings[last].sums))
+	}
+	number, known := p.index[labels]
+	if !known {
+		number = p.newShelf(labels)
+		if p.index == nil {
+			p.index = map[[maxRankings]int32]int{}
+		}
+		p.index[labels] = number
+	}
+	return &p.shelves[number]
+}
+
+// shelfOf finds a shelf by the one label that there is, of so many.
+func (p *plan) shelfOf(labels [maxRankings]int32, label, of int) *shelf {
+	if p.byLabel == nil {
+		p.byLabel = make([]int, of)
+	}
+	if p.byLabel[label] == 0 {
+		p.byLabel[label] = p.newShelf(labels) + 1
+	}
+	return &p.shelves[p.byLabel[label]-1]
+}
+
+func (p *plan) newShelf(labels [maxRankings]int32) (number int) {
+	p.shelves = append(p.shelves, shelf{labels: labels})
+	return len(p.shelves) - 1
+}
+
 // before tells whether a is better than b, which stand on one shelf.
 func (p *plan) before(a, b *candidate) bool {
 	for i := range p.rankings {

@@ -20,7 +20,8 @@ type plan struct {
 	thorough bool // all machines are looked at, however many there are
 
 	shelves []shelf
-	index   map[[maxRankings]int32]int // of shelves by their labels
+	index   map[[maxRankings]int32]int // of shelves, by their labels
+	byLabel []int                      // the same where only one ranking has labels: one more than the shelf; 0: none yet
 	taken   map[int]int                // how many tasks were placed, by the machine's place in the fleet
 	answer  Answer
 }
@@ -70,7 +71,7 @@ func (p *plan) look() {
 	enough := p.enough()
 	for at := range p.order(enough) {
 		n := &nodes[at]
-		if p.refuse(at, n) != "" {
+		if !p.fits(at, n) {
 			continue
 		}
 		c := candidate{at: at, room: p.room(at, n)}
@@ -145,17 +146,20 @@ func (p *plan) room(at int, n *Node) int {
 	if p.once || len(p.need.Ports) > 0 || p.live && !p.holdsAfter(at, n) {
 		return 1
 	}
-	room := p.request.Count
-	if p.need.CPU > 0 {
-		room = min(room, n.CPU/p.need.CPU)
-	}
-	if p.need.Memory > 0 {
-		room = min(room, n.Memory/p.need.Memory)
-	}
-	if p.need.Disk > 0 && n.AllDisk > 0 {
-		room = min(room, n.Disk/p.need.Disk)
+	room := within(p.request.Count, n.CPU, p.need.CPU)
+	room = within(room, n.Memory, p.need.Memory)
+	if n.AllDisk > 0 {
+		room = within(room, n.Disk, p.need.Disk)
 	}
 	return room
+}
+
+// within is how often an amount can be taken of what is left, at most so many times.
+func within(most, left, need int) int {
+	if need*most <= left { // spares most divisions; Check bounds both
+		return most
+	}
+	return left / need
 }
 
 // holdsAfter tells whether the filters hold on a machine with a task of the request on it too. Further ones
@@ -163,26 +167,6 @@ func (p *plan) room(at int, n *Node) int {
 func (p *plan) holdsAfter(at int, n *Node) bool {
 	after := n.Count(*p.request)
 	return !slices.ContainsFunc(p.filters, func(f filter) bool { return !f.holds(at, &after) })
-}
-
-// shelf is the one on which a machine belongs by its labels.
-func (p *plan) shelf(at int, n *Node) *shelf {
-	var labels [maxRankings]int32
-	for i := range p.rankings {
-		if l := p.rankings[i].label; l != nil {
-			labels[i] = l.of(at, n)
-		}
-	}
-	number, known := p.index[labels]
-	if !known {
-		if p.index == nil {
-			p.index = map[[maxRankings]int32]int{}
-		}
-		number = len(p.shelves)
-		p.index[labels] = number
-		p.shelves = append(p.shelves, shelf{labels: labels})
-	}
-	return &p.shelves[number]
 }
 
 // choose takes the best of all shelves, again and again.

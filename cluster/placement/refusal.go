@@ -5,32 +5,51 @@ import (
 	"slices"
 )
 
-// refuse tells why a machine cannot take a task of the request, by the first filter that says no.
-func (p *plan) refuse(at int, n *Node) Reason {
-	reason, _ := p.why(at, n)
-	return reason
-}
-
-// why is refuse, with the filter that says no where it is one of the request's.
+// why tells why a machine cannot take a task of the request: its state, a resource that is short, or the
+// first filter that does not hold.
 func (p *plan) why(at int, n *Node) (Reason, *filter) {
-	switch {
-	case n.Refusal != "":
-		return n.Refusal, nil
-	case n.CPU < p.need.CPU:
-		return NoCPU, nil
-	case n.Memory < p.need.Memory:
-		return NoMemory, nil
-	case n.AllDisk > 0 && n.Disk < p.need.Disk:
-		return NoDisk, nil
-	case len(p.need.Ports) > 0 && p.takenPort(n) >= 0:
-		return NoPorts, nil
+	if reason := p.short(n); reason != "" {
+		return reason, nil
 	}
-	for i := range p.filters {
-		if f := &p.filters[i]; !f.holds(at, n) {
-			return f.reason, f
-		}
+	if f := p.failing(at, n); f != nil {
+		return f.reason, f
 	}
 	return "", nil
+}
+
+// fits is why without the reason: it looks first at what is found out already, which is sooner read.
+func (p *plan) fits(at int, n *Node) bool {
+	if p.live {
+		return p.short(n) == "" && p.failing(at, n) == nil
+	}
+	return p.failing(at, n) == nil && p.short(n) == ""
+}
+
+// short tells what of the machine itself does not allow a task.
+func (p *plan) short(n *Node) Reason {
+	switch {
+	case n.Refusal != "":
+		return n.Refusal
+	case n.CPU < p.need.CPU:
+		return NoCPU
+	case n.Memory < p.need.Memory:
+		return NoMemory
+	case n.AllDisk > 0 && n.Disk < p.need.Disk:
+		return NoDisk
+	case len(p.need.Ports) > 0 && p.takenPort(n) >= 0:
+		return NoPorts
+	}
+	return ""
+}
+
+// failing is the first filter that does not hold; nil: all do.
+func (p *plan) failing(at int, n *Node) *filter {
+	for i := range p.filters {
+		if f := &p.filters[i]; !f.holds(at, n) {
+			return f
+		}
+	}
+	return nil
 }
 
 // takenPort is the first of the ports that are needed which the machine does not have free; -1: all are.

@@ -110,11 +110,13 @@ func (p *plan) spreadOver(field string) ranking {
 	count := p.fleet.tasks(ByGroup(p.request.Group))
 	for i := range p.fleet.nodes {
 		n := &p.fleet.nodes[i]
-		label := int(r.label.of(i, n))
+		label, tasks := int(r.label.of(i, n)), count.of(i, n)
 		for label >= len(r.sums) {
 			r.sums = append(r.sums, 0)
 		}
-		r.sums[label] += float64(count.of(i, n))
+		if tasks > 0 {
+			r.sums[label] += float64(tasks)
+		}
 	}
 	return r
 }
