@@ -20,6 +20,19 @@ type Load struct {
 	At     time.Time // when it was told; zero: it is not known
 }
 
+// reportMachine writes down what a report says beside that of tasks.
+func (c *Control) reportMachine(ctx context.Context, r nodeapi.Report) error {
+	if len(r.Prefetches) > 0 {
+		if err := c.fetched(ctx, r.Node, r.Prefetches); err != nil {
+			return err
+		}
+	}
+	if r.Machine == nil {
+		return nil
+	}
+	return c.told(ctx, r.Node, *r.Machine)
+}
+
 // told writes down how a node's machine is. It comes often and is cheap to lose: a session that begins anew
 // tells it anew. What is of a former session, or older than what was told, counts for nothing.
 func (c *Control) told(ctx context.Context, node string, m nodeapi.Machine) error {

@@ -8,6 +8,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/placement"
 	"slipway/nodeapi"
 )
 
@@ -74,6 +75,23 @@ func TestAMachineWhoseEngineIsSilentTakesNoTasks(t *testing.T) {
 		w.runs(ref, 1)
 		if got := w.happened(node.ID); !slices.Equal(got, []string{"instance.connected", "instance.impaired", "instance.recovered"}) {
 			w.Errorf("events %v", got)
+		}
+	})
+}
+
+func TestTasksGoWhereTheLoadIsLeast(t *testing.T) {
+	each(t, func(w world) {
+		a, b := w.join('a', 4096, 4096), w.join('b', 4096, 4096)
+		w.says(a, nodeapi.Machine{Session: a.Session(), Number: 1, Load: &nodeapi.Load{CPU: 0.9, Memory: 0.1}})
+		w.says(b, nodeapi.Machine{Session: b.Session(), Number: 1, Load: &nodeapi.Load{CPU: 0.1, Memory: 0.1}})
+		started, err := w.RunTask(w.Context(), account, cluster.Run{
+			Cluster: "default", Definition: w.register("web", web()), Count: 10, Strategies: []placement.Strategy{{Type: placement.LeastLoaded, Field: "cpu"}},
+		})
+		if err != nil || len(started.Tasks) != 10 {
+			w.Fatalf("%+v, %v", started, err)
+		}
+		for _, task := range started.Tasks {
+			wantEqual(w.T, "the machine", task.Node, b.ID)
 		}
 	})
 }

@@ -22,10 +22,8 @@ func (c *Control) Report(ctx context.Context, r nodeapi.Report) (ack nodeapi.Rep
 			return ack, fmt.Errorf("%w: task %.40q has state %d", ErrReport, t.ID, t.Status)
 		}
 	}
-	if r.Machine != nil {
-		if err := c.told(ctx, r.Node, *r.Machine); err != nil || len(r.Tasks) == 0 {
-			return ack, err
-		}
+	if err := c.reportMachine(ctx, r); err != nil || len(r.Tasks) == 0 {
+		return ack, err
 	}
 	c.revokeReported(ctx, r)
 	w := newWork()
@@ -226,6 +224,9 @@ func merge(a, b nodeapi.TaskReport) nodeapi.TaskReport {
 func mergeContainer(a, b nodeapi.ContainerReport, later bool) nodeapi.ContainerReport {
 	if later && b.Status == a.Status && b.Restarts >= a.Restarts && b.Health != "" {
 		a.Health = b.Health
+	}
+	if later && b.Status == a.Status {
+		a.Pulled, a.PullSize = b.Pulled, b.PullSize
 	}
 	if b.Status > a.Status {
 		a, b = b, a

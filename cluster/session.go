@@ -28,6 +28,8 @@ func (c *Control) Session(ctx context.Context, hello nodeapi.Hello, send func(no
 	}
 	wake, stop := c.db.Watch(nodeTopic(hello.Node)) // before the first look, so that no wake is missed
 	defer stop()
+	ahead, stopAhead := c.db.Watch(prefetchTopic(hello.Node))
+	defer stopAhead()
 	s := &session{c: c, node: hello.Node, account: hello.Account, id: ids.Hex(16), send: send, sent: map[string]bool{}, asks: make(chan nodeapi.Stream), over: make(chan struct{})}
 	defer close(s.over)
 	if err := c.join(ctx, hello, s.id); err != nil {
@@ -35,7 +37,7 @@ func (c *Control) Session(ctx context.Context, hello nodeapi.Hello, send func(no
 	}
 	defer s.leave(ctx)
 	defer c.streams.joined(s)()
-	return s.run(ctx, wake)
+	return s.run(ctx, wake, ahead)
 }
 
 func checkHello(h nodeapi.Hello) error {
@@ -108,10 +110,15 @@ type session struct {
 	sent    map[string]bool // by task: whether it was told to stop
 	asks    chan nodeapi.Stream
 	over    chan struct{} // closed when it has ended
+	aheadAt time.Time     // when it was told what to fetch ahead
+	unready bool          // and it had not all of that yet
 }
 
-func (s *session) run(ctx context.Context, wake <-chan struct{}) error {
+func (s *session) run(ctx context.Context, wake, ahead <-chan struct{}) error {
 	if err := s.tell(ctx, true); err != nil {
+		return ended(ctx, err)
+	}
+	if err := s.tellAhead(ctx, true); err != nil {
 		return ended(ctx, err)
 	}
 	alive := time.NewTicker(s.c.config.KeepAlive)
@@ -125,6 +132,8 @@ func (s *session) run(ctx context.Context, wake <-chan struct{}) error {
 			err = s.tell(ctx, false)
 		case <-alive.C:
 			err = s.beat(ctx)
+		case <-ahead:
+			err = s.tellAhead(ctx, false)
 		case stream := <-s.asks:
 			err = s.send(nodeapi.Frame{Streams: []nodeapi.Stream{stream}})
 		}
@@ -220,7 +229,28 @@ func (s *session) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.unready && time.Since(s.aheadAt) > aheadAgain {
+		return s.tellAhead(ctx, false)
+	}
 	return s.send(nodeapi.Frame{})
+}
+
+// aheadAgain is how often a node is told again what to fetch ahead that it has not: with a new login.
+const aheadAgain = 10 * time.Minute
+
+// tellAhead tells the node which images to have ahead of tasks. At first it need not be told of none.
+func (s *session) tellAhead(ctx context.Context, first bool) error {
+	if first {
+		if err := s.c.enlistNode(ctx, s.account, s.node); err != nil {
+			return err
+		}
+	}
+	all, done, err := s.c.ahead(ctx, s.account, s.node)
+	if err != nil || first && len(all.Images) == 0 {
+		return err
+	}
+	s.aheadAt, s.unready = time.Now(), !done
+	return s.send(nodeapi.Frame{Prefetch: &all})
 }
 
 // leave marks the node disconnected, unless a newer session has it.

@@ -96,6 +96,12 @@ func (n *Node) Empty() {
 	})
 }
 
+// Until waits until something is true of the frames that came.
+func (n *Node) Until(is func(frames []nodeapi.Frame) bool) {
+	n.t.Helper()
+	n.until(func() bool { return is(n.frames) })
+}
+
 // until waits for a frame after which ok holds. It gives up when the session has ended.
 func (n *Node) until(ok func() bool) {
 	n.t.Helper()
