@@ -26,6 +26,7 @@ type Provider struct {
 	Machines string // the ARN or the name of the group, as it was given
 	Settings ProviderSettings
 	Created  time.Time
+	Updated  time.Time // zero: never
 	Tags     []Tag
 }
 
@@ -142,6 +143,7 @@ func (c *Control) UpdateProvider(ctx context.Context, account, name string, chan
 			return err
 		}
 		change(&p.Settings)
+		p.Updated = tx.Now
 		if err := p.Settings.check(); err != nil {
 			return err
 		}

@@ -9,15 +9,15 @@ import (
 	"slipway/store"
 )
 
-const providerColumns = `p.name, p.machines, p.settings, p.created from providers p`
+const providerColumns = `p.name, p.machines, p.settings, p.created, p.updated from providers p`
 
 func scanProvider(row interface{ Scan(...any) error }, account string) (p Provider, err error) {
 	var settings string
-	var created int64
-	if err := row.Scan(&p.Name, &p.Machines, &settings, &created); err != nil {
+	var created, updated int64
+	if err := row.Scan(&p.Name, &p.Machines, &settings, &created, &updated); err != nil {
 		return p, err
 	}
-	p.Account, p.Created = account, store.Time(created)
+	p.Account, p.Created, p.Updated = account, store.Time(created), store.Time(updated)
 	if err := json.Unmarshal([]byte(settings), &p.Settings); err != nil {
 		return p, fmt.Errorf("capacity provider %s: %w", p.Name, err)
 	}
@@ -59,7 +59,7 @@ func writeProvider(tx *store.Tx, p Provider, group string) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`insert into providers (account, name, machines, machine_group, settings, created) values ($1, $2, $3, $4, $5, $6)`,
+	_, err = tx.Exec(`insert into providers (account, name, machines, machine_group, settings, created, updated) values ($1, $2, $3, $4, $5, $6, 0)`,
 		p.Account, p.Name, p.Machines, group, string(settings), store.Micros(p.Created))
 	return err
 }
@@ -69,7 +69,7 @@ func updateProvider(tx *store.Tx, p Provider) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`update providers set settings = $3 where account = $1 and name = $2`, p.Account, p.Name, string(settings))
+	_, err = tx.Exec(`update providers set settings = $3, updated = $4 where account = $1 and name = $2`, p.Account, p.Name, string(settings), store.Micros(p.Updated))
 	return err
 }
 

@@ -37,7 +37,7 @@ func (d *door) createCapacityProvider(c ctx, in *CreateCapacityProviderInput) (*
 	if err != nil {
 		return nil, err
 	}
-	return &CreateCapacityProviderOutput{CapacityProvider: new(d.wireProvider(made, true, CapacityProviderUpdateStatusCreateComplete))}, nil
+	return &CreateCapacityProviderOutput{CapacityProvider: new(d.wireProvider(made, true))}, nil
 }
 
 func (d *door) updateCapacityProvider(c ctx, in *UpdateCapacityProviderInput) (*UpdateCapacityProviderOutput, error) {
@@ -60,7 +60,7 @@ func (d *door) updateCapacityProvider(c ctx, in *UpdateCapacityProviderInput) (*
 	if err != nil {
 		return nil, err
 	}
-	return &UpdateCapacityProviderOutput{CapacityProvider: new(d.wireProvider(now, true, CapacityProviderUpdateStatusUpdateComplete))}, nil
+	return &UpdateCapacityProviderOutput{CapacityProvider: new(d.wireProvider(now, true))}, nil
 }
 
 // readProviderSettings reads what should be changed; what is not given stays as it is.
@@ -102,8 +102,8 @@ func (d *door) deleteCapacityProvider(c ctx, in *DeleteCapacityProviderInput) (*
 	if err != nil {
 		return nil, err
 	}
-	w := d.wireProvider(gone, true, CapacityProviderUpdateStatusDeleteComplete)
-	w.Status = new(CapacityProviderStatusInactive)
+	w := d.wireProvider(gone, true)
+	w.Status, w.UpdateStatus = new(CapacityProviderStatusInactive), new(CapacityProviderUpdateStatusDeleteComplete)
 	return &DeleteCapacityProviderOutput{CapacityProvider: &w}, nil
 }
 
@@ -135,7 +135,7 @@ func (d *door) describeCapacityProviders(c ctx, in *DescribeCapacityProvidersInp
 		return nil, err
 	}
 	for _, p := range found {
-		out.CapacityProviders = append(out.CapacityProviders, d.wireProvider(p, tags, ""))
+		out.CapacityProviders = append(out.CapacityProviders, d.wireProvider(p, tags))
 	}
 	out.NextToken = filled(next)
 	return out, nil
@@ -156,7 +156,7 @@ func (d *door) describeNamed(c ctx, texts []string, tags bool, out *DescribeCapa
 			out.Failures = append(out.Failures, Failure{Arn: new(d.named(c, "capacity-provider", text)), Reason: new("MISSING")})
 			continue
 		}
-		out.CapacityProviders = append(out.CapacityProviders, d.wireProvider(found[0], tags, ""))
+		out.CapacityProviders = append(out.CapacityProviders, d.wireProvider(found[0], tags))
 	}
 	return nil
 }
@@ -227,11 +227,11 @@ func (d *door) provider(c ctx, text string) (string, error) {
 	return name, nil
 }
 
-func (d *door) wireProvider(from cluster.Provider, tags bool, update CapacityProviderUpdateStatus) CapacityProvider {
+func (d *door) wireProvider(from cluster.Provider, tags bool) CapacityProvider {
 	s := from.Settings
 	w := CapacityProvider{
 		CapacityProviderArn: new(cluster.ProviderARN(d.region, from.Account, from.Name)), Name: &from.Name,
-		Status: new(CapacityProviderStatusActive), Type: new(CapacityProviderTypeEc2Autoscaling), UpdateStatus: filled(update), Tags: []Tag{},
+		Status: new(CapacityProviderStatusActive), Type: new(CapacityProviderTypeEc2Autoscaling), UpdateStatus: new(CapacityProviderUpdateStatusCreateComplete), Tags: []Tag{},
 		AutoScalingGroupProvider: &AutoScalingGroupProvider{
 			AutoScalingGroupArn: from.Machines,
 			ManagedScaling: &ManagedScaling{
@@ -240,6 +240,9 @@ func (d *door) wireProvider(from cluster.Provider, tags bool, update CapacityPro
 			},
 			ManagedTerminationProtection: new(ManagedTerminationProtectionDisabled), ManagedDraining: new(ManagedDraining(s.Draining)),
 		},
+	}
+	if !from.Updated.IsZero() {
+		w.UpdateStatus = new(CapacityProviderUpdateStatusUpdateComplete)
 	}
 	if tags {
 		w.Tags = writeTags(from.Tags)

@@ -6,6 +6,7 @@ create table providers (
 	machine_group text not null, -- the name of that group
 	settings      text not null, -- JSON of ProviderSettings
 	created       bigint not null,
+	updated       bigint not null, -- 0: never
 	primary key (account, name)
 );
 create unique index providers_group on providers (account, machine_group);
