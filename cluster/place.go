@@ -18,6 +18,8 @@ type order struct {
 	avoid  []string              // nodes that are not to be used
 	prefer []string              // what a scheduler from outside wants: placement.Request.Prefer
 	each   bool                  // placement.Request.Each
+
+	instead []placement.Strategy // of the run's strategies, once its scheduler was asked; nil: those
 }
 
 // bid is an order with all that is known of it before its turn comes.
@@ -37,6 +39,10 @@ type bid struct {
 // place chooses nodes for an order's tasks and writes them down. What is answered is committed. Where fewer are
 // placed than wanted, it tells why the nodes took no more. It fails with ErrBusy where too many wait already.
 func (c *Control) place(ctx context.Context, o order) (Started, error) {
+	o, err := c.consult(ctx, o)
+	if err != nil {
+		return Started{}, err
+	}
 	bid, err := newWish(o)
 	if err != nil {
 		return Started{}, err
@@ -80,7 +86,7 @@ func newWish(o order) (w *bid, err error) {
 // request is the order in the words of placement.
 func (o order) request() placement.Request {
 	r := placement.Request{Need: o.model.Spec.Need(), Count: o.run.Count, On: o.run.Nodes, Group: o.model.Group,
-		Constraints: o.constraints(), Strategies: o.run.Strategies, Prefer: o.prefer, Each: o.each}
+		Constraints: o.constraints(), Strategies: o.strategies(), Prefer: o.prefer, Each: o.each}
 	if len(o.model.Tags) > 0 {
 		r.Tags = make(map[string]string, len(o.model.Tags))
 		for _, t := range o.model.Tags {
@@ -88,6 +94,13 @@ func (o order) request() placement.Request {
 		}
 	}
 	return r
+}
+
+func (o order) strategies() []placement.Strategy {
+	if o.instead != nil {
+		return o.instead
+	}
+	return o.run.Strategies
 }
 
 func (w *bid) count() int { return max(w.order.run.Count, len(w.order.run.Nodes)) }

@@ -11,6 +11,7 @@ import (
 	"slipway/cluster/placement"
 	"slipway/internal/errs"
 	"slipway/internal/ids"
+	"slipway/internal/loop"
 	"slipway/schedulers/wire"
 	"slipway/store"
 )
@@ -37,45 +38,65 @@ func schedulerIn(strategies []placement.Strategy) (name string, names bool) {
 
 func isScheduler(s placement.Strategy) bool { return s.Type == placement.Scheduler }
 
-// advice is what a request's strategies come to once its scheduler was asked.
-type advice struct {
-	strategies []placement.Strategy
-	prefer     []string // placement.Request.Prefer
-	each       bool     // placement.Request.Each
-}
+// maxRanked is how many strategies a placement takes.
+const maxRanked = 5
 
-// consult asks the scheduler that strategies name, or the cluster's default where there are none. An answer is
-// what decides at its place among the strategies, and behind them the fallback; without one, the fallback
-// decides. It takes as long as the scheduler may take to answer, so no lock and no transaction is held meanwhile.
-func (c *Control) consult(ctx context.Context, model Task, strategies []placement.Strategy, q wire.Question) (advice, error) {
-	s, asked, err := c.schedulerFor(ctx, model.Account, model.Cluster, strategies)
-	if err != nil || !asked {
-		return advice{strategies: strategies}, err
+// consult asks the scheduler that an order's strategies name, or the cluster's default where there are none, and
+// returns the order with what came of it. An answer decides at its scheduler's place among the strategies, and
+// the fallback behind them; without an answer the fallback decides. It takes as long as a scheduler may take to
+// answer, so no lock and no transaction is held meanwhile.
+func (c *Control) consult(ctx context.Context, o order) (order, error) {
+	if o.run.Nodes != nil {
+		return o, nil
 	}
-	answer, err := c.ask(ctx, s, questionAbout(model, q))
-	if ctx.Err() != nil {
-		return advice{}, ctx.Err()
+	s, found, err := c.schedulerFor(ctx, o.model.Account, o.model.Cluster, o.run.Strategies)
+	if err != nil || s.Name == "" {
+		return o, err
 	}
-	if err != nil || answer.Pass {
-		return advice{strategies: s.without(strategies)}, nil
+	q := questionAbout(o.model, wire.Question{Count: o.run.Count, Avoid: o.avoid})
+	for _, constraint := range o.constraints() {
+		q.Constraints = append(q.Constraints, wire.Constraint{Type: constraint.Type, Expression: constraint.Expression})
 	}
-	return advice{strategies: s.with(strategies), prefer: slices.Concat(answer.Rank, answer.Choose), each: len(answer.Choose) > 0}, nil
+	if !found {
+		if !strings.HasPrefix(o.model.Group, "service:") {
+			return o, errs.Say(ErrInvalid, "placementStrategy: the cluster %s has no scheduler %.80q.", s.Cluster, s.Name)
+		}
+		c.settle(ctx, s, q, errSchedulerUnknown) // a service goes on without it
+		o.instead = s.without(o.run.Strategies)
+		return o, nil
+	}
+	answer, err := c.ask(ctx, s, q)
+	switch {
+	case ctx.Err() != nil:
+		return o, ctx.Err()
+	case err != nil || answer.Pass:
+		o.instead = s.without(o.run.Strategies)
+	default:
+		o.instead = s.with(o.run.Strategies, o.model.Group)
+		o.prefer, o.each = slices.Concat(answer.Rank, answer.Choose), len(answer.Choose) > 0
+	}
+	return o, nil
 }
 
 // with are the strategies of a request that the scheduler has an answer for.
-func (s Scheduler) with(strategies []placement.Strategy) []placement.Strategy {
+func (s Scheduler) with(strategies []placement.Strategy, group string) []placement.Strategy {
 	if len(strategies) == 0 {
 		strategies = []placement.Strategy{{Type: placement.Scheduler, Field: s.Name}}
 	}
-	return slices.Concat(strategies, s.Fallback)
+	behind := s.Fallback
+	if len(behind) == 0 {
+		behind = placement.DefaultStrategies(group)
+	}
+	all := slices.Concat(strategies, behind)
+	return all[:min(maxRanked, len(all))]
 }
 
-// without are the strategies of a request that it has none for.
+// without are the strategies of a request that it has none for. None are placement's default.
 func (s Scheduler) without(strategies []placement.Strategy) []placement.Strategy {
 	if len(s.Fallback) > 0 {
 		return s.Fallback
 	}
-	return slices.DeleteFunc(slices.Clone(strategies), isScheduler)
+	return append([]placement.Strategy{}, slices.DeleteFunc(slices.Clone(strategies), isScheduler)...)
 }
 
 // questionAbout is what is asked about tasks like model.
@@ -93,26 +114,20 @@ func questionAbout(model Task, q wire.Question) wire.Question {
 	return q
 }
 
-// schedulerFor finds the scheduler that is to be asked. It fails with ErrInvalid where strategies name one that
-// the cluster has not.
+// schedulerFor finds the scheduler that is to be asked: with an empty name none is, and one that is named without being
+// the cluster's is not found.
 func (c *Control) schedulerFor(ctx context.Context, account, cluster string, strategies []placement.Strategy) (s Scheduler, found bool, err error) {
 	name, named := schedulerIn(strategies)
 	if !named && len(strategies) > 0 {
 		return s, false, nil
 	}
 	all, err := c.schedulersOf(ctx, account, cluster)
-	if err != nil {
-		return s, false, err
-	}
 	for _, s := range all {
 		if named && s.Name == name || !named && s.Default {
 			return s, true, nil
 		}
 	}
-	if named {
-		err = errs.Say(ErrInvalid, "placementStrategy: the cluster %s has no scheduler %.80q.", cluster, name)
-	}
-	return s, false, err
+	return Scheduler{Account: account, Cluster: cluster, Name: name}, false, err
 }
 
 // schedulersOf returns the schedulers of a cluster, from memory once they were read.
@@ -229,7 +244,7 @@ func (l *schedulerLines) note(k schedulerKey, now time.Time, failure error) (kin
 		return "", f
 	}
 	f.Cause = failure.Error()
-	if errors.Is(failure, errSchedulerAway) {
+	if errors.Is(failure, errSchedulerAway) || errors.Is(failure, errSchedulerUnknown) {
 		h.absent(f.Cause)
 	} else if pause := h.bad(now, f.Cause); pause > 0 {
 		f.Until = new(now.Add(pause).UTC())
@@ -257,12 +272,8 @@ func causeOf(failure error) string {
 func (c *Control) watchSchedulers(ctx context.Context) {
 	wake, stop := c.db.Watch(schedulerTopic)
 	defer stop()
-	for {
+	loop.Run(ctx, "cluster.schedulers", c.config.KeepAlive, wake, func(context.Context) error {
 		c.schedulers.forget()
-		select {
-		case <-ctx.Done():
-			return
-		case <-wake:
-		}
-	}
+		return nil
+	})
 }

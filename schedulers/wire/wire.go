@@ -99,6 +99,7 @@ type Question struct {
 	Ports       []string          `json:"ports,omitempty"`      // host ports that each must have: "80/tcp"
 	Attributes  map[string]string `json:"attributes,omitempty"` // that its machine must have
 	Constraints []Constraint      `json:"constraints,omitempty"`
+	Avoid       []string          `json:"avoid,omitempty"` // ids of machines that are not to be used
 }
 
 // Constraint is one of the request's placement constraints. Slipway sees to it that they are kept.
