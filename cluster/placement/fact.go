@@ -6,8 +6,8 @@ import (
 	"slipway/cluster/placement/query"
 )
 
-// maxFacts is how many columns a fleet keeps before it begins anew.
-const maxFacts = 256
+// maxFacts is how many columns a fleet keeps before it begins anew: each has four bytes for every machine.
+const maxFacts = 512
 
 // column is a fact about every machine, found out when it is asked for first.
 type column struct {
@@ -53,11 +53,31 @@ func (m *members) fits(at int, n *Node) bool {
 	return m.query.Fits((*machine)(n))
 }
 
-// facts are the columns of a fleet.
+// tally is how many tasks that are counted under a key are on the machines with each label.
+type tally struct {
+	key   string
+	count *column
+	label *labels
+	sums  []int
+}
+
+func (t *tally) add(at int, n *Node, sign int) {
+	label := int(t.label.of(at, n))
+	for label >= len(t.sums) {
+		t.sums = append(t.sums, 0)
+	}
+	t.sums[label] += sign * int(t.count.of(at, n))
+}
+
+// facts are what a fleet has found out. All of it is forgotten when there is too much.
 type facts struct {
 	labels  map[string]*labels  // by field: "attribute:NAME", "tag:KEY"
 	members map[string]*members // by query
 	counts  map[string]*column  // by key of Node.Counts
+	tallies map[[2]string]*tally
+
+	static []*column // those of labels and members
+	moving []*column // those of counts
 }
 
 // label returns the column of an attribute or a tag.
@@ -67,7 +87,8 @@ func (f *Fleet) label(field string) *labels {
 	}
 	l := &labels{f.column(nil), map[string]int32{}}
 	l.find = func(n *Node) int32 { return l.number(n.field(field)) }
-	keep(&f.facts.labels, field, l)
+	f.facts.labels[field] = l
+	f.facts.static = append(f.facts.static, &l.column)
 	return l
 }
 
@@ -89,12 +110,13 @@ func (f *Fleet) membersOf(expression string) (*members, error) {
 		return nil, err
 	}
 	m := &members{f.column(func(n *Node) int32 {
-		if q.Fits((*machine)(n)) {
+		if n.Fits(q) {
 			return 1
 		}
 		return 0
 	}), q}
-	keep(&f.facts.members, expression, m)
+	f.facts.members[expression] = m
+	f.facts.static = append(f.facts.static, &m.column)
 	return m, nil
 }
 
@@ -104,61 +126,88 @@ func (f *Fleet) tasks(key string) *column {
 		return c
 	}
 	c := f.column(func(n *Node) int32 { return int32(min(n.Counts[key], 1<<30)) })
-	keep(&f.facts.counts, key, &c)
+	f.facts.counts[key] = &c
+	f.facts.moving = append(f.facts.moving, &c)
 	return &c
 }
 
+// tally returns the sums of tasks by label.
+func (f *Fleet) tally(key, field string) *tally {
+	if t := f.facts.tallies[[2]string{key, field}]; t != nil {
+		return t
+	}
+	t := &tally{key: key, label: f.label(field)}
+	t.count = f.tasks(key)
+	if t.label != f.facts.labels[field] {
+		t.label = f.label(field) // it was forgotten to make room
+	}
+	for at := range f.nodes {
+		t.add(at, &f.nodes[at], 1)
+	}
+	f.facts.tallies[[2]string{key, field}] = t
+	return t
+}
+
+// column makes room for a fact about every machine.
 func (f *Fleet) column(find func(*Node) int32) column {
+	if len(f.facts.static)+len(f.facts.moving) >= maxFacts || f.facts.labels == nil {
+		f.facts = facts{labels: map[string]*labels{}, members: map[string]*members{}, counts: map[string]*column{}, tallies: map[[2]string]*tally{}}
+	}
 	return column{make([]int32, len(f.nodes)), find}
 }
 
-// keep remembers a column; when there are too many, it alone.
-func keep[C any](columns *map[string]*C, key string, c *C) {
-	if *columns == nil || len(*columns) >= maxFacts {
-		*columns = map[string]*C{}
-	}
-	(*columns)[key] = c
-}
-
-// each passes all columns of what machines are, and not of what they have.
-func (f *facts) each(do func(*column)) {
-	for _, l := range f.labels {
-		do(&l.column)
-	}
-	for _, m := range f.members {
-		do(&m.column)
-	}
-}
-
-func (f *facts) eachCount(do func(*column)) {
-	for _, c := range f.counts {
-		do(c)
-	}
-}
-
+// grow makes room for machines that have joined.
 func (f *facts) grow(n int) {
-	more := func(c *column) { c.known = append(c.known, make([]int32, n-len(c.known))...) }
-	f.each(more)
-	f.eachCount(more)
+	for _, list := range [][]*column{f.static, f.moving} {
+		for _, c := range list {
+			c.known = append(c.known, make([]int32, n-len(c.known))...)
+		}
+	}
 }
 
-func (f *facts) forget(at int) { f.each(func(c *column) { c.known[at] = 0 }) }
+// leave takes a machine out of all sums, and enter puts it in.
+func (f *facts) leave(at int, n *Node) {
+	for _, t := range f.tallies {
+		t.add(at, n, -1)
+	}
+}
 
-func (f *facts) forgetCounts(at int) { f.eachCount(func(c *column) { c.known[at] = 0 }) }
+func (f *facts) enter(at int, n *Node) {
+	for _, t := range f.tallies {
+		t.add(at, n, 1)
+	}
+}
+
+// forget says that a machine may have other tasks now, and may be another.
+func (f *facts) forget(at int, another bool) {
+	for _, c := range f.moving {
+		c.known[at] = 0
+	}
+	if another {
+		for _, c := range f.static {
+			c.known[at] = 0
+		}
+	}
+}
 
 // move says that the last machine has taken the place of another, which is gone.
 func (f *facts) move(last, at int) {
-	take := func(c *column) {
-		c.known[at] = c.known[last]
-		c.known = c.known[:last]
+	for _, list := range [][]*column{f.static, f.moving} {
+		for _, c := range list {
+			c.known[at] = c.known[last]
+			c.known = c.known[:last]
+		}
 	}
-	f.each(take)
-	f.eachCount(take)
 }
 
 // count says that a machine has one task more under a key.
-func (f *facts) count(at int, key string) {
+func (f *facts) count(at int, n *Node, key string) {
 	if c := f.counts[key]; c != nil && c.known[at] > 0 {
 		c.known[at]++
+	}
+	for _, t := range f.tallies {
+		if t.key == key {
+			t.sums[t.label.of(at, n)]++
+		}
 	}
 }

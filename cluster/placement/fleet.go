@@ -36,16 +36,18 @@ func (f *Fleet) Put(n Node) {
 	n.Counts = maps.Clone(n.Counts)
 	at, known := f.place(n.ID)
 	if !known {
-		f.at[n.ID] = len(f.nodes)
+		at = len(f.nodes)
+		f.at[n.ID] = at
 		f.nodes = append(f.nodes, n)
 		f.facts.grow(len(f.nodes))
+		f.facts.enter(at, &f.nodes[at])
 		return
 	}
-	f.facts.forgetCounts(at)
-	if !f.nodes[at].same(&n) {
-		f.facts.forget(at)
-	}
-	f.nodes[at] = n
+	was := &f.nodes[at]
+	f.facts.leave(at, was)
+	f.facts.forget(at, !was.same(&n))
+	*was = n
+	f.facts.enter(at, was)
 }
 
 // same tells that two states of a machine differ only in its tasks and in what they leave.
@@ -60,6 +62,7 @@ func (f *Fleet) Remove(id string) {
 	if !known {
 		return
 	}
+	f.facts.leave(at, &f.nodes[at])
 	last := len(f.nodes) - 1
 	moved := f.nodes[last]
 	f.nodes[at], f.nodes[last] = moved, Node{}
@@ -83,7 +86,7 @@ func (f *Fleet) Take(id string, r Request) bool {
 	}
 	for _, key := range r.counted() {
 		n.Counts[key]++
-		f.facts.count(at, key)
+		f.facts.count(at, n, key)
 	}
 	return true
 }

@@ -340,7 +340,9 @@ func TestAFleetForgetsNothingAndKeepsNothingStale(t *testing.T) {
 		fleet := NewFleet(anyNodes(t))
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {
 			id := rapid.SampledFrom([]string{"a", "b", "c", "d", "h", "i"}).Draw(t, "id")
-			switch r := anyRequest(t); rapid.IntRange(0, 3).Draw(t, "step") {
+			r := anyRequest(t)
+			r.Group = rapid.SampledFrom([]string{"web", "db", "family:x"}).Draw(t, "group")
+			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0:
 				fleet.Put(anyNode(t, id))
 			case 1:
@@ -364,4 +366,26 @@ func TestAFleetForgetsNothingAndKeepsNothingStale(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is found out is forgotten when it is too much, and nothing comes of that.
+func TestAFleetThatIsAskedForTooMuch(t *testing.T) {
+	fleet := NewFleet(zones(20))
+	for i := range 3 * maxFacts {
+		field := fmt.Sprintf("attribute:x%d", i%maxFacts)
+		r := Request{
+			Count: 2, Group: fmt.Sprint("group", i), Seed: uint64(i), Strategies: []Strategy{{Spread, zone}, {Spread, field}},
+			Constraints: []Constraint{{MemberOf, field + " !exists"}, {MemberOf, fmt.Sprintf("runningTasksCount < %d", i)}},
+		}
+		got, want := fmt.Sprint(fleet.Plan(r)), fmt.Sprint(Plan(fleet.Nodes(), r))
+		if got != want {
+			t.Fatalf("request %d: the fleet answers %s, one just made %s", i, got, want)
+		}
+		for _, id := range fleet.Plan(r).Chosen {
+			fleet.Take(id, r)
+		}
+	}
+	if n := len(fleet.facts.static) + len(fleet.facts.moving); n > maxFacts {
+		t.Fatalf("%d columns are kept, more than %d", n, maxFacts)
+	}
 }

@@ -128,13 +128,13 @@ func TestSpreadStaysWithinOne(t *testing.T) {
 				default:
 					join()
 				}
-				least, most, missing := tally(fleet, field)
+				least, most, missing := evenness(fleet, field)
 				count := missing + rapid.IntRange(0, 5).Draw(t, "more")
 				r.Count = count
 				for _, id := range fleet.Plan(r).Chosen {
 					fleet.Take(id, r)
 				}
-				if least, most, _ = tally(fleet, field); most-least > 1 {
+				if least, most, _ = evenness(fleet, field); most-least > 1 {
 					t.Fatalf("after %d tasks one has %d and another %d", count, least, most)
 				}
 			}
@@ -142,8 +142,8 @@ func TestSpreadStaysWithinOne(t *testing.T) {
 	}
 }
 
-// tally tells the least and the most tasks by a field, and how many more would bring all to the most.
-func tally(fleet *Fleet, field string) (least, most, missing int) {
+// evenness tells the least and the most tasks by a field, and how many more would bring all to the most.
+func evenness(fleet *Fleet, field string) (least, most, missing int) {
 	counts := map[string]int{}
 	for _, n := range fleet.Nodes() {
 		key := n.ID

@@ -106,17 +106,10 @@ func (p *plan) spread() ranking {
 
 // spreadOver ranks by the tasks of the group on all machines with the same value, those without one included.
 func (p *plan) spreadOver(field string) ranking {
-	r := ranking{label: p.fleet.label(field)}
-	count := p.fleet.tasks(ByGroup(p.request.Group))
-	for i := range p.fleet.nodes {
-		n := &p.fleet.nodes[i]
-		label, tasks := int(r.label.of(i, n)), count.of(i, n)
-		for label >= len(r.sums) {
-			r.sums = append(r.sums, 0)
-		}
-		if tasks > 0 {
-			r.sums[label] += float64(tasks)
-		}
+	t := p.fleet.tally(ByGroup(p.request.Group), field)
+	r := ranking{label: t.label, sums: make([]float64, len(t.sums))}
+	for label, tasks := range t.sums {
+		r.sums[label] = float64(tasks)
 	}
 	return r
 }
