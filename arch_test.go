@@ -66,6 +66,7 @@ var plan = []struct {
 
 	{"schedulers", "", "what a scheduler from outside is made with: knows the control plane only by its wire"},
 	{"schedulers/wire", "", "the wire itself"},
+	{"examples", "schedulers", "programs of users"},
 
 	{"store", "", "floor"},
 	{"seal", "store", "floor: secrets of any room, sealed in its own transaction"},
