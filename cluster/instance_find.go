@@ -68,14 +68,14 @@ func questioned(tx *store.Tx, account, cluster string) ([]asked, error) {
 		all[i] = asked{&found[i], cluster, groups[found[i].ID]}
 	}
 	slices.SortFunc(all, func(a, b asked) int { return cmp.Compare(a.ID, b.ID) })
-	return all, tagInstances(tx, account, cluster, all)
+	return all, tagInstances(tx, account, cluster, found)
 }
 
-// tagInstances fills in the tags of nodes.
-func tagInstances(tx *store.Tx, account, cluster string, all []asked) error {
-	byID := make(map[string]*Instance, len(all))
-	for _, a := range all {
-		byID[a.ID] = a.Instance
+// tagInstances fills in the tags of nodes of a cluster.
+func tagInstances(tx *store.Tx, account, cluster string, found []Instance) error {
+	byID := make(map[string]*Instance, len(found))
+	for i := range found {
+		byID[found[i].ID] = &found[i]
 	}
 	const tags = `select i.id, t.key, t.value from instances i join tags t on t.account = i.account and t.resource = 'container-instance/' || i.id where i.account = $1 and i.cluster in ($2, '')`
 	return tx.Each(tags, []any{account, cluster}, func(rows *sql.Rows) error {

@@ -87,3 +87,33 @@ func TestDivideOneByOne(t *testing.T) {
 		t.Error("the same token is to be divided the same way, and another one by itself")
 	}
 }
+
+// A service that gets its tasks one by one has them as its shares say, after each of them as nearly as it can be.
+func TestAllot(t *testing.T) {
+	for _, c := range []struct {
+		shares []Share
+		has    map[string]int
+		count  int
+		want   []int
+	}{
+		{[]Share{{"a", 0, 0}}, nil, 3, []int{3}},
+		{[]Share{{"a", 0, 1}, {"b", 0, 3}}, nil, 8, []int{2, 6}},
+		{[]Share{{"a", 2, 1}, {"b", 0, 1}}, nil, 6, []int{4, 2}},
+		{[]Share{{"a", 2, 0}, {"b", 0, 1}}, map[string]int{"a": 1}, 3, []int{1, 2}},
+		{[]Share{{"a", 0, 1}, {"b", 0, 1}}, map[string]int{"a": 3}, 3, []int{0, 3}},
+		{[]Share{{"a", 0, 1}, {"b", 0, 1}}, map[string]int{"a": 3}, 5, []int{1, 4}},
+	} {
+		if got := allot(c.shares, c.has, c.count); !slices.Equal(got, c.want) {
+			t.Errorf("%d more tasks by %v, which have %v, are %v, want %v", c.count, c.shares, c.has, got, c.want)
+		}
+	}
+	has, shares := map[string]int{}, []Share{{"a", 1, 1}, {"b", 0, 2}}
+	for n := range 31 {
+		for i, more := range allot(shares, has, 1) {
+			has[shares[i].Provider] += more
+		}
+		if exact := float64(n) / 3; math.Abs(float64(has["a"]-1)-exact) > 1 {
+			t.Fatalf("after %d tasks: %v", n+1, has)
+		}
+	}
+}

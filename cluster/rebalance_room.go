@@ -26,11 +26,21 @@ func (c *Control) balance(tx *store.Tx, s Service) (b rollout.Balance, err error
 	if b.Tasks, err = placedTasks(tx, s); err != nil {
 		return b, err
 	}
+	groups, err := groupsOf(tx, s)
+	if err != nil {
+		return b, err
+	}
 	instances, err := readInstances(tx, s.Account, s.Cluster, nil)
+	if err != nil {
+		return b, err
+	}
+	if err := tagInstances(tx, s.Account, s.Cluster, instances); err != nil {
+		return b, err
+	}
 	for _, i := range instances {
 		n := i.Remaining()
-		n.Attributes = i.Attributes
-		if n.Refusal == "" {
+		n.Attributes, n.Tags = i.Attributes, valuesOf(i.Tags)
+		if n.Refusal == "" && i.inSome(groups) {
 			b.Machines = append(b.Machines, rollout.Machine{ID: i.ID, Domains: domains(n, fields), Free: fits(n, s, d, len(b.Tasks))})
 		}
 	}
@@ -69,7 +79,7 @@ func domains(n placement.Node, fields []string) []string {
 
 // fits tells how many more tasks of a service a machine takes, up to most.
 func fits(n placement.Node, s Service, d Definition, most int) int {
-	constraints := slices.DeleteFunc(slices.Clone(s.Constraints), func(c placement.Constraint) bool { return c.Type == placement.Tagged || c.Type == placement.Together })
+	constraints := slices.DeleteFunc(slices.Concat(d.Spec.Constraints, s.Constraints), func(c placement.Constraint) bool { return c.Type == placement.Tagged || c.Type == placement.Together })
 	return len(placement.Plan([]placement.Node{n}, placement.Request{Need: d.Spec.Need(), Count: most, Group: serviceGroup(s.Name), Constraints: constraints}).Chosen)
 }
 

@@ -186,7 +186,7 @@ func (o *watched) mayBeOn(i Instance, d Definition) bool {
 		return has
 	}
 	n := placement.Node{ID: i.ID, CPU: 1 << 40, Memory: 1 << 40, AllCPU: 1 << 40, AllMemory: 1 << 40, Attributes: i.Attributes, Since: i.Registered, Version: i.Version}
-	r := placement.Request{Need: placement.Need{Attributes: d.Spec.Need().Attributes}, Count: 1, Group: serviceGroup(o.s.Name), Constraints: o.s.Constraints}
+	r := placement.Request{Need: placement.Need{Attributes: d.Spec.Need().Attributes}, Count: 1, Group: serviceGroup(o.s.Name), Constraints: slices.Concat(d.Spec.Constraints, o.s.Constraints)}
 	return len(placement.Plan([]placement.Node{n}, r).Chosen) == 1
 }
 

@@ -71,14 +71,30 @@ func (k *keeper) start(ctx context.Context, o *watched, start rollout.Start, all
 	if err != nil {
 		return Started{}, err
 	}
-	run := o.run(start, o.deployments[i].Revision, tags)
+	parts, err := k.byProvider(ctx, o.run(start, o.deployments[i].Revision, tags), o.deployments[i].Revision.Providers)
+	if err != nil {
+		return failedToStart(err)
+	}
+	var started Started
+	for _, run := range parts {
+		done, err := k.startPart(ctx, o, start, d, run, all)
+		if err != nil {
+			return started, err
+		}
+		started.Tasks, started.Refused = append(started.Tasks, done.Tasks...), append(started.Refused, done.Refused...)
+	}
+	return started, nil
+}
+
+// startPart places those tasks that come by one capacity provider.
+func (k *keeper) startPart(ctx context.Context, o *watched, start rollout.Start, d Definition, run Run, all []*watched) (Started, error) {
 	model, err := k.c.model(ctx, d, run)
 	if err != nil {
 		return failedToStart(err)
 	}
 	started, err := k.c.place(ctx, order{run: run, model: model, avoid: reserved(all, o.s.Name), guard: func(tx *store.Tx) error {
 		now, err := k.anew(tx, o)
-		if err == nil && now.plan(k.c).Starting(start.Deployment, start.Node) < start.Count {
+		if err == nil && now.plan(k.c).Starting(start.Deployment, start.Node) < max(run.Count, len(run.Nodes)) {
 			err = errUnwanted
 		}
 		return err

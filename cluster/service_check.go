@@ -33,9 +33,6 @@ func DefaultPercents(strategy string) (least, most int) {
 func (n *NewService) fill() error {
 	replaceEmpty(&n.Strategy, Replica)
 	replaceEmpty(&n.PropagateTags, "NONE")
-	if n.Launch == "" && len(n.Providers) == 0 {
-		n.Launch = "EC2"
-	}
 	switch {
 	case !namePattern.MatchString(n.Name):
 		return errs.Say(ErrInvalid, "Invalid service name %q: up to 255 letters, digits, hyphens and underscores are allowed.", n.Name)
@@ -64,6 +61,8 @@ func (s ServiceSpec) check(strategy string, d Definition) error {
 		return errs.Say(ErrInvalid, "placementStrategy: %d are more than %d.", len(s.Strategies), maxStrategies)
 	case strategy == Daemon && len(s.Strategies) > 0:
 		return errs.Say(ErrInvalid, "Placement strategies are not supported for services using the DAEMON scheduling strategy.")
+	case strategy == Daemon && len(s.Providers) > 0:
+		return errs.Say(ErrInvalid, "Capacity provider strategies are not supported for services using the DAEMON scheduling strategy.")
 	case s.Launch != "" && len(s.Providers) > 0:
 		return errs.Say(ErrInvalid, "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
 	case !slices.Contains([]string{"", "NONE", TagsOfService, TagsOfDefinition}, s.PropagateTags):

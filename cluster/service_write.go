@@ -57,6 +57,12 @@ func (c *Control) insertService(tx *store.Tx, account string, n NewService) (Ser
 		return c.redeemService(tx, earlier, n)
 	}
 	s := Service{Account: account, Cluster: n.Cluster, Name: n.Name, Status: Active, Created: tx.Now, CreatedBy: n.CreatedBy, Strategy: n.Strategy, Role: n.Role, ServiceSpec: n.ServiceSpec}
+	if n.Strategy == Daemon {
+		replaceEmpty(&s.Launch, "EC2") // a daemon is on all machines, whatever they belong to
+	}
+	if err := s.settleProviders(tx); err != nil {
+		return Service{}, err
+	}
 	if err := writeService(tx, s, n); err != nil {
 		return Service{}, err
 	}
@@ -127,6 +133,11 @@ func (c *Control) updateService(tx *store.Tx, account, cluster, name string, u S
 	}
 	before := s.Revision
 	u.apply(&s.ServiceSpec)
+	if u.Providers != nil {
+		if err := s.settleProviders(tx); err != nil {
+			return s, err
+		}
+	}
 	if u.deploys() || s.Definition == d.Ref {
 		s.Definition = d.Ref
 		if err := s.check(s.Strategy, d); err != nil {

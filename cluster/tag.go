@@ -82,11 +82,16 @@ func (c *Control) TagValues(ctx context.Context, account, resource string) (map[
 	if err != nil && errs.KindOf(err) == errs.Internal {
 		return nil, err
 	}
+	return valuesOf(tags), nil
+}
+
+// valuesOf are tags by key.
+func valuesOf(tags []Tag) map[string]string {
 	values := make(map[string]string, len(tags))
 	for _, t := range tags {
 		values[t.Key] = t.Value
 	}
-	return values, nil
+	return values
 }
 
 func checkTags(tags []Tag) error {
