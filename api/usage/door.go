@@ -1,5 +1,5 @@
 // Package usage is the door by which one learns what the containers of tasks and the machines under them use, and why
-// tasks are where they are. It is Slipway's own: at AWS only a container itself, or CloudWatch, is told of the first, and
+// tasks are where they are; and by which machines are told to fetch images ahead. It is Slipway's own: at AWS only a container itself, or CloudWatch, is told of the first, and
 // nobody of the second.
 package usage
 
@@ -14,7 +14,7 @@ import (
 // API is the service. Its calls are signed for "slipway".
 var API = &awswire.API{
 	Name: "slipway", ServiceID: "Slipway", Version: "2026-11-21", Protocols: []awswire.Protocol{awswire.JSON11}, Target: "Slipway_20261121",
-	Invalid: "InvalidParameterException", ServerFault: "ServerException", Operations: []string{"DescribeMachineUsage", "DescribePlacement", "DescribeTaskUsage"},
+	Invalid: "InvalidParameterException", ServerFault: "ServerException", Operations: []string{"DeletePrefetch", "DescribeMachineUsage", "DescribePlacement", "DescribePrefetches", "DescribePulls", "DescribeTaskUsage", "PrefetchImage"},
 }
 
 // DescribeTaskUsage admits sessions that tell what the containers of tasks use, one for each node that they
@@ -68,6 +68,10 @@ func New(c *cluster.Control, region string) *awswire.Service {
 		DescribeTaskUsage.Handle(d.describe, d.onDescribe),
 		DescribeMachineUsage.Handle(d.machines, d.onMachines),
 		DescribePlacement.Handle(d.placement, d.onPlacement),
+		DescribePulls.Handle(d.pulls, d.onPulls),
+		PrefetchImage.Handle(d.prefetch, d.onPrefetch),
+		DescribePrefetches.Handle(d.prefetches, d.onPrefetches),
+		DeletePrefetch.Handle(d.deletePrefetch, d.onDeletePrefetch),
 	)
 }
 

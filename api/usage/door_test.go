@@ -63,5 +63,5 @@ func TestDescribeTaskUsage(t *testing.T) {
 // What tasks use is told to who may describe them.
 func TestAccess(t *testing.T) {
 	wiretest.Access(t, usage.New(nil, wiretest.Region), wiretest.Sample{"cluster": "blue", "tasks": []string{strings.Repeat("0", 32), strings.Repeat("1", 32)},
-		"containerInstances": []string{strings.Repeat("a", 32)}, "subject": "web"}, wiretest.Sample{"tasks": []string{strings.Repeat("0", 32)}, "containerInstances": []string{strings.Repeat("a", 32)}, "subject": strings.Repeat("0", 32)})
+		"containerInstances": []string{strings.Repeat("a", 32)}, "subject": "web", "image": "app", "prefetch": strings.Repeat("0", 32)}, wiretest.Sample{"tasks": []string{strings.Repeat("0", 32)}, "containerInstances": []string{strings.Repeat("a", 32)}, "subject": strings.Repeat("0", 32), "image": "app", "prefetch": strings.Repeat("0", 32)})
 }
