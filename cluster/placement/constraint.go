@@ -12,6 +12,7 @@ type filter struct {
 	holds  func(at int, n *Node) bool
 	text   string               // what a machine says that it does not hold for
 	detail func(n *Node) string // nil: text
+	lasts  string               // names what holds for as long as the machine is what it is; "": may change with tasks
 }
 
 // readConstraints reads what the request asks of a machine: attributes first, then its constraints in order.
@@ -45,18 +46,23 @@ func (p *plan) filter(c Constraint) (filter, error) {
 	if err != nil {
 		return filter{}, err
 	}
-	p.live = p.live || !fitting.query.Static()
-	return filter{NotMember, fitting.fits, "it does not fit " + c.Expression, nil}, nil
+	f := filter{reason: NotMember, holds: fitting.fits, text: "it does not fit " + c.Expression}
+	if fitting.query.Static() {
+		f.lasts = "memberOf " + c.Expression
+	} else {
+		p.live = true
+	}
+	return f, nil
 }
 
 func (p *plan) attribute(name, want string) filter {
 	column := p.fleet.label("attribute:" + name)
 	number := column.number(want)
 	return filter{
-		Lacking,
-		func(at int, n *Node) bool { return column.of(at, n) == number },
-		"",
-		func(n *Node) string {
+		reason: Lacking,
+		holds:  func(at int, n *Node) bool { return column.of(at, n) == number },
+		lasts:  "attribute:" + name + "=" + want,
+		detail: func(n *Node) string {
 			if is, there := n.Attributes[name]; there {
 				return fmt.Sprintf("%s must be %s and is %s", name, want, is)
 			}
@@ -70,10 +76,9 @@ func (p *plan) distinctInstance() filter {
 	p.once = true
 	count := p.fleet.tasks(ByGroup(p.request.Group))
 	return filter{
-		NotDistinct,
-		func(at int, n *Node) bool { return count.of(at, n) == 0 && p.taken[at] == 0 },
-		"a task of " + p.request.Group + " is on it",
-		nil,
+		reason: NotDistinct,
+		holds:  func(at int, n *Node) bool { return count.of(at, n) == 0 && p.taken[at] == 0 },
+		text:   "a task of " + p.request.Group + " is on it",
 	}
 }
 
@@ -81,15 +86,15 @@ func (p *plan) distinctInstance() filter {
 func (p *plan) tagged(key string) filter {
 	want, there := p.request.Tags[key]
 	if !there {
-		return filter{NotTagged, never, "the task has no tag " + key, nil}
+		return filter{reason: NotTagged, holds: never, text: "the task has no tag " + key}
 	}
 	column := p.fleet.label("tag:" + key)
 	number := column.number(want)
 	return filter{
-		NotTagged,
-		func(at int, n *Node) bool { return column.of(at, n) == number },
-		"it does not have the tag " + key + "=" + want,
-		nil,
+		reason: NotTagged,
+		holds:  func(at int, n *Node) bool { return column.of(at, n) == number },
+		text:   "it does not have the tag " + key + "=" + want,
+		lasts:  "tag:" + key + "=" + want,
 	}
 }
 
@@ -100,14 +105,14 @@ func never(int, *Node) bool { return false }
 func (p *plan) togetherBy(key string) filter {
 	value, there := p.request.Tags[key]
 	if !there {
-		return filter{NotTogether, never, "the task has no tag " + key, nil}
+		return filter{reason: NotTogether, holds: never, text: "the task has no tag " + key}
 	}
 	holds := p.home(key, value)
 	if holds == nil {
 		p.homeless = true
 		holds = func(at int, _ *Node) bool { return len(p.taken) == 0 || p.taken[at] > 0 }
 	}
-	return filter{NotTogether, holds, "tasks with the tag " + key + "=" + value + " belong on another machine", nil}
+	return filter{reason: NotTogether, holds: holds, text: "tasks with the tag " + key + "=" + value + " belong on another machine"}
 }
 
 // home tells which machines are those of the tasks with a tag; nil: none is yet.

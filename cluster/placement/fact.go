@@ -1,6 +1,8 @@
 package placement
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"slipway/cluster/placement/query"
@@ -75,6 +77,8 @@ type facts struct {
 	members map[string]*members // by query
 	counts  map[string]*column  // by key of Node.Counts
 	tallies map[[2]string]*tally
+
+	able map[string][]int32 // the places of machines for which all holds that lasts, by what it is
 
 	static []*column // those of labels and members
 	moving []*column // those of counts
@@ -151,13 +155,43 @@ func (f *Fleet) tally(key, field string) *tally {
 // column makes room for a fact about every machine.
 func (f *Fleet) column(find func(*Node) int32) column {
 	if len(f.facts.static)+len(f.facts.moving) >= maxFacts || f.facts.labels == nil {
-		f.facts = facts{labels: map[string]*labels{}, members: map[string]*members{}, counts: map[string]*column{}, tallies: map[[2]string]*tally{}}
+		f.facts = facts{labels: map[string]*labels{}, members: map[string]*members{}, counts: map[string]*column{}, tallies: map[[2]string]*tally{}, able: f.facts.able}
 	}
 	return column{make([]int32, len(f.nodes)), find}
 }
 
+// maxAble is how many lists of places are kept.
+const maxAble = 64
+
+// able lists the places of the machines for which all filters hold that last.
+func (f *Fleet) able(filters []filter) []int32 {
+	var key strings.Builder
+	for i := range filters {
+		if lasts := filters[i].lasts; lasts != "" {
+			key.WriteString(strconv.Itoa(len(lasts)) + ":" + lasts)
+		}
+	}
+	list, known := f.facts.able[key.String()]
+	if known {
+		return list
+	}
+	list = make([]int32, 0, len(f.nodes))
+	for at := range f.nodes {
+		n := &f.nodes[at]
+		if !slices.ContainsFunc(filters, func(by filter) bool { return by.lasts != "" && !by.holds(at, n) }) {
+			list = append(list, int32(at))
+		}
+	}
+	if f.facts.able == nil || len(f.facts.able) >= maxAble {
+		f.facts.able = map[string][]int32{}
+	}
+	f.facts.able[key.String()] = list
+	return list
+}
+
 // grow makes room for machines that have joined.
 func (f *facts) grow(n int) {
+	clear(f.able)
 	for _, list := range [][]*column{f.static, f.moving} {
 		for _, c := range list {
 			c.known = append(c.known, make([]int32, n-len(c.known))...)
@@ -184,6 +218,7 @@ func (f *facts) forget(at int, another bool) {
 		c.known[at] = 0
 	}
 	if another {
+		clear(f.able)
 		for _, c := range f.static {
 			c.known[at] = 0
 		}
@@ -192,6 +227,7 @@ func (f *facts) forget(at int, another bool) {
 
 // move says that the last machine has taken the place of another, which is gone.
 func (f *facts) move(last, at int) {
+	clear(f.able)
 	for _, list := range [][]*column{f.static, f.moving} {
 		for _, c := range list {
 			c.known[at] = c.known[last]

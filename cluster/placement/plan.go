@@ -67,10 +67,11 @@ func (p *plan) read() error {
 // look finds the machines that can take a task, and puts the best of them on shelves. It stops when it has
 // enough to choose from, and when they have room for all.
 func (p *plan) look() {
-	nodes, room, found := p.fleet.nodes, 0, 0
+	able, room, found := p.fleet.able(p.filters), 0, 0
 	enough := p.enough()
-	for at := range p.order(enough) {
-		n := &nodes[at]
+	for i := range p.order(len(able), enough) {
+		at := int(able[i])
+		n := &p.fleet.nodes[at]
 		if !p.fits(at, n) {
 			continue
 		}
@@ -103,10 +104,9 @@ func (p *plan) enough() int {
 	return min(all, max(few, all/10))
 }
 
-// order passes the places of all machines: as they stand if all are looked at, else so that wherever it is
+// order passes all of so many places: as they stand if all are looked at, else so that wherever it is
 // stopped, what was passed lies evenly among the others.
-func (p *plan) order(enough int) func(yield func(int) bool) {
-	all := len(p.fleet.nodes)
+func (p *plan) order(all, enough int) func(yield func(int) bool) {
 	start, step := 0, 1
 	if enough < all {
 		chance := rand.New(rand.NewPCG(p.request.Seed, uint64(all)))

@@ -17,12 +17,17 @@ func (p *plan) why(at int, n *Node) (Reason, *filter) {
 	return "", nil
 }
 
-// fits is why without the reason: it looks first at what is found out already, which is sooner read.
+// fits is why without the reason, of a machine for which all holds that lasts.
 func (p *plan) fits(at int, n *Node) bool {
-	if p.live {
-		return p.short(n) == "" && p.failing(at, n) == nil
+	if p.short(n) != "" {
+		return false
 	}
-	return p.failing(at, n) == nil && p.short(n) == ""
+	for i := range p.filters {
+		if f := &p.filters[i]; f.lasts == "" && !f.holds(at, n) {
+			return false
+		}
+	}
+	return true
 }
 
 // short tells what of the machine itself does not allow a task.
