@@ -61,7 +61,7 @@ func (d *door) put(ctx context.Context, in *PutSchedulerInput) (*PutSchedulerOut
 	return &PutSchedulerOutput{new(d.shown(cluster.SchedulerState{Scheduler: made}))}, nil
 }
 
-func (d *door) delete(ctx context.Context, in *SchedulerInput) (*awswire.None, error) {
+func (d *door) delete(ctx context.Context, in *SchedulerInput) (*DeleteSchedulerOutput, error) {
 	return nil, d.control.DeleteScheduler(ctx, awswire.CallerOf(ctx).Account, clusterOf(in.Cluster), in.Name)
 }
 

@@ -51,7 +51,7 @@ func TestCalls(t *testing.T) {
 		{"ConnectScheduler", map[string]any{"name": "other"}, "SchedulerNotFoundException"},
 		{"ConnectScheduler", map[string]any{"name": "mine"}, `"streamUrl":"http://127.0.0.1:4600/_slipway/schedulers/stream"`},
 		{"TestScheduler", map[string]any{"name": "mine", "taskDefinition": "web"}, "ClientException"},
-		{"DeleteScheduler", map[string]any{"name": "mine"}, "200"},
+		{"DeleteScheduler", map[string]any{"name": "mine"}, "200 {}"},
 		{"DeleteScheduler", map[string]any{"name": "mine"}, "SchedulerNotFoundException"},
 	} {
 		got := wiretest.Call(t, config, schedulers.API, c.operation, c.input)

@@ -22,7 +22,7 @@ var (
 	// PutScheduler makes a scheduler of a cluster, or changes it.
 	PutScheduler = awswire.NewOp[PutSchedulerInput, PutSchedulerOutput](API, "PutScheduler", "POST", "/", 200)
 	// DeleteScheduler takes one from it, and ends its lines.
-	DeleteScheduler = awswire.NewOp[SchedulerInput, awswire.None](API, "DeleteScheduler", "POST", "/", 200)
+	DeleteScheduler = awswire.NewOp[SchedulerInput, DeleteSchedulerOutput](API, "DeleteScheduler", "POST", "/", 200)
 	// ListSchedulers tells which there are, and how they do.
 	ListSchedulers = awswire.NewOp[ListSchedulersInput, ListSchedulersOutput](API, "ListSchedulers", "POST", "/", 200)
 	// ConnectScheduler admits the caller to be the scheduler, on a line to this server.
@@ -72,6 +72,9 @@ type SchedulerInput struct {
 	Cluster *string `aws:"cluster"` // name; none: default
 	Name    string  `aws:"name,required"`
 }
+
+// DeleteSchedulerOutput is empty.
+type DeleteSchedulerOutput struct{}
 
 // ListSchedulersInput names a cluster.
 type ListSchedulersInput struct {
