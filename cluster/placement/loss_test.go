@@ -48,8 +48,6 @@ func fill(fleet *Fleet, by Strategy, tasks, sample int) {
 		}
 		for _, id := range fleet.Plan(r).Chosen {
 			fleet.Take(id, r)
-			at, _ := fleet.place(id)
-			fleet.nodes[at].Load.CPU += float64(r.Need.CPU) / 10_000
 		}
 	}
 }

@@ -63,8 +63,13 @@ type Need struct {
 	Attributes map[string]string // that the machine must have
 }
 
-// Take returns n with a task's needs held on it. The maps and lists of n stay as they are.
+// Take returns n with a task's needs held on it. The maps and lists of n stay as they are. Until it is
+// measured again, a task is believed to be as busy as it said that it would be.
 func (n Node) Take(need Need) Node {
+	if n.Load.Known {
+		n.Load.CPU += share(need.CPU, n.AllCPU)
+		n.Load.Memory += share(need.Memory, n.AllMemory)
+	}
 	n.CPU -= need.CPU
 	n.Memory -= need.Memory
 	n.Disk -= need.Disk

@@ -107,11 +107,10 @@ func (o *oracle) rank(n Node, s Strategy) float64 {
 	case s.Type == Binpack:
 		return float64(n.Memory)
 	case s.Type == LeastLoaded && n.Load.Known:
-		placed := float64(o.picked[n.ID])
 		if s.Field == "cpu" {
-			return n.Load.CPU + placed*float64(o.r.Need.CPU)/float64(n.AllCPU)
+			return n.Load.CPU // with what Take has added
 		}
-		return n.Load.Memory + placed*float64(o.r.Need.Memory)/float64(n.AllMemory)
+		return n.Load.Memory
 	case s.Type == LeastLoaded && s.Field == "cpu":
 		return 1 - float64(n.CPU)/float64(n.AllCPU)
 	case s.Type == LeastLoaded:

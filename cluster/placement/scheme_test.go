@@ -237,8 +237,16 @@ func TestLeastLoadedAvoidsABusyMachine(t *testing.T) {
 		n.Load = Load{CPU: load, Known: true}
 		fleet.Put(n)
 	}
-	a := fleet.Plan(Request{Need: Need{CPU: 128}, Count: 10, Strategies: []Strategy{{LeastLoaded, "cpu"}}})
-	if len(a.Chosen) != 10 || slices.Contains(a.Chosen, "000") {
-		t.Fatalf("with the first one busy tasks go to %v", a.Chosen)
+	r := Request{Need: Need{CPU: 128}, Count: 1, Strategies: []Strategy{{LeastLoaded, "cpu"}}}
+	for range 10 {
+		a := fleet.Plan(r)
+		if !slices.Equal(a.Chosen, []string{"001"}) {
+			t.Fatalf("with the first one busy a task goes to %v", a.Chosen)
+		}
+		fleet.Take("001", r)
+	}
+	r.Count = 40
+	if a := fleet.Plan(r); !slices.Contains(a.Chosen, "000") {
+		t.Fatalf("with the second one full, tasks go to %v", a.Chosen)
 	}
 }

@@ -136,9 +136,9 @@ func (p *plan) leastLoaded(field string) ranking {
 				if n.Load.Known {
 					return parts(n.Load.Memory)
 				}
-				return share(n.AllMemory-n.Memory, n.AllMemory)
+				return parts(share(n.AllMemory-n.Memory, n.AllMemory))
 			},
-			step: func(n *Node) float64 { return share(p.need.Memory, n.AllMemory) },
+			step: func(n *Node) float64 { return parts(share(p.need.Memory, n.AllMemory)) },
 		}
 	}
 	return ranking{
@@ -146,21 +146,21 @@ func (p *plan) leastLoaded(field string) ranking {
 			if n.Load.Known {
 				return parts(n.Load.CPU)
 			}
-			return share(n.AllCPU-n.CPU, n.AllCPU)
+			return parts(share(n.AllCPU-n.CPU, n.AllCPU))
 		},
-		step: func(n *Node) float64 { return share(p.need.CPU, n.AllCPU) },
+		step: func(n *Node) float64 { return parts(share(p.need.CPU, n.AllCPU)) },
 	}
 }
 
-// share is a part of all, in parts per million; of nothing, all of it.
+// share is a part of all; of nothing, all of it.
 func share(part, all int) float64 {
 	if all <= 0 {
-		return parts(1)
+		return 1
 	}
-	return parts(float64(part) / float64(all))
+	return float64(part) / float64(all)
 }
 
-// parts makes a share a whole number, so that sums of shares that are equal are so to the last digit.
+// parts makes a share a whole number, of millionths, so that sums of shares that are equal are so to the last digit.
 func parts(share float64) float64 { return math.Round(share * 1e6) }
 
 // tagWeight is more than all tasks on a machine.
