@@ -87,7 +87,10 @@ type facts struct {
 // label returns the column of an attribute or a tag.
 func (f *Fleet) label(field string) *labels {
 	if l := f.facts.labels[field]; l != nil {
-		return l
+		if len(l.numbers) <= 2*len(f.nodes)+maxFacts {
+			return l
+		}
+		f.forgetAll() // most of them are texts that requests have asked for and no machine has
 	}
 	l := &labels{f.column(nil), map[string]int32{}}
 	l.find = func(n *Node) int32 { return l.number(n.field(field)) }
@@ -155,9 +158,20 @@ func (f *Fleet) tally(key, field string) *tally {
 // column makes room for a fact about every machine.
 func (f *Fleet) column(find func(*Node) int32) column {
 	if len(f.facts.static)+len(f.facts.moving) >= maxFacts || f.facts.labels == nil {
-		f.facts = facts{labels: map[string]*labels{}, members: map[string]*members{}, counts: map[string]*column{}, tallies: map[[2]string]*tally{}, able: f.facts.able}
+		f.forgetAll()
 	}
 	return column{make([]int32, len(f.nodes)), find}
+}
+
+// forgetAll begins anew. A plan that is under way goes on with what it has.
+func (f *Fleet) forgetAll() {
+	f.facts = facts{
+		labels:  map[string]*labels{},
+		members: map[string]*members{},
+		counts:  map[string]*column{},
+		tallies: map[[2]string]*tally{},
+		able:    f.facts.able,
+	}
 }
 
 // maxAble is how many lists of places are kept.

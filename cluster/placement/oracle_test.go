@@ -384,6 +384,15 @@ func TestAFleetThatIsAskedForTooMuch(t *testing.T) {
 			fleet.Take(id, r)
 		}
 	}
+	for i := range 5000 {
+		r := Request{Count: 1, Tags: map[string]string{"part": fmt.Sprint(i)}, Constraints: []Constraint{{Tagged, "part"}}}
+		if a := fleet.Plan(r); len(a.Chosen) > 0 {
+			t.Fatalf("a machine without the tag was chosen: %v", a.Chosen)
+		}
+	}
+	if n := len(fleet.label("tag:part").numbers); n > 1000 {
+		t.Fatalf("%d values of a tag are kept that no machine has", n)
+	}
 	if n := len(fleet.facts.static) + len(fleet.facts.moving); n > maxFacts {
 		t.Fatalf("%d columns are kept, more than %d", n, maxFacts)
 	}

@@ -1,9 +1,6 @@
 package placement
 
-import (
-	"math/rand/v2"
-	"slices"
-)
+import "slices"
 
 // plan is a request on its way to an answer.
 type plan struct {
@@ -69,8 +66,8 @@ func (p *plan) read() error {
 func (p *plan) look() {
 	able, room, found := p.fleet.able(p.filters), 0, 0
 	enough := p.enough()
-	for i := range p.order(len(able), enough) {
-		at := int(able[i])
+	for place := range p.order(len(able), enough) {
+		at := int(able[place])
 		n := &p.fleet.nodes[at]
 		if !p.fits(at, n) {
 			continue
@@ -87,58 +84,6 @@ func (p *plan) look() {
 			return
 		}
 	}
-}
-
-// few is how many machines are always looked at; of more, a tenth is, if that is not fewer.
-const few = 1000
-
-// enough is how many machines that can take a task are ranked.
-func (p *plan) enough() int {
-	all := len(p.fleet.nodes)
-	switch sample := p.request.Sample; {
-	case p.thorough || sample < 0:
-		return all
-	case sample > 0:
-		return sample
-	}
-	return min(all, max(few, all/10))
-}
-
-// order passes all of so many places: as they stand if all are looked at, else so that wherever it is
-// stopped, what was passed lies evenly among the others.
-func (p *plan) order(all, enough int) func(yield func(int) bool) {
-	start, step := 0, 1
-	if enough < all {
-		chance := rand.New(rand.NewPCG(p.request.Seed, uint64(all)))
-		start, step = chance.IntN(all), stride(all)
-	}
-	return func(yield func(int) bool) {
-		for at, i := start, 0; i < all; i++ {
-			if !yield(at) {
-				return
-			}
-			if at += step; at >= all {
-				at -= all
-			}
-		}
-	}
-}
-
-// stride is a step that passes all of so many places, each time far from those passed before: near the
-// golden section, and with no divisor in common.
-func stride(all int) int {
-	for step := max(1, int(float64(all)*0.618034)); ; step++ {
-		if gcd(step, all) == 1 {
-			return step
-		}
-	}
-}
-
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
 }
 
 // room is how many tasks of the request a machine can take that can take one.
