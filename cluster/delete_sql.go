@@ -12,11 +12,12 @@ func askDelete(tx *store.Tx, d Definition) error {
 	return err
 }
 
-// unusedDefinitions returns a batch of the revisions that are to go and that no task uses.
+// unusedDefinitions returns a batch of the revisions that are to go and that no task and no service uses.
 func unusedDefinitions(tx *store.Tx) (unused []Definition, err error) {
 	err = tx.Each(`
 		select account, family, revision from definitions d where status = 'DELETE_IN_PROGRESS'
 			and not exists (select 1 from tasks t where t.account = d.account and t.family = d.family and t.revision = d.revision and t.status < 8)
+			and not exists (select 1 from deployments p where p.account = d.account and p.family = d.family and p.number = d.revision and p.status <> 'INACTIVE')
 		order by account, family, revision limit $1`, []any{deleteBatch}, func(rows *sql.Rows) error {
 		var d Definition
 		err := rows.Scan(&d.Account, &d.Family, &d.Revision)

@@ -26,6 +26,9 @@ const lostHost = "Host deregistered while its agent was disconnected"
 // DeregisterAccount ends the membership of all nodes of an account, as DeregisterInstance does by force.
 func (c *Control) DeregisterAccount(ctx context.Context, account string) error {
 	return c.db.Update(ctx, func(tx *store.Tx) error {
+		if err := c.endServices(tx, account, ""); err != nil {
+			return err
+		}
 		var all []Instance
 		err := tx.Each(`select id, cluster, status from instances where account = $1 and status <> 'INACTIVE' order by registered, id`, []any{account}, func(rows *sql.Rows) error {
 			i := Instance{Account: account}

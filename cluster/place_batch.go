@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"slipway/cluster/placement"
@@ -140,10 +141,10 @@ func (b *batch) admit(tx *store.Tx) (admitted []*bid, err error) {
 // refuses tells why an order cannot be carried out by now, apart from err, which is nobody's fault.
 func (b *batch) refuses(tx *store.Tx, w *bid, active map[string]error) (refusal, err error) {
 	m := w.order.model
-	key := m.Account + " " + m.Cluster + " " + m.Ref.String()
+	key := m.Account + " " + m.Cluster + " " + m.Ref.String() + " " + strconv.FormatBool(m.ofService())
 	refusal, known := active[key]
 	if !known {
-		if refusal = needCluster(tx, m.Account, m.Cluster); refusal == nil {
+		if refusal = needCluster(tx, m.Account, m.Cluster); refusal == nil && !m.ofService() { // a service keeps its definition
 			refusal = stillActive(tx, m.Account, m.Ref)
 		}
 		active[key] = refusal

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -264,6 +265,40 @@ func (c *Control) endService(tx *store.Tx, s Service) error {
 	}
 	tx.Touch(servicesTopic(s.Account, s.Cluster))
 	return c.tellOfService(tx, "service.delete-requested", s)
+}
+
+// endServices has the services of a cluster go, or all of an account ("").
+func (c *Control) endServices(tx *store.Tx, account, cluster string) error {
+	var all []Service
+	err := tx.Each(`select cluster, name, spec from services where account = $1 and ($2 = '' or cluster = $2) and status = 'ACTIVE' order by cluster, name`, []any{account, cluster}, func(rows *sql.Rows) error {
+		s := Service{Account: account}
+		var spec string
+		if err := rows.Scan(&s.Cluster, &s.Name, &spec); err != nil {
+			return err
+		}
+		all = append(all, s)
+		return json.Unmarshal([]byte(spec), &all[len(all)-1].ServiceSpec)
+	})
+	for _, s := range all {
+		if err == nil {
+			err = c.endService(tx, s)
+		}
+	}
+	return err
+}
+
+// deploymentsKept is for how long deployments can be described. Source: Amazon ECS Developer Guide, "View service
+// history using Amazon ECS service deployments".
+const deploymentsKept = 90 * 24 * time.Hour
+
+// forgetServices forgets services that were over before then, and deployments that were for long.
+func forgetServices(tx *store.Tx, before int64) error {
+	const gone = `select 1 from services s where s.account = x.account and s.cluster = x.cluster and s.name = x.service and s.status = 'INACTIVE' and s.ended < $1`
+	_, err1 := tx.Exec(`delete from service_events as x where exists (`+gone+`)`, before)
+	_, err2 := tx.Exec(`delete from deployments where status = 'INACTIVE' and updated < $1`, before-deploymentsKept.Microseconds())
+	_, err3 := tx.Exec(`delete from tags where resource in (select 'service/' || cluster || '/' || name from services s where s.account = tags.account and s.status = 'INACTIVE' and s.ended < $1)`, before)
+	_, err4 := tx.Exec(`delete from services where status = 'INACTIVE' and ended < $1`, before)
+	return errors.Join(err1, err2, err3, err4)
 }
 
 // tellOfService writes an event about a service. Call it last.

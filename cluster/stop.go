@@ -36,6 +36,9 @@ func (c *Control) StopTask(ctx context.Context, account, cluster, id, reason str
 			return err
 		}
 		tx.Touch(nodeTopic(t.Node))
+		if t.ofService() {
+			tx.Touch(servicesTopic(account, cluster))
+		}
 		return events.Append(tx, account, "task.stop-requested", c.taskARN(t), taskFact(t))
 	})
 	return t, err

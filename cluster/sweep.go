@@ -87,6 +87,9 @@ func forget(tx *store.Tx, before int64) (tasks int64, err error) {
 	if _, err = tx.Exec(`delete from tags where resource in (select 'task/' || o.id from `+old+` o)`, before, pruneBatch); err != nil {
 		return 0, err
 	}
+	if err = forgetServices(tx, before); err != nil {
+		return 0, err
+	}
 	if tasks, err = tx.Exec(`delete from tasks where id in `+old, before, pruneBatch); err != nil {
 		return 0, err
 	}

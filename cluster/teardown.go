@@ -43,6 +43,9 @@ func (c *Control) beginTeardown(tx *store.Tx, account, name string) error {
 	if err := setClusterStatus(tx, account, name, Ending); err != nil {
 		return err
 	}
+	if err := c.endServices(tx, account, name); err != nil {
+		return err
+	}
 	tx.Touch(leavingTopic)
 	return events.Append(tx, account, "cluster.deprovisioning", ClusterARN(c.config.Region, account, name), nil)
 }
@@ -106,9 +109,12 @@ func (c *Control) teardown(ctx context.Context, account, name string) error {
 		if err := c.stopStrays(tx, account, name); err != nil {
 			return err
 		}
-		err := refuseInUse(tx, account, name)
+		err := refuseServices(tx, account, name)
+		if err == nil {
+			err = refuseInUse(tx, account, name)
+		}
 		switch {
-		case errors.Is(err, ErrClusterInUse), errors.Is(err, ErrClusterHasNodes):
+		case errors.Is(err, ErrClusterInUse), errors.Is(err, ErrHasServices), errors.Is(err, ErrClusterHasNodes):
 			return nil
 		case err != nil:
 			return err
