@@ -23,7 +23,7 @@ var (
 	ErrProviderExists     = errs.New(errs.Conflict, "another capacity provider of that name exists")
 	ErrGroupTaken         = errs.New(errs.Conflict, "another capacity provider has the same machines")
 	ErrProviderInUse      = errs.New(errs.Conflict, "a cluster has the capacity provider")
-	ErrProviderHasTasks   = errs.New(errs.Conflict, "tasks of the cluster run by the capacity provider")
+	ErrProviderHasTasks   = errs.New(errs.Conflict, "tasks or services of the cluster use the capacity provider")
 	ErrNotOfCluster       = errs.New(errs.Invalid, "the cluster has no such capacity provider")
 	ErrNoDefinition       = errs.New(errs.NotFound, "task definition not found")
 	ErrNoRevision         = errs.New(errs.Invalid, "task definition revision missing")

@@ -257,10 +257,13 @@ func (c *Control) setProviders(tx *store.Tx, account, cluster string, providers 
 	return writeClusterProviders(tx, account, cluster, providers, shares)
 }
 
-// refuseLeftOut fails if tasks run by a provider that the cluster is to have no more.
+// refuseLeftOut fails if tasks or services use a provider that the cluster is to have no more.
 func refuseLeftOut(tx *store.Tx, account, cluster string, stay map[string]bool) error {
 	var used []string
 	err := tx.Each(`select distinct provider from tasks where account = $1 and cluster = $2 and status < 8 and provider <> ''`, []any{account, cluster}, intoStrings(&used))
+	if err == nil {
+		used, err = usedByServices(tx, account, cluster, used)
+	}
 	for _, name := range used {
 		if err == nil && !stay[name] {
 			err = fmt.Errorf("%w: %s", ErrProviderHasTasks, name)

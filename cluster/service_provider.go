@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"slices"
 
 	"slipway/store"
@@ -22,6 +23,22 @@ func (s *Service) settleProviders(tx *store.Tx) (err error) {
 		return nil
 	}
 	return refuseOthers(tx, s.Account, s.Cluster, s.Providers)
+}
+
+// usedByServices adds the providers that services of a cluster use to those in used.
+func usedByServices(tx *store.Tx, account, cluster string, used []string) ([]string, error) {
+	var specs []string
+	err := tx.Each(`select spec from services where account = $1 and cluster = $2 and status = 'ACTIVE'`, []any{account, cluster}, intoStrings(&specs))
+	for _, text := range specs {
+		var spec ServiceSpec
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &spec)
+		}
+		for _, share := range spec.Providers {
+			used = append(used, share.Provider)
+		}
+	}
+	return used, err
 }
 
 // allot tells how many of count more tasks of a service each capacity provider gets, given how many each has: what is

@@ -56,6 +56,20 @@ func TestTasksOfServicesAreDividedAmongProviders(t *testing.T) {
 		wantEqual(w.T, "the shares of one that says nothing", fmt.Sprint(s.Providers), "[{desks 0 0}]")
 		wantEqual(w.T, "its tasks", fmt.Sprint(w.tasksOf("plain")), "map[desks b:2]")
 
+		_, err = w.UpdateService(w.Context(), account, "default", "plain", cluster.ServiceUpdate{Desired: new(0)})
+		wantErr(w.T, err, nil)
+		w.steady("plain", 0)
+		_, err = w.SetProviders(w.Context(), account, "default", []string{"racks"}, nil)
+		wantErr(w.T, err, cluster.ErrProviderHasTasks)
+
+		_, err = w.UpdateService(w.Context(), account, "default", "web", cluster.ServiceUpdate{Desired: new(100)})
+		wantErr(w.T, err, nil)
+		w.says("web", "was unable to place")
+		why, err := w.Why(w.Context(), account, "default", "service:web")
+		if err != nil || why.Placed >= why.Wanted || why.Reasons["RESOURCE:CPU"] == 0 || len(why.Remedies()) == 0 {
+			w.Errorf("why it has no more: %+v, %v", why, err)
+		}
+
 		n = service("bad", ref, 1)
 		n.Providers = []cluster.Share{{Provider: "none"}}
 		_, err = w.CreateService(w.Context(), account, n)

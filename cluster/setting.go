@@ -221,7 +221,7 @@ func settingsOf(tx *store.Tx, account, who string) (own, all map[string]string, 
 func (c *Control) tasksPerCall(ctx context.Context, account, principal string) (most int, err error) {
 	who, err := settler(account, principal)
 	if err != nil {
-		return MaxPerCall, nil // who is nobody has set nothing
+		who = "" // who can set nothing has what is set for all
 	}
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		own, all, err := settingsOf(tx, account, who)
