@@ -23,7 +23,7 @@ var plan = []struct {
 	reason string
 }{
 	{"cmd", "server agent engine nodeapi", "starts them; everything else it does through the public APIs"},
-	{"server", "agent api oci accounts audit registry cluster logs hooks nodes secrets nodeapi store seal events blob", "wires every door, room and floor; the only place that sees every room"},
+	{"server", "agent api oci accounts audit registry cluster ingress logs hooks nodes secrets nodeapi store seal events blob", "wires every door, room and floor; the only place that sees every room"},
 
 	{"api/awswire", "", "one codec for every service: knows none of them"},
 	{"api/gen", "", "runs at build time"},
@@ -41,6 +41,7 @@ var plan = []struct {
 	{"api/schedulers", "api/awswire cluster schedulers/wire", "a door and its room, in the words of the wire"},
 	{"api/ssmmessages", "cluster nodeapi", "a door and its room, whose streams speak in the words of the nodes' wire"},
 	{"api/secretsmanager", "api/awswire secrets", "a door and its room"},
+	{"api/elbv2", "api/awswire ingress", "a door and its room"},
 	{"oci", "registry", "a door and its room"},
 
 	{"accounts", "store events seal", "a room: never another room"},
@@ -49,6 +50,7 @@ var plan = []struct {
 	{"cluster", "store events nodeapi schedulers/wire", "a room whose nodes and schedulers are its own, in the words of their wires: never another room"},
 	{"cluster/placement", "", "a pure core"},
 	{"cluster/rollout", "", "a pure core"},
+	{"ingress", "store", "a room: never another room"},
 	{"ingress/route", "", "a pure core"},
 	{"ingress/proxy", "ingress/route", "the data path: knows no tables and no accounts"},
 	{"registry/lifecycle", "", "a pure core"},

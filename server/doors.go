@@ -10,6 +10,7 @@ import (
 	"slipway/api/cloudtrail"
 	"slipway/api/ecr"
 	"slipway/api/ecs"
+	"slipway/api/elbv2"
 	"slipway/api/iam"
 	"slipway/api/logs"
 	"slipway/api/organizations"
@@ -61,7 +62,7 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 // those who are nodes: their containers and images come by the same line. Sessions end with ctx, while calls in flight are let finish.
 func (s *Server) nodeHandler(ctx context.Context, doors http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/node/v1/", endWith(ctx, nodeapi.NewHandler(s.cluster, s.nodes)))
+	mux.Handle("/node/v1/", endWith(ctx, fromWhere(nodeapi.NewHandler(located{s.cluster}, s.nodes))))
 	mux.Handle("/", nodeapi.Guard(s.nodes, doors))
 	return mux
 }
@@ -81,5 +82,6 @@ func (s *Server) services() []*awswire.Service {
 		logs.New(s.logs, s.config.Region),
 		ssm.New(s.secrets),
 		secretsmanager.New(s.secrets),
+		elbv2.New(s.ingress),
 	}
 }

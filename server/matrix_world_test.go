@@ -329,6 +329,17 @@ func (w *matrixWorld) sample(service, account string, of, own things, form form)
 			"Tags": []any{map[string]any{"Key": "a", "Value": "b"}}, "TagKeys": []string{"a"},
 			"ResourcePolicy": denying(own.account, "999999999999", "secretsmanager:*", `,"Resource":"*"`),
 		})
+	case "elasticloadbalancing":
+		group, balancer, listener, rule := arn(service, region, "targetgroup/"+of.name+"/1"), arn(service, region, "loadbalancer/app/"+of.name+"/1"), arn(service, region, "listener/app/"+of.name+"/1/1"), arn(service, region, "listener-rule/app/"+of.name+"/1/1/1")
+		forward := []any{map[string]any{"Type": "forward", "TargetGroupArn": group}}
+		set(wiretest.Sample{
+			"Name": "new-" + own.name, "CreateTargetGroup.Protocol": "HTTP", "Port": 80, "CreateLoadBalancer.Type": "application", "LoadBalancerArn": balancer, "TargetGroupArn": group,
+			"ListenerArn": listener, "RuleArn": rule, "ResourceArns": []string{group}, "TagKeys": []string{"a"}, "Tags": []any{map[string]any{"Key": "a", "Value": "b"}},
+			"DefaultActions": forward, "Actions": forward, "Conditions": []any{map[string]any{"Field": "path-pattern", "Values": []string{"/x"}}}, "CreateListener.Protocol": "HTTP",
+			"Targets": []any{map[string]any{"Id": "127.0.0.1", "Port": 1}}, "RulePriorities": []any{map[string]any{"RuleArn": rule, "Priority": 2}}, "Priority": 1,
+			"Subnets": []string{"subnet-1"}, "SecurityGroups": []string{"sg-1"}, "Attributes": []any{map[string]any{"Key": "deletion_protection.enabled", "Value": "false"}},
+			"ModifyTargetGroupAttributes.Attributes": []any{map[string]any{"Key": "stickiness.enabled", "Value": "false"}},
+		})
 	case "sts":
 		set(wiretest.Sample{"RoleArn": iam("role"), "RoleSessionName": "matrix", "AccessKeyId": of.key})
 	case "organizations":

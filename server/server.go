@@ -26,6 +26,7 @@ import (
 	"slipway/cluster"
 	"slipway/events"
 	"slipway/hooks"
+	"slipway/ingress"
 	"slipway/logs"
 	"slipway/nodeapi"
 	"slipway/nodes"
@@ -41,6 +42,7 @@ type Config struct {
 	Listen    string   // host:port of the public APIs
 	Advertise string   // host:port by which clients and nodes reach it; "": Listen
 	Nodes     string   // host:port where nodes join; "": none
+	Ingress   string   // host that listeners of load balancers bind to; "": 127.0.0.1
 	Admin     string   // host:port of the admin listener; "": the port after Listen's, on loopback; "off": none
 	Region    string   // the region that signatures must name
 	AccountID string   // twelve digits of the root account; "": as the data folder has it, or chosen at random
@@ -74,6 +76,7 @@ type Server struct {
 	hooks    *hooks.Control
 	nodes    *nodes.Control
 	secrets  *secrets.Control
+	ingress  *ingress.Control
 
 	files *s3.Store // the bucket that blobs are in; nil: they are in the data folder
 	root  accounts.Key
@@ -205,8 +208,12 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Roles:    roles{s.accounts},
 		Vault:    vault{s},
 		Nodes:    s.nodes,
+		Balancer: balancer{s},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.openIngress(ctx)
 }
 
 // tellClients writes the file that "slipway env" reads. It comes last: what it says is true.
@@ -235,6 +242,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.nodes.Run(loops) })
 	running.Go(func() { s.registry.Run(loops) })
 	running.Go(func() { s.secrets.Run(loops) })
+	running.Go(func() { s.ingress.Run(loops) })
 	running.Go(func() { s.keys.Run(loops) })
 	if s.control != nil {
 		running.Go(func() { serve(loops, newHTTPServer(s.controlHandler(loops)), s.control, drain) })
@@ -299,6 +307,7 @@ type local struct {
 // Session satisfies nodeapi.ControlPlane.
 func (l local) Session(ctx context.Context, hello nodeapi.Hello, send func(nodeapi.Frame) error) error {
 	hello.Account, hello.Since = l.account, l.since
+	hello.Attributes = withAddress(hello.Attributes, "127.0.0.1")
 	return l.ControlPlane.Session(ctx, hello, send)
 }
 

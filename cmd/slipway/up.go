@@ -71,6 +71,7 @@ func serverFlags(cmd *cobra.Command, nodes string) *server.Config {
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:4600", "address of the APIs")
 	f.StringVar(&c.Advertise, "advertise", "", "address by which clients and nodes reach the APIs (default: --listen)")
 	f.StringVar(&c.Nodes, "nodes", nodes, `address where other machines join as nodes, over mutual TLS; "": none do`)
+	f.StringVar(&c.Ingress, "ingress", "127.0.0.1", "IP address that listeners of load balancers bind to; 0.0.0.0 for all of this machine's")
 	f.StringVar(&c.Admin, "admin", "", `address of metrics and profiles, or "off" (default: loopback, the port after the APIs')`)
 	f.StringVar(&c.Region, "region", "us-east-1", "region that signatures must name")
 	f.StringVar(&c.AccountID, "account-id", "", "twelve digits of the root account (default: chosen at the first start)")

@@ -225,8 +225,8 @@ func (f *Front) serve(l net.Listener, port int, tcp bool) *binding {
 
 // close takes nothing new; what runs ends by itself.
 func (b *binding) close() {
+	b.l.Close()
 	if b.http == nil {
-		b.l.Close()
 		return
 	}
 	b.front.running.Go(func() { b.end(silent) })

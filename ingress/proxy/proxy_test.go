@@ -294,7 +294,10 @@ func TestUnhealthyTargetsGetNothingWhileOthersAreWell(t *testing.T) {
 	moody := targetOf(t, server.Listener.Addr().String())
 	moody.ID = "a"
 	w.set(moody, good)
-	until(t, "both are well", func() bool { s := w.front.States(group); return s[1].Health == proxy.Healthy && s[0].Health == proxy.Healthy })
+	until(t, "both are well", func() bool {
+		s := w.front.States(group)
+		return s[1].Health == proxy.Healthy && s[0].Health == proxy.Healthy
+	})
 	ill.Store(true)
 	ofMoody := func() proxy.State {
 		for _, s := range w.front.States(group) {
