@@ -58,10 +58,7 @@ func (d *door) readServiceSpec(c ctx, in *CreateServiceInput, strategy string) (
 		s.MaxPercent = int(awswire.Or(configured.MaximumPercent, int32(s.MaxPercent)))
 		s.Breaker, s.Alarms = awswire.Or(readBreaker(configured), cluster.Breaker{}), awswire.Or(readAlarms(configured), cluster.Alarms{})
 	}
-	if s.Providers, err = d.readShares(c, "capacityProviderStrategy", in.CapacityProviderStrategy); err != nil {
-		return s, err
-	}
-	s.Balancers, s.VPC = each(in.LoadBalancers, readBalancer), readVPC(in.NetworkConfiguration)
+	s.Providers, s.Balancers, s.VPC = each(in.CapacityProviderStrategy, readShare), each(in.LoadBalancers, readBalancer), readVPC(in.NetworkConfiguration)
 	s.Constraints, s.Strategies = each(in.PlacementConstraints, readConstraint), each(in.PlacementStrategy, readStrategy)
 	s.GracePeriod = int(awswire.Or(in.HealthCheckGracePeriodSeconds, 0))
 	s.PropagateTags, s.ManagedTags = string(awswire.Or(in.PropagateTags, PropagateTagsNone)), awswire.Or(in.EnableECSManagedTags, false)
@@ -87,14 +84,7 @@ func (d *door) readServiceUpdate(c ctx, in *UpdateServiceInput) (u cluster.Servi
 	}
 	u.Desired, u.GracePeriod, u.VPC = number(in.DesiredCount), number(in.HealthCheckGracePeriodSeconds), readVPC(in.NetworkConfiguration)
 	u.Constraints, u.Strategies = whole(in.PlacementConstraints, readConstraint), whole(in.PlacementStrategy, readStrategy)
-	if in.CapacityProviderStrategy != nil {
-		shares, err := d.readShares(c, "capacityProviderStrategy", in.CapacityProviderStrategy)
-		if err != nil {
-			return u, err
-		}
-		u.Providers = &shares
-	}
-	u.Balancers = whole(in.LoadBalancers, readBalancer)
+	u.Providers, u.Balancers = whole(in.CapacityProviderStrategy, readShare), whole(in.LoadBalancers, readBalancer)
 	u.ManagedTags, u.Exec, u.Force = in.EnableECSManagedTags, in.EnableExecuteCommand, awswire.Or(in.ForceNewDeployment, false)
 	if in.PropagateTags != nil {
 		u.PropagateTags = new(string(*in.PropagateTags))
@@ -155,6 +145,10 @@ func readAlarms(from *DeploymentConfiguration) *cluster.Alarms {
 		return nil
 	}
 	return &cluster.Alarms{Names: from.Alarms.AlarmNames, Enable: from.Alarms.Enable, Rollback: from.Alarms.Rollback}
+}
+
+func readShare(from CapacityProviderStrategyItem) cluster.Share {
+	return cluster.Share{Provider: from.CapacityProvider, Weight: int(awswire.Or(from.Weight, 0)), Base: int(awswire.Or(from.Base, 0))}
 }
 
 func readBalancer(from LoadBalancer) cluster.LoadBalancer {

@@ -15,7 +15,7 @@ import (
 
 type deployOptions struct {
 	cluster, service, image, definition, container, role string
-	env, publish                                         []string
+	env, publish, command                                []string
 	count, cpu, memory, minimum, maximum                 int32
 	rollback, detach                                     bool
 	given                                                func(flag string) bool
@@ -23,7 +23,7 @@ type deployOptions struct {
 
 func deployCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "deploy SERVICE [IMAGE]",
+		Use:   "deploy SERVICE [IMAGE [CMD...]]",
 		Short: "Bring an image or a task definition into a service, and watch the rollout",
 		Long: `Bring an image, or with --definition a task definition, into a service: the first time it makes
 the service, and then a new revision of its definition, which differs by the image and by what the
@@ -33,8 +33,9 @@ The progress is told until the service is steady or the rollout has failed, whic
 Ctrl-C leaves the rollout going; with --rollback-on-interrupt it takes it back.`,
 		Example: `  slipway deploy web hello:v2
   slipway deploy web hello -p 80 --count 3
+  slipway deploy web hello -- /hello --loud
   slipway deploy web --definition web:7 --rollback-on-interrupt`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: cobra.MinimumNArgs(1),
 	}
 	var o deployOptions
 	data := dataFlag(cmd)
@@ -59,7 +60,7 @@ Ctrl-C leaves the rollout going; with --rollback-on-interrupt it takes it back.`
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.service = args[0]
 		if len(args) > 1 {
-			o.image = args[1]
+			o.image, o.command = args[1], args[2:]
 		}
 		if err := o.check(); err != nil {
 			return err
@@ -184,7 +185,7 @@ func (o deployOptions) newDefinition() (*ecs.RegisterTaskDefinitionInput, error)
 	if err != nil {
 		return nil, err
 	}
-	def.Family = &o.service
+	def.Family, def.ContainerDefinitions[0].Command = &o.service, o.command
 	def.ContainerDefinitions[0].Environment, err = environment(o.env)
 	return def, err
 }
@@ -242,6 +243,9 @@ func (o deployOptions) change(def *ecs.RegisterTaskDefinitionInput, i int) error
 		return err
 	}
 	d.Environment = merged(d.Environment, env)
+	if len(o.command) > 0 {
+		d.Command = o.command
+	}
 	if o.given("cpu") {
 		d.Cpu = o.cpu
 	}

@@ -112,22 +112,16 @@ func (r *rollout) outcome(s types.Service) (over bool, err error) {
 		return false, nil
 	case primary == d && r.failure != "": // nobody takes it back
 		return true, r.failed("the rollout failed: " + r.failure)
+	case r.interruptedYet:
+		return primary.RolloutState != types.DeploymentRolloutStateInProgress && isSteady(s), nil
 	case primary == d:
 		return d.RolloutState != types.DeploymentRolloutStateInProgress && isSteady(s), nil
 	case r.failure == "":
-		return r.replaced(s)
+		return true, withHint(fmt.Errorf("another deployment of %s has begun meanwhile", r.service), `"slipway services %s" tells about it`, r.service)
 	case isSteady(s):
 		return true, r.failed(fmt.Sprintf("the rollout failed and was taken back, %s runs again: %s", lastPart(primary.TaskDefinition), r.failure))
 	}
 	return false, nil
-}
-
-// replaced is the outcome of a deployment in whose place there is another one.
-func (r *rollout) replaced(s types.Service) (over bool, err error) {
-	if r.interruptedYet {
-		return isSteady(s), nil
-	}
-	return true, withHint(fmt.Errorf("another deployment of %s has begun meanwhile", r.service), `"slipway services %s" tells about it`, r.service)
 }
 
 func (r *rollout) failed(text string) error {

@@ -68,7 +68,7 @@ func TestOutcomeOfARolloutThatIsTakenBack(t *testing.T) {
 	if over, err := r.outcome(s); over || err != nil {
 		t.Errorf("over %v, error %v, while a task is missing", over, err)
 	}
-	s.RunningCount = 2
+	s.RunningCount, s.Deployments[0].RolloutState = 2, types.DeploymentRolloutStateCompleted
 	if over, err := r.outcome(s); !over || err != nil {
 		t.Errorf("over %v, error %v, when all is as before", over, err)
 	}

@@ -64,7 +64,7 @@ func (c *client) backOf(ctx context.Context, cluster string, s types.Service) (t
 	return *out.Service, nil
 }
 
-// takeBack has the deployment that is under way go back.
+// takeBack has the deployment that is under way go back, if one is.
 func (c *client) takeBack(ctx context.Context, cluster, service string) error {
 	open := []types.ServiceDeploymentStatus{types.ServiceDeploymentStatusPending, types.ServiceDeploymentStatusInProgress}
 	out, err := c.ecs.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: &cluster, Service: &service, Status: open})
@@ -72,7 +72,7 @@ func (c *client) takeBack(ctx context.Context, cluster, service string) error {
 		return explain(err, c)
 	}
 	if len(out.ServiceDeployments) == 0 {
-		return withHint(fmt.Errorf("no rollout of %s is under way any more", service), `"slipway services %s" tells how it is`, service)
+		return nil // it is over, or on its way back already
 	}
 	_, err = c.ecs.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
 		ServiceDeploymentArn: out.ServiceDeployments[0].ServiceDeploymentArn, StopType: types.StopServiceDeploymentStopTypeRollback,

@@ -60,6 +60,9 @@ func followScale(ctx context.Context, out io.Writer, r *rollout) error {
 			return err
 		}
 		r.tell(s)
+		if d := primaryOf(s); d != nil && d.RolloutState == types.DeploymentRolloutStateFailed {
+			return r.failed("no tasks are started, for the rollout failed: " + aws.ToString(d.RolloutStateReason))
+		}
 		if isScaled(s) {
 			fmt.Fprintf(out, "%s is steady: %d of %s, after %s\n", r.service, s.RunningCount, lastPart(s.TaskDefinition), time.Since(r.begun).Round(time.Second))
 			return nil
