@@ -28,9 +28,9 @@ type ledger struct {
 	read     int64 // all changes up to here were read
 	loads    time.Time
 	machines map[string]*machine
-	stale    map[string]bool // what is known of these is not what is so
-	views    map[string]*view
-	keys     map[string]bool // of the tags by which tasks are counted
+	stale    map[string]bool             // what is known of these is not what is so
+	views    map[string]*placement.Fleet // the machines that serve a cluster, in the order in which they were registered
+	keys     map[string]bool             // of the tags by which tasks are counted
 }
 
 // machine is a node as the books have it.
@@ -42,12 +42,6 @@ type machine struct {
 	counts  map[string]map[string]int // placement.Node.Counts by cluster
 }
 
-// view has the machines that serve a cluster in the order in which they were registered.
-type view struct {
-	nodes []placement.Node
-	at    map[string]int // by id
-}
-
 // The bounds of what one ledger keeps beside the machines themselves.
 const (
 	maxViews     = 16
@@ -55,7 +49,7 @@ const (
 )
 
 func newLedger(account string) *ledger {
-	return &ledger{account: account, read: -1, machines: map[string]*machine{}, stale: map[string]bool{}, views: map[string]*view{}, keys: map[string]bool{}}
+	return &ledger{account: account, read: -1, machines: map[string]*machine{}, stale: map[string]bool{}, views: map[string]*placement.Fleet{}, keys: map[string]bool{}}
 }
 
 // put takes in what was read of a machine.
@@ -73,10 +67,14 @@ func (l *ledger) put(m *machine) {
 // show brings the views up to what the machine is now.
 func (l *ledger) show(m *machine) {
 	for cluster, v := range l.views {
-		if i, ok := v.at[m.node.ID]; ok {
-			v.nodes[i] = m.seenBy(cluster)
+		if m.serves(cluster) {
+			v.Put(m.seenBy(cluster))
 		}
 	}
+}
+
+func (m *machine) serves(cluster string) bool {
+	return m.member && (m.cluster == cluster || m.cluster == "")
 }
 
 func (m *machine) seenBy(cluster string) placement.Node {
@@ -86,37 +84,47 @@ func (m *machine) seenBy(cluster string) placement.Node {
 }
 
 // view returns the machines that serve a cluster.
-func (l *ledger) view(cluster string) *view {
+func (l *ledger) view(cluster string) *placement.Fleet {
 	if v := l.views[cluster]; v != nil {
 		return v
 	}
 	if len(l.views) >= maxViews {
 		clear(l.views)
 	}
-	v := &view{at: map[string]int{}}
+	var nodes []placement.Node
 	for _, m := range l.machines {
-		if m.member && (m.cluster == cluster || m.cluster == "") {
-			v.nodes = append(v.nodes, m.seenBy(cluster))
+		if m.serves(cluster) {
+			n := m.seenBy(cluster)
+			n.Counts = maps.Clone(n.Counts)
+			nodes = append(nodes, n)
 		}
 	}
-	slices.SortFunc(v.nodes, func(a, b placement.Node) int {
+	slices.SortFunc(nodes, func(a, b placement.Node) int {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
 	})
-	for i := range v.nodes {
-		v.at[v.nodes[i].ID] = i
-	}
-	l.views[cluster] = v
-	return v
+	l.views[cluster] = placement.NewFleet(nodes)
+	return l.views[cluster]
 }
 
-// hold enters tasks onto a machine, or takes them off it (n below 0).
-func (l *ledger) hold(m *machine, cluster string, n int, need placement.Need, keys []string) {
-	m.node.CPU -= n * need.CPU
-	m.node.Memory -= n * need.Memory
-	if n > 0 && len(need.Ports) > 0 {
-		m.node.Taken = slices.Concat(m.node.Taken, need.Ports)
+// take enters a new task of a request.
+func (l *ledger) take(m *machine, t Task, r placement.Request) {
+	m.node = m.node.Take(r.Need)
+	m.count(t.Cluster, 1, l.counted(t.Seen.Status, t.Group, t.Tags))
+	for cluster, v := range l.views {
+		switch {
+		case cluster == t.Cluster:
+			v.Take(m.node.ID, r)
+		case m.serves(cluster):
+			v.Put(m.seenBy(cluster))
+		}
 	}
-	m.count(cluster, n, keys)
+}
+
+// give enters that a task has gone which held no ports.
+func (l *ledger) give(m *machine, t Task, status nodeapi.Status) {
+	m.node.CPU += t.CPU
+	m.node.Memory += t.Memory
+	m.count(t.Cluster, -1, l.counted(status, t.Group, nil))
 	l.show(m)
 }
 
@@ -209,7 +217,7 @@ func (c *Control) nodes(ctx context.Context, account, cluster string) ([]placeme
 	if err != nil {
 		return nil, err
 	}
-	nodes := slices.Clone(l.view(cluster).nodes)
+	nodes := slices.Clone(l.view(cluster).Nodes())
 	for i := range nodes {
 		nodes[i].Counts = maps.Clone(nodes[i].Counts)
 	}

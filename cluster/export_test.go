@@ -33,3 +33,6 @@ func (c *Control) Teardown(ctx context.Context, account, name string) error {
 }
 
 func (c *Control) Leave(ctx context.Context, i Instance) error { return c.leave(ctx, i) }
+
+// Room is how what waits for room is woken.
+func (c *Control) Room(account string) (<-chan struct{}, func()) { return c.room(account) }

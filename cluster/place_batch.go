@@ -199,14 +199,14 @@ func (b *batch) planAlike(tx *store.Tx, bids []*bid) error {
 			return err
 		}
 	}
-	nodes := first.order.allowed(l.view(first.order.model.Cluster).nodes)
-	if len(nodes) == 0 && r.On == nil {
+	fleet := first.order.allowed(l.view(first.order.model.Cluster))
+	if fleet.Len() == 0 && r.On == nil {
 		for _, w := range bids {
 			w.err = ErrNoInstances
 		}
 		return nil
 	}
-	answer := placement.Plan(nodes, r)
+	answer := fleet.Plan(r)
 	if round && answer.After != "" {
 		if err := keepTurn(tx, first, answer.After); err != nil {
 			return err
@@ -217,11 +217,11 @@ func (b *batch) planAlike(tx *store.Tx, bids []*bid) error {
 }
 
 // allowed leaves out the nodes that are not to be used.
-func (o order) allowed(nodes []placement.Node) []placement.Node {
+func (o order) allowed(fleet *placement.Fleet) *placement.Fleet {
 	if len(o.avoid) == 0 {
-		return nodes
+		return fleet
 	}
-	return slices.DeleteFunc(slices.Clone(nodes), func(n placement.Node) bool { return slices.Contains(o.avoid, n.ID) })
+	return placement.NewFleet(slices.DeleteFunc(slices.Clone(fleet.Nodes()), func(n placement.Node) bool { return slices.Contains(o.avoid, n.ID) }))
 }
 
 // give divides the chosen nodes among equal bids.
@@ -246,7 +246,7 @@ func (b *batch) take(now time.Time, l *ledger, w *bid, node string) {
 	t.Connected = true
 	w.started.Tasks = append(w.started.Tasks, t)
 	b.placed = append(b.placed, placed{t, w})
-	l.hold(l.machines[node], t.Cluster, 1, w.request.Need, l.counted(newTaskStatus, t.Group, t.Tags))
+	l.take(l.machines[node], t, w.request)
 	h := b.hold(t.Account, node)
 	h.cpu, h.memory = h.cpu+t.CPU, h.memory+t.Memory
 }

@@ -141,13 +141,13 @@ func (b *batch) advance(t Task, before nodeapi.TaskReport) {
 	}
 	need := t.Spec.Need()
 	h.anew = h.anew || over && (len(l.keys) > 0 || len(need.Ports)+len(bound(before)) > 0)
-	l.move(l.machines[t.Node], t, before.Status, need)
+	l.move(l.machines[t.Node], t, before.Status)
 }
 
 // move enters that a task has gone from one state to another, or has ended.
-func (l *ledger) move(m *machine, t Task, from nodeapi.Status, need placement.Need) {
+func (l *ledger) move(m *machine, t Task, from nodeapi.Status) {
 	if t.Seen.Status == nodeapi.Stopped {
-		l.hold(m, t.Cluster, -1, need, l.counted(from, t.Group, nil))
+		l.give(m, t, from)
 		return
 	}
 	if key := stateKey(from); key != "" {
