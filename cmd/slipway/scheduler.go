@@ -26,7 +26,7 @@ tells why.`,
   slipway run --strategy scheduler:cheap hello`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(schedulerAddCommand(), schedulerListCommand(), schedulerRemoveCommand(), schedulerTestCommand())
+	cmd.AddCommand(schedulerAddCommand(), schedulerListCommand(), schedulerRemoveCommand(), schedulerTestCommand(), schedulerConnectCommand())
 	return cmd
 }
 
@@ -208,6 +208,36 @@ is left alone, and its failures do not count. The exit code is 1 where it gives 
 		}
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), said)
 		return err
+	}
+	return cmd
+}
+
+func schedulerConnectCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "connect NAME",
+		Short: "Print where a program opens its line as a scheduler",
+		Long: `Print where a program opens its line as a scheduler, as JSON: within a minute, once, by a GET of
+streamUrl with the header "Authorization: Bearer TOKEN". It is for programs that sign no calls; those
+that are made with the Go library ask for it by themselves.`,
+		Example: "  slipway scheduler connect cheap | python3 cheap.py",
+		Args:    cobra.ExactArgs(1),
+	}
+	data := dataFlag(cmd)
+	cluster := cmd.Flags().String("cluster", "default", "cluster")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := newClient(cmd.Context(), *data)
+		if err != nil {
+			return err
+		}
+		var line struct {
+			StreamURL string `json:"streamUrl"`
+			AnswerURL string `json:"answerUrl"`
+			Token     string `json:"token"`
+		}
+		if err := c.callScheduler(cmd.Context(), "ConnectScheduler", map[string]any{"cluster": *cluster, "name": args[0]}, &line); err != nil {
+			return err
+		}
+		return printJSON(cmd.OutOrStdout(), line)
 	}
 	return cmd
 }

@@ -116,9 +116,9 @@ func build(t testing.TB) string {
 }
 
 // run starts the program, and ends it with the test.
-func (c *cloud) run(program string) (kill func()) {
+func (c *cloud) run(program string, args ...string) (kill func()) {
 	c.Helper()
-	cmd := exec.Command(program, "-name", "cheap")
+	cmd := exec.Command(program, args...)
 	cmd.Env, cmd.Stderr = c.env(), os.Stderr
 	if err := cmd.Start(); err != nil {
 		c.Fatal(err)
@@ -133,6 +133,23 @@ func (c *cloud) run(program string) (kill func()) {
 	}
 	c.Cleanup(kill)
 	return kill
+}
+
+// register makes a definition of tasks of 6 GiB.
+func (c *cloud) register() {
+	c.Helper()
+	_, err := c.ecs.RegisterTaskDefinition(c.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("web"), ContainerDefinitions: []types.ContainerDefinition{{
+		Name: aws.String("web"), Image: aws.String("example.com/web:1"), Memory: aws.Int32(6 << 10)}}})
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+func (c *cloud) write(name, text string, mode fs.FileMode) {
+	c.Helper()
+	if err := os.WriteFile(name, []byte(text), mode); err != nil {
+		c.Fatal(err)
+	}
 }
 
 // place runs a task by the scheduler, and tells on which machine.
@@ -164,14 +181,10 @@ func TestPlacesTasksFromOutside(t *testing.T) {
 	c.join("b", 8<<10, "1")
 	c.join("c", 16<<10, "1")
 	c.join("d", 64<<10, "")
-	_, err := c.ecs.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("web"), ContainerDefinitions: []types.ContainerDefinition{{
-		Name: aws.String("web"), Image: aws.String("example.com/web:1"), Memory: aws.Int32(6 << 10)}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c.register()
 	c.call("PutScheduler", `{"name": "cheap", "deadline": 5000, "fallback": [{"type": "binpack", "field": "memory"}]}`)
 	program := build(t)
-	kill := c.run(program)
+	kill := c.run(program, "-name", "cheap")
 	within(t, "the scheduler to be connected", func() bool { return strings.Contains(c.call("ListSchedulers", "{}"), `"connected":true`) })
 	if said := c.call("TestScheduler", `{"name": "cheap", "taskDefinition": "web"}`); !strings.Contains(said, `"rank":["c`) {
 		t.Errorf("tried, it said %s", said)
@@ -190,9 +203,55 @@ func TestPlacesTasksFromOutside(t *testing.T) {
 	if all := c.call("ListSchedulers", "{}"); !strings.Contains(all, `"failure":"it has no line to this server"`) {
 		t.Errorf("it does %s", all)
 	}
-	c.run(program)
+	c.run(program, "-name", "cheap")
 	within(t, "it to be back", func() bool { return strings.Contains(c.call("ListSchedulers", "{}"), `"connected":true`) })
 	c.place()
+}
+
+// The scheduler that docs/schedulers.md shows in another language does the same as this one.
+func TestPlainHTTP(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil && os.Getenv("SLIPWAY_TEST_ALL") == "" {
+		t.Skip("needs python3")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := startCloud(t)
+	c.join("a", 64<<10, "5")
+	c.join("b", 16<<10, "1")
+	c.register()
+	c.call("PutScheduler", `{"name": "cheap", "deadline": 5000}`)
+	dir := t.TempDir()
+	c.write(filepath.Join(dir, "cheap.py"), inDocs(t, "python"), 0o644)
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "slipway"), "slipway/cmd/slipway").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v: %s", err, out)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	c.run(python, filepath.Join(dir, "cheap.py"), "cheap")
+	within(t, "the scheduler to be connected", func() bool { return strings.Contains(c.call("ListSchedulers", "{}"), `"connected":true`) })
+	got := ""
+	for range 3 {
+		got += c.place()
+	}
+	if all := c.call("ListSchedulers", "{}"); strings.Count(got, "b") != 2 || strings.Count(got, "a") != 1 || !strings.Contains(all, `"asked":3,"failed":0`) {
+		t.Errorf("placed on %s, want two on b and, when it is full, one on a; it did %s", got, all)
+	}
+}
+
+// inDocs is the program in docs/schedulers.md.
+func inDocs(t *testing.T, language string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/schedulers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, begins := strings.Cut(string(text), "```"+language+"\n")
+	program, _, ends := strings.Cut(rest, "```")
+	if !begins || !ends {
+		t.Fatalf("docs/schedulers.md shows nothing in %s", language)
+	}
+	return program
 }
 
 func TestCheapest(t *testing.T) {
