@@ -68,6 +68,10 @@ bench-registry: ## Print pushes and pulls of layers up to 1 GiB, and small reque
 bench-placement: ## Print how many tasks a second get a machine, over 500 to 10,000 machines in SQLite and PostgreSQL
 	go run ./bench/placement
 
+bench-ingress: ## Print requests through a load balancer beside nginx, and beside going straight to the target
+	@scripts/need nginx:nginx-light wrk:wrk
+	go run ./bench/ingress
+
 bench-calls: ## Print what one core verifies and authorizes, beside the AWS SDK's signing
 	go test -run '^$$' -bench 'BenchmarkCall|BenchmarkEvaluate/statements' -cpu 1 ./server ./accounts/policy
 
