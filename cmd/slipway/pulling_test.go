@@ -23,7 +23,13 @@ func TestAPullIsShown(t *testing.T) {
 	task.PullStoppedAt = aws.Time(began.Add(10 * time.Second))
 	p.tell(task, began.Add(11*time.Second))
 	p.tell(task, began.Add(12*time.Second))
-	want(t, out.String(), clear+"pulling far.example/app:v1, 7s"+clear+"pulling far.example/app:v1, 9s"+clear)
+	task.PullStoppedAt = nil
+	p.far = func(types.Task) (done, all int64) { return 1_234_567, 80_000_000 }
+	p.tell(task, began.Add(13*time.Second))
+	task.PullStoppedAt = aws.Time(began.Add(14 * time.Second))
+	p.tell(task, began.Add(15*time.Second))
+	want(t, out.String(), clear+"pulling far.example/app:v1, 7s"+clear+"pulling far.example/app:v1, 9s"+clear+
+		clear+"pulling far.example/app:v1, 1.2 MB of 80.0 MB, 13s"+clear)
 	(*pulling)(nil).tell(task, began)
 }
 

@@ -238,7 +238,7 @@ func (c *client) register(ctx context.Context, def *ecs.RegisterTaskDefinitionIn
 func watch(cmd *cobra.Command, c *client, t types.Task) error {
 	p := &printer{out: cmd.OutOrStdout()}
 	if isTerminal(os.Stderr) {
-		p.pulling = &pulling{out: cmd.ErrOrStderr()}
+		p.pulling = c.showPulls(cmd.Context(), cmd.ErrOrStderr())
 	}
 	var err error
 	if p.streams, err = c.streamsOf(cmd.Context(), t, ""); err != nil {
