@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -107,21 +105,14 @@ func (k *keeper) attach(ctx context.Context, o *watched, b LoadBalancer, have ma
 func (k *keeper) targets(ctx context.Context, b LoadBalancer, tasks []string) (targets []Target, err error) {
 	err = k.c.db.View(ctx, func(tx *store.Tx) error {
 		targets = nil
-		return tx.Each(`select id, node, network, seen from tasks where id in `+store.In(1, len(tasks)), anys(tasks), func(rows *sql.Rows) error {
-			var t Target
-			var network, seen string
-			if err := rows.Scan(&t.ID, &t.Node, &network, &seen); err != nil {
-				return err
-			}
-			var report nodeapi.TaskReport
-			if err := json.Unmarshal([]byte(seen), &report); err != nil {
-				return fmt.Errorf("task %s: %w", t.ID, err)
-			}
-			if t.locate(b, network != "", report) {
+		found, err := readTasks(tx, `t.id in `+store.In(1, len(tasks)), anys(tasks)...)
+		for _, task := range found {
+			t := Target{ID: task.ID, Node: task.Node}
+			if t.locate(b, task.VPC != nil, task.Seen) {
 				targets = append(targets, t)
 			}
-			return nil
-		})
+		}
+		return err
 	})
 	return targets, err
 }
