@@ -11,8 +11,11 @@ import (
 	"time"
 
 	"slipway/cluster"
+	"slipway/cluster/clustertest"
 	"slipway/cluster/placement"
 	"slipway/schedulers/wire"
+	"slipway/store"
+	"slipway/store/storetest"
 )
 
 // asks runs tasks where the strategies say.
@@ -312,6 +315,93 @@ func TestTryScheduler(t *testing.T) {
 		}
 		if n := len(w.facts("task.pending")) + len(w.facts("scheduler.failed")); n > 0 {
 			t.Errorf("%d events tell of it", n)
+		}
+	})
+}
+
+// While one scheduler thinks, nobody waits but who asked it.
+func TestSchedulerHoldsUpNobody(t *testing.T) {
+	each(t, func(w world) {
+		ref := w.register("web", web())
+		a := w.join('a', 10_000, 10_000).ID
+		asked, think := make(chan struct{}), make(chan struct{})
+		w.plans(cluster.Scheduler{Name: "slow"}, func(wire.Question) string {
+			close(asked)
+			<-think
+			return answer(wire.Answer{Rank: []string{a}})
+		})
+		w.plans(cluster.Scheduler{Name: "quick"}, ranks(a))
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			w.asks(ref, 1, by("slow")...)
+		}()
+		<-asked
+		w.asks(ref, 1)
+		w.asks(ref, 1, by("quick")...)
+		select {
+		case <-done:
+			t.Error("it was placed before its scheduler answered")
+		default:
+		}
+		close(think)
+		<-done
+	})
+}
+
+// Two servers over one database: each asks those who have a line to it, and hears of changes made at the other.
+func TestSchedulersOfTwoServers(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		here := newWorld(t, db)
+		control, _, _ := clustertest.New(t, db)
+		there := here
+		there.Control = control
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { control.Run(ctx) })
+		defer running.Wait()
+		defer stop()
+		ref := here.register("web", web())
+		a, b := here.join('a', 10_000, 10_000).ID, here.join('b', 1000, 1000).ID
+		pack := []placement.Strategy{{Type: "binpack", Field: "memory"}}
+		there.asks(ref, 1, pack...) // it knows that there are no schedulers
+		here.plans(cluster.Scheduler{Name: "mine", Default: true, Fallback: pack}, ranks(a))
+		wantEqual(t, "where it is connected", here.asks(ref, 1)[0], a)
+		within(there, func() bool { there.asks(ref, 1); return len(there.facts("scheduler.failed")) > 0 })
+		if f := there.facts("scheduler.failed"); f[0]["cause"] != "it has no line to this server" {
+			t.Errorf("told %v", f)
+		}
+		there.connects(cluster.Scheduler{Cluster: "default", Name: "mine"}, ranks(b))
+		wantEqual(t, "with a line of its own", there.asks(ref, 1, by("mine")...)[0], b)
+	})
+}
+
+// A service names its scheduler, and goes on without it when it is taken away.
+func TestServiceByScheduler(t *testing.T) {
+	keeps(t, nil, func(w keeping) {
+		ref := w.register("web", web())
+		w.obedient('a', 100_000, 100_000)
+		b := w.obedient('b', 10_000, 10_000).ID
+		p := w.plans(cluster.Scheduler{Name: "mine"}, ranks(b))
+		n := service("web", ref, 3)
+		n.Strategies = by("mine")
+		w.serve(n)
+		w.steady("web", 3)
+		if held := w.instance(b).Held; len(held) != 1 || held[0].Tasks != 3 {
+			t.Errorf("where it wants them are %+v", held)
+		}
+		if q := p.questions(); len(q) == 0 || q[0].Group != "service:web" {
+			t.Errorf("it was asked %+v", q)
+		}
+		if err := w.DeleteScheduler(w.Context(), account, "default", "mine"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.UpdateService(w.Context(), account, "default", "web", cluster.ServiceUpdate{Desired: new(5)}); err != nil {
+			t.Fatal(err)
+		}
+		w.steady("web", 5)
+		if f := w.facts("scheduler.failed"); len(f) == 0 || f[0]["cause"] != "the cluster has no such scheduler" {
+			t.Errorf("told %v", f)
 		}
 	})
 }
