@@ -10,9 +10,12 @@ import (
 // nobody proves itself by a request to the API: it holds no id.
 func nobody(*task) bool { return false }
 
-// apiHandler leads to the control plane's API what comes from tasks with a role. All that is signed
+// apiHandler leads to the control plane's API what comes from tasks with a role.
+func (s *Server) apiHandler() http.Handler { return s.forTasks(s.toAPI()) }
+
+// toAPI leads to the control plane's API. All that is signed
 // goes through as it came: method, path, query, host, headers and body.
-func (s *Server) apiHandler() http.Handler {
+func (s *Server) toAPI() http.Handler {
 	line := s.config.Line
 	if line == nil {
 		line = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: idleTime}
@@ -32,12 +35,46 @@ func (s *Server) apiHandler() http.Handler {
 		ErrorLog: quiet,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect || strings.HasPrefix(r.URL.Path, "/node/") { // which is between nodes and the control plane
+			refuseStranger(w)
+			return
+		}
+		to.ServeHTTP(w, r)
+	})
+}
+
+// forTasks lets those by that call from the address of a task with a role.
+func (s *Server) forTasks(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch t := s.caller(w, r, nobody); {
 		case t == nil:
-		case !t.role, r.Method == http.MethodConnect, strings.HasPrefix(r.URL.Path, "/node/"): // which is between nodes and the control plane
+		case !t.role:
 			refuseStranger(w)
 		default:
-			to.ServeHTTP(w, r)
+			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// forLocal lets whoever is on the machine by while a task with a role is in its network, for nothing tells
+// who calls there. What they say must be signed all the same.
+func (s *Server) forLocal(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.actsLocally() {
+			refuseStranger(w)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) actsLocally() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.byID {
+		if t.role && !t.address.IsValid() {
+			return true
+		}
+	}
+	return false
 }

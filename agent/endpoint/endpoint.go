@@ -135,15 +135,49 @@ func (s *Server) told() { s.tried <- struct{}{} }
 func (s *Server) serveLocal(ctx context.Context) {
 	select {
 	case <-s.local:
-		s.keepOpen(ctx, s.localPort(), s.config.ListenLocal, func() { close(s.opened) }, s.handler())
 	case <-ctx.Done():
+		return
 	}
+	var parts, tried sync.WaitGroup
+	open := func(port int, h http.Handler) {
+		tried.Add(1)
+		told := sync.OnceFunc(tried.Done)
+		parts.Go(func() {
+			defer told() // also where there was no time for a try
+			s.keepOpen(ctx, port, s.config.ListenLocal, told, h)
+		})
+	}
+	open(s.localPort(), s.handler())
+	if s.leadsLocal() {
+		open(s.localAPIPort(), s.forLocal(s.toAPI()))
+	}
+	parts.Go(func() {
+		tried.Wait()
+		close(s.opened)
+	})
+	parts.Wait()
+}
+
+// leadsLocal tells whether tasks in the machine's network need to be led to the API: they go there by
+// themselves, but where that needs the node's own line.
+func (s *Server) leadsLocal() bool { return s.config.API != nil && s.config.Line != nil }
+
+// localAPIPort is where they are led to it.
+func (s *Server) localAPIPort() int {
+	port := s.portOf("port of the API for tasks in the machine's network")
+	if port == s.localPort() {
+		port = firstLocal + (port-firstLocal+1)%(lastLocal-firstLocal+1)
+	}
+	return port
 }
 
 func localAddress(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-func (s *Server) localPort() int {
-	n := binary.BigEndian.Uint32(s.hash("port for tasks in the machine's network"))
+func (s *Server) localPort() int { return s.portOf("port for tasks in the machine's network") }
+
+// portOf follows from what it is for and the node's secret.
+func (s *Server) portOf(what string) int {
+	n := binary.BigEndian.Uint32(s.hash(what))
 	return firstLocal + int(n%(lastLocal-firstLocal+1))
 }
 
@@ -284,7 +318,9 @@ func (s *Server) Env(c Container) []string {
 	case s.config.API == nil:
 	case !c.Local:
 		env = append(env, fmt.Sprintf("AWS_ENDPOINT_URL=http://%s:%d", engine.HostAddress, apiPort))
-	case s.config.Line == nil: // what needs the node's own line, it does not reach
+	case s.leadsLocal():
+		env = append(env, "AWS_ENDPOINT_URL=http://"+localAddress(s.localAPIPort()))
+	default:
 		env = append(env, "AWS_ENDPOINT_URL="+s.config.API.String())
 	}
 	return env

@@ -356,7 +356,7 @@ func TestTheEnvironmentOfAContainer(t *testing.T) {
 			"AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
 			"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + own + other.path(web), "AWS_ENDPOINT_URL=http://127.0.0.1:4600",
 		}},
-		{lined, local, other.Env(local)[:5]},
+		{lined, local, append(other.Env(local)[:5], "AWS_ENDPOINT_URL=http://"+localAddress(lined.localAPIPort()))},
 	} {
 		if got := c.s.Env(c.of); !slices.Equal(got, c.want) {
 			t.Errorf("environment of %+v\n%q, want\n%q", c.of, got, c.want)
