@@ -123,6 +123,8 @@ func (w *matrixWorld) fill(account, other string) things {
 	here.digest = w.push(account, here.name)
 	_, err = s.cluster.CreateCluster(ctx, account, here.name, nil)
 	w.must(err)
+	_, err = s.cluster.CreateProvider(ctx, cluster.Provider{Account: account, Name: here.name, Machines: here.name, Settings: cluster.DefaultProviderSettings()})
+	w.must(err)
 	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "main", Image: "busybox", Essential: true, Memory: new(64)}}}
 	_, err = s.cluster.Register(ctx, account, "", here.name, spec, nil)
 	w.must(err)
@@ -278,7 +280,14 @@ func (w *matrixWorld) sample(service, account string, of, own things, form form)
 			"containerInstances": []string{named("container-instance", of.name+"/"+of.node)}, "containerInstance": named("container-instance", of.name+"/"+of.node),
 			"resourceArn": named("cluster", of.name), "tags": []any{map[string]any{"key": "a", "value": "b"}}, "tagKeys": []string{"a"},
 			"UpdateContainerInstancesState.status": "ACTIVE", "targetType": "container-instance",
-			"attributes": []any{map[string]any{"name": "rack", "value": "r1", "targetId": named("container-instance", of.name+"/"+of.node)}},
+			"attributes":                  []any{map[string]any{"name": "rack", "value": "r1", "targetId": named("container-instance", of.name+"/"+of.node)}},
+			"CreateCapacityProvider.name": "new-" + own.name, "CreateCapacityProvider.cluster": nil, "CreateCapacityProvider.autoScalingGroupProvider": map[string]any{"autoScalingGroupArn": "new"},
+			"UpdateCapacityProvider.name": named("capacity-provider", of.name), "UpdateCapacityProvider.cluster": nil, "UpdateCapacityProvider.autoScalingGroupProvider": map[string]any{"managedDraining": "DISABLED"},
+			"capacityProvider": named("capacity-provider", of.name), "capacityProviders": []string{named("capacity-provider", of.name)}, "DeleteCapacityProvider.cluster": nil,
+			"CreateCluster.capacityProviders": nil, "defaultCapacityProviderStrategy": []any{}, "UpdateClusterSettings.settings": []any{map[string]any{"name": "containerInsights", "value": "disabled"}},
+			"PutAccountSetting.name": "awsvpcTrunking", "PutAccountSettingDefault.name": "awsvpcTrunking", "DeleteAccountSetting.name": "awsvpcTrunking", "value": "enabled", "ListAccountSettings.value": nil,
+			"service": named("service", of.name+"/web"), "services": []string{named("service", of.name+"/web")}, "serviceDeploymentArn": named("service-deployment", of.name+"/web/a1b2c3d4e5f6g7h8i9j0k"),
+			"serviceDeploymentArns": []string{named("service-deployment", of.name+"/web/a1b2c3d4e5f6g7h8i9j0k")}, "serviceRevisionArns": []string{named("service-revision", of.name+"/web/1")},
 		})
 	case "ecr":
 		set(wiretest.Sample{
