@@ -1,8 +1,6 @@
 package placement
 
 import (
-	"slices"
-	"strconv"
 	"strings"
 
 	"slipway/cluster/placement/query"
@@ -29,6 +27,7 @@ func (c *column) of(at int, n *Node) int32 {
 // labels is a column of texts, each known by a number from 0 on.
 type labels struct {
 	column
+	field   string
 	numbers map[string]int32
 }
 
@@ -78,7 +77,7 @@ type facts struct {
 	counts  map[string]*column  // by key of Node.Counts
 	tallies map[[2]string]*tally
 
-	able map[string][]int32 // the places of machines for which all holds that lasts, by what it is
+	able map[string]able // by what lasts of filters, and the fields of rare labels
 
 	static []*column // those of labels and members
 	moving []*column // those of counts
@@ -92,7 +91,7 @@ func (f *Fleet) label(field string) *labels {
 		}
 		f.forgetAll() // most of them are texts that requests have asked for and no machine has
 	}
-	l := &labels{f.column(nil), map[string]int32{}}
+	l := &labels{f.column(nil), field, map[string]int32{}}
 	l.find = func(n *Node) int32 { return l.number(n.field(field)) }
 	f.facts.labels[field] = l
 	f.facts.static = append(f.facts.static, &l.column)
@@ -172,35 +171,6 @@ func (f *Fleet) forgetAll() {
 		tallies: map[[2]string]*tally{},
 		able:    f.facts.able,
 	}
-}
-
-// maxAble is how many lists of places are kept.
-const maxAble = 64
-
-// able lists the places of the machines for which all filters hold that last.
-func (f *Fleet) able(filters []filter) []int32 {
-	var key strings.Builder
-	for i := range filters {
-		if lasts := filters[i].lasts; lasts != "" {
-			key.WriteString(strconv.Itoa(len(lasts)) + ":" + lasts)
-		}
-	}
-	list, known := f.facts.able[key.String()]
-	if known {
-		return list
-	}
-	list = make([]int32, 0, len(f.nodes))
-	for at := range f.nodes {
-		n := &f.nodes[at]
-		if !slices.ContainsFunc(filters, func(by filter) bool { return by.lasts != "" && !by.holds(at, n) }) {
-			list = append(list, int32(at))
-		}
-	}
-	if f.facts.able == nil || len(f.facts.able) >= maxAble {
-		f.facts.able = map[string][]int32{}
-	}
-	f.facts.able[key.String()] = list
-	return list
 }
 
 // grow makes room for machines that have joined.

@@ -341,6 +341,7 @@ func TestAFleetForgetsNothingAndKeepsNothingStale(t *testing.T) {
 			id := rapid.SampledFrom([]string{"a", "b", "c", "d", "h", "i"}).Draw(t, "id")
 			r := anyRequest(t)
 			r.Group = rapid.SampledFrom([]string{"web", "db", "family:x"}).Draw(t, "group")
+			r.Sample = rapid.IntRange(0, 5).Draw(t, "sample")
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0:
 				fleet.Put(anyNode(t, id))

@@ -64,10 +64,10 @@ func (p *plan) read() error {
 // look finds the machines that can take a task, and puts the best of them on shelves. It stops when it has
 // enough to choose from, and when they have room for all.
 func (p *plan) look() {
-	able, room, found := p.fleet.able(p.filters), 0, 0
-	enough := p.enough()
-	for place := range p.order(len(able), enough) {
-		at := int(able[place])
+	room, found, enough := 0, 0, p.enough()
+	list := p.able(enough)
+	for place := range p.order(len(list.places), list.rare, enough) {
+		at := int(list.places[place])
 		n := &p.fleet.nodes[at]
 		if !p.fits(at, n) {
 			continue

@@ -17,21 +17,26 @@ func (p *plan) enough() int {
 	return min(all, max(few, all/10))
 }
 
-// order passes all of so many places: as they stand if all are looked at, else so that wherever it is
-// stopped, what was passed lies evenly among the others.
-func (p *plan) order(all, enough int) func(yield func(int) bool) {
-	start, step := 0, 1
-	if enough < all {
+// order passes all of so many places: as they stand if all are looked at; else first those at the front, and
+// the others so that wherever it is stopped, what was passed lies evenly among them.
+func (p *plan) order(all, front, enough int) func(yield func(int) bool) {
+	start, step, rest := 0, 1, all-front
+	if enough < all && rest > 0 {
 		chance := rand.New(rand.NewPCG(p.request.Seed, uint64(all)))
-		start, step = chance.IntN(all), stride(all)
+		start, step = chance.IntN(rest), stride(rest)
 	}
 	return func(yield func(int) bool) {
-		for at, i := start, 0; i < all; i++ {
+		for at := range front {
 			if !yield(at) {
 				return
 			}
-			if at += step; at >= all {
-				at -= all
+		}
+		for at, i := start, 0; i < rest; i++ {
+			if !yield(front + at) {
+				return
+			}
+			if at += step; at >= rest {
+				at -= rest
 			}
 		}
 	}

@@ -250,3 +250,27 @@ func TestLeastLoadedAvoidsABusyMachine(t *testing.T) {
 		t.Fatalf("with the second one full, tasks go to %v", a.Chosen)
 	}
 }
+
+// However few machines a zone has among many, tasks are spread over it as over all others.
+func TestSpreadFindsSmallZones(t *testing.T) {
+	nodes := machines(4000, 100, 100)
+	for i := range nodes {
+		nodes[i].Attributes = map[string]string{"zone": "large"}
+	}
+	for i, zone := range []string{"a", "b", "b", "c", "c", "c"} {
+		nodes[i*600+77].Attributes = map[string]string{"zone": zone}
+	}
+	fleet := NewFleet(nodes)
+	r := Request{Need: Need{CPU: 1}, Count: 1, Group: "web", Strategies: []Strategy{{Spread, "attribute:zone"}, {Spread, "instanceId"}}}
+	for range 120 {
+		r.Seed++
+		a := fleet.Plan(r)
+		fleet.Take(a.Chosen[0], r)
+		if least, most, _ := evenness(fleet, "attribute:zone"); most-least > 1 {
+			t.Fatalf("one zone has %d and another %d", least, most)
+		}
+	}
+	if a := fleet.Plan(r); len(fleet.facts.able) != 2 || len(a.Chosen) != 1 {
+		t.Fatalf("%d lists of machines are kept", len(fleet.facts.able))
+	}
+}
