@@ -99,3 +99,9 @@ func putAttribute(tx *store.Tx, a Attribute) error {
 	}
 	return err
 }
+
+// LiveTasks counts the tasks on a node, of whichever cluster, that have not stopped as far as is known.
+func (c *Control) LiveTasks(ctx context.Context, node string) (n int, err error) {
+	err = c.db.Row(ctx, `select count(*) from tasks where status < 8 and node = $1 and account in (select account from instances where id = $1)`, node).Scan(&n)
+	return n, err
+}

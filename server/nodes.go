@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/accounts"
+	"slipway/internal/errs"
 	"slipway/nodes"
 )
 
@@ -39,7 +40,7 @@ func (s *Server) handleNodes(mux *http.ServeMux) {
 		return a, err
 	}))
 	mux.HandleFunc("DELETE /nodes/{id}", answer(func(r *http.Request) (a nodesAnswer, err error) {
-		return a, s.nodes.Remove(r.Context(), r.PathValue("id"))
+		return a, s.removeNode(r.Context(), r.PathValue("id"), r.URL.Query().Has("force"))
 	}))
 	mux.HandleFunc("GET /invitations", answer(func(r *http.Request) (a nodesAnswer, err error) {
 		a.Invitations, err = s.nodes.Invitations(r.Context())
@@ -49,6 +50,9 @@ func (s *Server) handleNodes(mux *http.ServeMux) {
 		var in invite
 		if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4<<10)).Decode(&in); err != nil {
 			return a, err
+		}
+		if s.wire == nil {
+			return a, errNoWire
 		}
 		if in.Account == "" {
 			in.Account = s.root.Owner.Account
@@ -63,6 +67,27 @@ func (s *Server) handleNodes(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /invitations/{id}", answer(func(r *http.Request) (a nodesAnswer, err error) {
 		return a, s.nodes.Withdraw(r.Context(), r.PathValue("id"))
 	}))
+}
+
+// What the owner of the data folder is told.
+var (
+	errNoWire   = errs.New(errs.Conflict, `this server takes no machines in, so nobody could join by the token: start it with --nodes ADDRESS, as "slipway server --nodes 0.0.0.0:4602"`)
+	errNodeBusy = errs.New(errs.Conflict, "tasks are on the machine")
+)
+
+// removeNode takes a machine's right to join away. One that has tasks keeps it, unless forced: nobody would hear of them
+// any more, while they go on.
+func (s *Server) removeNode(ctx context.Context, id string, force bool) error {
+	if !force {
+		n, err := s.cluster.LiveTasks(ctx, id)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return fmt.Errorf(`%w: %d; "aws ecs deregister-container-instance --force" stops them and removes it, --force removes it and leaves them running, unheard of`, errNodeBusy, n)
+		}
+	}
+	return s.nodes.Remove(ctx, id)
 }
 
 // checkNodeAccount refuses an invitation for an account that has nothing to run.
@@ -83,9 +108,14 @@ func (c *Control) Nodes(ctx context.Context) ([]Node, error) {
 	return a.Nodes, err
 }
 
-// RemoveNode takes a node's right to join away. It returns ErrNotRunning, or that there is no such node.
-func (c *Control) RemoveNode(ctx context.Context, id string) error {
-	_, err := ask[nodesAnswer](ctx, c, http.MethodDelete, "/nodes/"+url.PathEscape(id), nil)
+// RemoveNode takes a node's right to join away. It returns ErrNotRunning, that there is no such node or, unless
+// forced, that it has tasks.
+func (c *Control) RemoveNode(ctx context.Context, id string, force bool) error {
+	path := "/nodes/" + url.PathEscape(id)
+	if force {
+		path += "?force"
+	}
+	_, err := ask[nodesAnswer](ctx, c, http.MethodDelete, path, nil)
 	return err
 }
 

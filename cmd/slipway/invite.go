@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"time"
 
@@ -77,12 +78,21 @@ func nodeInvitationsCommand(data *string) *cobra.Command {
 
 func nodeWithdrawCommand(data *string) *cobra.Command {
 	return &cobra.Command{
-		Use:               "withdraw ID",
-		Short:             "End a token by which machines may still join",
-		Long:              `End a token by which machines may still join, by the id that "invitations" shows and the token begins with.`,
-		Example:           `  sudo slipway node withdraw 4f3c9a0b1c2d3e4f`,
-		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Use:     "withdraw ID",
+		Short:   "End a token by which machines may still join",
+		Long:    `End a token by which machines may still join, by the id that "invitations" shows and the token begins with.`,
+		Example: `  sudo slipway node withdraw 4f3c9a0b1c2d3e4f`,
+		Args:    cobra.ExactArgs(1),
+		ValidArgsFunction: completedBy(func(ctx context.Context) (words []string) {
+			open, err := server.NewControl(*data).Invitations(ctx)
+			if err != nil {
+				return nil
+			}
+			for _, i := range open {
+				words = append(words, cobra.CompletionWithDesc(i.ID, fmt.Sprintf("for %s, until %s", cmp.Or(i.Cluster, "every cluster"), i.Expires.UTC().Format(time.RFC3339))))
+			}
+			return words
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return controlHint(server.NewControl(*data).Withdraw(cmd.Context(), args[0]))
 		},
@@ -113,17 +123,41 @@ now is told by "aws ecs describe-container-instances".`,
 }
 
 func nodeRemoveCommand(data *string) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "remove ID",
 		Short: "Take a machine's right to join away",
-		Long: `Take a machine's right to join away: its certificate is refused from now on. What runs on it is not
-touched, but nothing more is heard of it. To have its tasks stopped first, deregister it:
-aws ecs deregister-container-instance --force.`,
-		Example:           `  sudo slipway node remove 0123456789abcdef0123456789abcdef`,
-		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return controlHint(server.NewControl(*data).RemoveNode(cmd.Context(), args[0]))
-		},
+		Long: `Take a machine's right to join away: its certificate is refused from now on. A machine that has tasks
+keeps it: "aws ecs deregister-container-instance --force" stops them, and then removes it. With --force it
+is removed at once, and its containers are left as they are: they go on running, nothing more is heard of
+them, and its agent stops none of them. Where the machine joins again by a new token, they are found again.`,
+		Example: `  sudo slipway node remove 0123456789abcdef0123456789abcdef`,
+		Args:    cobra.ExactArgs(1),
+	}
+	force := cmd.Flags().Bool("force", false, "also where tasks are on it, which go on")
+	cmd.ValidArgsFunction = completedBy(func(ctx context.Context) (words []string) {
+		all, err := server.NewControl(*data).Nodes(ctx)
+		if err != nil {
+			return nil
+		}
+		for _, n := range all {
+			words = append(words, cobra.CompletionWithDesc(n.ID, "of "+cmp.Or(n.Cluster, "every cluster")+", joined "+n.Joined.UTC().Format(time.RFC3339)))
+		}
+		return words
+	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return controlHint(server.NewControl(*data).RemoveNode(cmd.Context(), args[0], *force))
+	}
+	return cmd
+}
+
+// completedBy completes the first argument by words that are asked for, and has nothing more.
+func completedBy(words func(context.Context) []string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 2*time.Second)
+		defer cancel()
+		return words(ctx), cobra.ShellCompDirectiveNoFileComp
 	}
 }
