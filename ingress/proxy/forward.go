@@ -239,6 +239,9 @@ func (v *visit) through2(t *target) *failure {
 		http.NewResponseController(v.w).EnableFullDuplex()
 	}
 	v.head(res)
+	if res.ContentLength == 0 { // the head alone may be all of it, as where gRPC fails
+		return nil
+	}
 	v.stream(&counted{ReadCloser: res.Body, timer: silence, idle: v.l.Idle})
 	v.trailer(res)
 	return nil
