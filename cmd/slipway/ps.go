@@ -17,6 +17,7 @@ func psCommand() *cobra.Command {
 		Use:   "ps",
 		Short: "List tasks",
 		Long: `List the tasks of all clusters: those that are wanted running, and with -a the stopped ones too.
+Where they are on several machines, it is told on which.
 With -o json they are printed as "aws ecs describe-tasks" has them.`,
 		Example: "  slipway ps\n  slipway ps -a -o json",
 		Args:    cobra.NoArgs,
@@ -36,12 +37,28 @@ With -o json they are printed as "aws ecs describe-tasks" has them.`,
 		if *output == "json" {
 			return printTasks(cmd.OutOrStdout(), tasks)
 		}
-		now := time.Now()
-		return printRows(cmd.OutOrStdout(), output, tasks, "TASK CLUSTER IMAGE STATUS AGE PORTS", func(t types.Task) []string {
-			return []string{shortID(t), clusterName(t.ClusterArn), imagesOf(t), statusOf(t), ageOf(t, now), portsOf(t)}
-		})
+		header, cells := psTable(tasks, time.Now())
+		return printRows(cmd.OutOrStdout(), output, tasks, header, cells)
 	}
 	return cmd
+}
+
+// psTable is how tasks are shown: with their machines, where these are more than one.
+func psTable(tasks []types.Task, now time.Time) (header string, cells func(types.Task) []string) {
+	machines := map[string]bool{}
+	for _, t := range tasks {
+		if t.ContainerInstanceArn != nil {
+			machines[*t.ContainerInstanceArn] = true
+		}
+	}
+	if len(machines) < 2 {
+		return "TASK CLUSTER IMAGE STATUS AGE PORTS", func(t types.Task) []string {
+			return []string{shortID(t), clusterName(t.ClusterArn), imagesOf(t), statusOf(t), ageOf(t, now), portsOf(t)}
+		}
+	}
+	return "TASK CLUSTER MACHINE IMAGE STATUS AGE PORTS", func(t types.Task) []string {
+		return []string{shortID(t), clusterName(t.ClusterArn), shortened(aws.ToString(t.ContainerInstanceArn)), imagesOf(t), statusOf(t), ageOf(t, now), portsOf(t)}
+	}
 }
 
 func printTasks(w io.Writer, tasks []types.Task) error {

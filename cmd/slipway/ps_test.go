@@ -67,3 +67,17 @@ func TestATaskThatDidNotStartSaysWhy(t *testing.T) {
 	task.StopCode = types.TaskStopCodeEssentialContainerExited
 	want(t, whyNotStarted(task), "")
 }
+
+func TestTasksOfSeveralMachinesAreShownWithTheirs(t *testing.T) {
+	on := func(machine string) types.Task {
+		return types.Task{TaskArn: aws.String("arn:aws:ecs:us-east-1:1:task/web/0123456789ab"), ClusterArn: aws.String("arn:aws:ecs:us-east-1:1:cluster/web"),
+			ContainerInstanceArn: aws.String("arn:aws:ecs:us-east-1:1:container-instance/web/" + machine), LastStatus: aws.String("RUNNING")}
+	}
+	one, several := []types.Task{on("aaaaaaaaaaaaaaaa"), on("aaaaaaaaaaaaaaaa")}, []types.Task{on("aaaaaaaaaaaaaaaa"), on("bbbbbbbbbbbbbbbb")}
+	header, cells := psTable(one, time.Now())
+	want(t, header, "TASK CLUSTER IMAGE STATUS AGE PORTS")
+	want(t, strings.Join(cells(one[0]), "|"), "0123456789ab|web||RUNNING||")
+	header, cells = psTable(several, time.Now())
+	want(t, header, "TASK CLUSTER MACHINE IMAGE STATUS AGE PORTS")
+	want(t, strings.Join(cells(several[1]), "|"), "0123456789ab|web|bbbbbbbbbbbb||RUNNING||")
+}
