@@ -65,7 +65,7 @@ func TestATaskIsGivenItsRole(t *testing.T) {
 // Which of it is wrong is not told.
 func TestCredentialsAreForTheTasksOwnNode(t *testing.T) {
 	each(t, func(w world) {
-		node, other := w.join('a', 1024, 1024), w.join('b', 1024, 1024)
+		node, other := w.join('a', 1024, 1024), w.join('b', 1, 1)
 		tasks := w.runs(w.register("acting", acting()), 2)
 		mine, over := tasks[0].ID, tasks[1].ID
 		roleless := w.runs(w.register("roleless", web()), 1)[0].ID
@@ -134,7 +134,7 @@ func TestCredentialsEndBeforeTheTaskIsSeenStopped(t *testing.T) {
 // Another node's word ends nothing.
 func TestOnlyTheOwnNodeEndsCredentials(t *testing.T) {
 	each(t, func(w world) {
-		node, other := w.join('a', 1024, 1024), w.join('b', 1024, 1024)
+		node, other := w.join('a', 1024, 1024), w.join('b', 1, 1)
 		id := w.runs(w.register("acting", acting()), 1)[0].ID
 		if _, err := node.Credentials(id); err != nil {
 			w.Fatal(err)

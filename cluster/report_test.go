@@ -41,7 +41,7 @@ func TestReportsMayComeTwiceAndLate(t *testing.T) {
 
 func TestANodeSpeaksOnlyOfItsOwnTasks(t *testing.T) {
 	each(t, func(w world) {
-		owner, other := w.join('a', 1024, 1024), w.join('b', 1024, 1024)
+		owner, other := w.join('a', 1024, 1024), w.join('b', 1, 1)
 		id := w.runs(w.register("web", web()), 1)[0].ID
 		never := strings.Repeat("0", 32)
 
@@ -141,7 +141,7 @@ func anyStory(t *rapid.T) (story []nodeapi.TaskReport) {
 
 func TestOutputGoesWhereTheDefinitionSays(t *testing.T) {
 	each(t, func(w world) {
-		owner, other := w.join('a', 1024, 1024), w.join('b', 1024, 1024)
+		owner, other := w.join('a', 1024, 1024), w.join('b', 1, 1)
 		id := w.runs(w.register("web", web()), 1)[0].ID
 		piece := nodeapi.Output{Task: id, Container: "web", Log: nodeapi.Log{Group: "/of/somebody/else"}, Offset: 5, Next: 8, Events: []nodeapi.Event{{Time: 1, Message: "hi"}}}
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/placement"
 	"slipway/nodeapi"
 )
 
@@ -36,12 +37,13 @@ func TestATaskFromItsStartToItsEnd(t *testing.T) {
 	})
 }
 
-func TestTheFirstNodeWithRoomIsTaken(t *testing.T) {
+func TestTheFullestNodeWithRoomIsTakenWhereThatIsWanted(t *testing.T) {
 	each(t, func(w world) {
 		ref := w.register("web", web())
-		first, second := w.join('b', 250, 1024), w.join('a', 1024, 1024) // the first to join, whatever its id
+		first, second := w.join('b', 250, 1024), w.join('a', 1024, 1024)
+		run := cluster.Run{Cluster: "default", Definition: ref, Count: 4, Strategies: []placement.Strategy{{Type: placement.Binpack, Field: "cpu"}}}
 		var on []string
-		for _, task := range w.runs(ref, 4) {
+		for _, task := range w.run(run, 4) {
 			on = append(on, task.Node[:1])
 		}
 		wantEqual(w.T, "nodes", strings.Join(on, " "), "b b a a")

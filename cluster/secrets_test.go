@@ -112,7 +112,7 @@ func (w world) wantNowhere(words ...string) {
 func TestWhoIsGivenNoSecrets(t *testing.T) {
 	each(t, func(w world) {
 		w.fillVault()
-		node, other := w.join('a', 1024, 1024), w.join('b', 1024, 1024)
+		node, other := w.join('a', 1024, 1024), w.join('b', 1, 1)
 		ref := w.register("web", guarded())
 		id := w.runs(ref, 1)[0].ID
 		_, err := w.secrets(other, id)

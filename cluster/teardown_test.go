@@ -56,6 +56,7 @@ func (w world) doomed() (own, shared *clustertest.Node, tasks []cluster.Task) {
 	if err != nil || len(started.Tasks) != 2 {
 		w.Fatalf("%+v, %v", started, err)
 	}
+	slices.SortFunc(started.Tasks, func(a, b cluster.Task) int { return strings.Compare(a.Node, b.Node) }) // own's first
 	return own, shared, started.Tasks
 }
 
