@@ -160,11 +160,7 @@ func (c *Control) revokeReported(ctx context.Context, r nodeapi.Report) {
 	if len(stopped) == 0 {
 		return
 	}
-	var holders []holder
-	err := c.db.View(ctx, func(tx *store.Tx) (err error) {
-		holders, err = holdersOn(tx, r.Node, stopped)
-		return err
-	})
+	holders, err := holdersOn(ctx, c.db, r.Node, stopped)
 	if err != nil {
 		slog.Warn("which stopped tasks have credentials is not known yet", "node", r.Node, "error", err)
 	}

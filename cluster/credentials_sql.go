@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 
@@ -14,15 +15,16 @@ func scanHolder(row interface{ Scan(...any) error }) (h holder, err error) {
 	return h, err
 }
 
-// holdersOn returns those of the tasks that are on the node and were issued credentials.
-func holdersOn(tx *store.Tx, node string, tasks []string) (holders []holder, err error) {
+// holdersOn returns those of the tasks that are on the node and were issued credentials. It is asked with every report
+// of an end, so it is no transaction, which would be three round trips for one.
+func holdersOn(ctx context.Context, db *store.DB, node string, tasks []string) (holders []holder, err error) {
 	for _, id := range tasks {
-		h, err := scanHolder(tx.Row(holderColumns+`where id = $1 and node = $2 and issued > 0`, id, node))
+		h, err := scanHolder(db.Row(ctx, holderColumns+`where id = $1 and node = $2 and issued > 0`, id, node))
 		if errors.Is(err, store.ErrNoRows) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return holders, err
 		}
 		holders = append(holders, h)
 	}
