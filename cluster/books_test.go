@@ -31,7 +31,7 @@ type entry struct {
 }
 
 // Whatever is run, stopped and reported, in any order: what is left of a node is what it offers
-// without what its tasks hold that have not stopped, and never below nothing.
+// without what its tasks hold that have not stopped, and never below nothing; and what is known by heart of it is so.
 func TestTheBooksBalance(t *testing.T) {
 	checks := flag.Lookup("rapid.checks").Value
 	if usual := checks.String(); usual == "100" { // a round is thirty transactions: let few do
@@ -107,6 +107,11 @@ func (b *books) report(t *rapid.T) {
 }
 
 func (b *books) balance(t *rapid.T, name string) {
+	b.wantBooks()
+	known, err := b.Nodes(b.Context(), account, name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, hello := range b.sizes {
 		found, _, err := b.Instances(b.Context(), account, name, []string{hello.Node})
 		if err != nil {
@@ -118,6 +123,14 @@ func (b *books) balance(t *rapid.T, name string) {
 			if task.node == hello.Node && !task.stopped {
 				cpu, memory, ports = cpu-task.need.CPU, memory-task.need.Memory, append(ports, task.need.Ports...)
 			}
+		}
+		at := slices.IndexFunc(known, func(n placement.Node) bool { return n.ID == hello.Node })
+		if at < 0 || known[at].CPU != left.CPU || known[at].Memory != left.Memory || len(known[at].Taken) != len(left.Taken) {
+			t.Fatalf("what is known by heart of node %s is %+v, and what is so %+v", hello.Node, known, left)
+		}
+		running, pending := found[0].Tasks(name)
+		if n := known[at].Counts; n[placement.Running] != running || n[placement.Pending] != pending || n[""] != n[placement.ByGroup("family:books")] {
+			t.Fatalf("node %s has %d tasks running and %d on their way, and the counts are %v", hello.Node, running, pending, n)
 		}
 		if left.CPU != cpu || left.Memory != memory || cpu < 0 || memory < 0 {
 			t.Fatalf("node %s has cpu %d and memory %d left, want %d and %d", hello.Node, left.CPU, left.Memory, cpu, memory)

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+
+	"slipway/cluster/placement"
 )
 
 // The passes of the loops, for tests that do not wait for them.
@@ -36,3 +38,8 @@ func (c *Control) Leave(ctx context.Context, i Instance) error { return c.leave(
 
 // Room is how what waits for room is woken.
 func (c *Control) Room(account string) (<-chan struct{}, func()) { return c.room(account) }
+
+// Nodes are the machines of a cluster as placements see them.
+func (c *Control) Nodes(ctx context.Context, account, cluster string) ([]placement.Node, error) {
+	return c.nodes(ctx, account, cluster)
+}
