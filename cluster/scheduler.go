@@ -77,7 +77,7 @@ func (c *Control) PutScheduler(ctx context.Context, s Scheduler) (Scheduler, err
 			return fmt.Errorf("%w: %d are the most", ErrTooManySchedulers, maxSchedulers)
 		}
 		tx.Touch(schedulerTopic)
-		return c.tellScheduler(tx, s, "scheduler.put", schedulerFact{Deadline: s.Deadline.Milliseconds(), Fallback: s.Fallback, Default: s.Default})
+		return c.tellScheduler(tx, s, "scheduler.put", schedulerFact{Deadline: s.Deadline.Milliseconds(), Fallback: strategyFacts(s.Fallback), Default: s.Default})
 	})
 	c.schedulers.forget()
 	return s, err
@@ -135,17 +135,30 @@ func (c *Control) Schedulers(ctx context.Context, account, cluster string) (all 
 
 // schedulerFact is what an event says of a scheduler beyond its ARN.
 type schedulerFact struct {
-	Cluster  string               `json:"cluster"`
-	Name     string               `json:"name"`
-	Deadline int64                `json:"deadline,omitempty"`
-	Fallback []placement.Strategy `json:"fallback,omitempty"`
-	Default  bool                 `json:"default,omitempty"`
-	Cause    string               `json:"cause,omitempty"`  // why it was of no use
-	Group    string               `json:"group,omitempty"`  // of the tasks that it was asked about
-	Count    int                  `json:"count,omitempty"`  // how many they are
-	Times    int                  `json:"times,omitempty"`  // failures for this cause since it was told last
-	Until    *time.Time           `json:"until,omitempty"`  // it is left alone until then
-	Server   string               `json:"server,omitempty"` // whose line it is about
+	Cluster  string         `json:"cluster"`
+	Name     string         `json:"name"`
+	Deadline int64          `json:"deadline,omitempty"`
+	Fallback []strategyFact `json:"fallback,omitempty"`
+	Default  bool           `json:"default,omitempty"`
+	Cause    string         `json:"cause,omitempty"`  // why it was of no use
+	Group    string         `json:"group,omitempty"`  // of the tasks that it was asked about
+	Count    int            `json:"count,omitempty"`  // how many they are
+	Times    int            `json:"times,omitempty"`  // failures for this cause since it was told last
+	Until    *time.Time     `json:"until,omitempty"`  // it is left alone until then
+	Server   string         `json:"server,omitempty"` // whose line it is about
+}
+
+// strategyFact is a placement strategy as the API has it.
+type strategyFact struct {
+	Type  string `json:"type"`
+	Field string `json:"field,omitempty"`
+}
+
+func strategyFacts(all []placement.Strategy) (facts []strategyFact) {
+	for _, s := range all {
+		facts = append(facts, strategyFact(s))
+	}
+	return facts
 }
 
 func (c *Control) tellScheduler(tx *store.Tx, s Scheduler, kind string, f schedulerFact) error {

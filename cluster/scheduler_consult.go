@@ -222,7 +222,7 @@ func (c *Control) settle(ctx context.Context, s Scheduler, q wire.Question, fail
 	if kind == "" {
 		return
 	}
-	f.Fallback, f.Server = s.Fallback, c.config.Registry
+	f.Fallback, f.Server = strategyFacts(s.Fallback), c.config.Registry
 	if failure != nil {
 		f.Group, f.Count = q.Group, q.Count
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,7 +64,9 @@ type RefusedError struct {
 	Text   string
 }
 
-func (e *RefusedError) Error() string { return fmt.Sprintf("%d %s: %s", e.Status, e.Code, e.Text) }
+func (e *RefusedError) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, e.Code)) + ": " + e.Text
+}
 
 // isFinal tells whether trying again is no use.
 func isFinal(err error) bool {

@@ -18,11 +18,11 @@ func schedulerCommand() *cobra.Command {
 that it is connects by itself, with credentials that allow slipway:ConnectScheduler, is told of the
 machines and tasks of the cluster, and answers where tasks should go.
 What it answers is a wish: a machine that cannot take the task takes none. Where it does not
-answer in time, or answers nonsense, its fallback decides; "slipway events --type 'scheduler.*'"
-tells why.`,
+answer in time, or answers nonsense, its fallback decides, and the events scheduler.failed and
+scheduler.paused tell why.`,
 		Example: `  slipway scheduler add cheap --fallback binpack:memory
   slipway scheduler list
-  slipway scheduler test cheap hello:1
+  slipway scheduler test cheap web:1
   slipway run --strategy scheduler:cheap hello`,
 		Args: cobra.NoArgs,
 	}
@@ -183,7 +183,7 @@ func schedulerTestCommand() *cobra.Command {
 		Short: "Ask a scheduler where tasks would go, and place nothing",
 		Long: `Ask a scheduler where tasks of a definition would go, and place nothing. It is asked also while it
 is left alone, and its failures do not count. The exit code is 1 where it gives no answer of use.`,
-		Example: "  slipway scheduler test cheap hello:1 --count 3",
+		Example: "  slipway scheduler test cheap web:1 --count 3",
 		Args:    cobra.ExactArgs(2),
 	}
 	data := dataFlag(cmd)
