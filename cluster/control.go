@@ -50,9 +50,10 @@ type Config struct {
 	Images   Images
 	Logs     Logs
 	Roles    Roles
-	Nodes    Nodes    // nil: nobody keeps who may join
-	Vault    Vault    // nil: definitions can name nothing by reference
-	Balancer Balancer // nil: target groups are kept and shown, and nothing is given to them
+	Nodes    Nodes     // nil: nobody keeps who may join
+	Vault    Vault     // nil: definitions can name nothing by reference
+	Balancer Balancer  // nil: target groups are kept and shown, and nothing is given to them
+	Alarms   AlarmBell // nil: alarms are kept and shown, and never sound
 
 	KeepAlive   time.Duration // a session proves that it is alive this often; 0: 10 s
 	KeepStopped time.Duration // a stopped task can be described this long; 0: 24 h

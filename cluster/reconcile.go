@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"slices"
@@ -104,13 +105,13 @@ type keeper struct {
 	owner            string
 	leave            func()
 
-	leads time.Time       // until when the lease is this server's
-	tried map[string]bool // services that found no place, by name
-	fresh bool            // machines have come or changed: what is balanced may be no more
+	leads time.Time         // until when the lease is this server's
+	tried map[string]string // what services that found no place wanted then, by name
+	fresh bool              // machines have come or changed: what is balanced may be no more
 }
 
 func (c *Control) newKeeper(account, cluster, owner string, leave func()) *keeper {
-	return &keeper{c: c, account: account, cluster: cluster, owner: owner, leave: leave, tried: map[string]bool{}, fresh: true}
+	return &keeper{c: c, account: account, cluster: cluster, owner: owner, leave: leave, tried: map[string]string{}, fresh: true}
 }
 
 // run passes over the services whenever something happens, and when time does it. It ends once there are none.
@@ -239,7 +240,7 @@ func (o *watched) waits() time.Time {
 
 // keep does what is to be done about one service now.
 func (k *keeper) keep(ctx context.Context, o *watched, all []*watched) (next time.Time, err error) {
-	if err := k.attend(ctx, o); err != nil {
+	if err := errors.Join(k.attend(ctx, o), k.listen(ctx, o)); err != nil {
 		return next, err
 	}
 	changes := o.plan(k.c)
@@ -249,13 +250,24 @@ func (k *keeper) keep(ctx context.Context, o *watched, all []*watched) (next tim
 		}
 	}
 	next = soonest(o.next, changes.Next)
-	if !k.tried[o.s.Name] {
+	if k.tried[o.s.Name] != o.wants() {
 		err = k.startAll(ctx, o, changes, all)
 	}
 	if err == nil && k.fresh && o.s.Rebalancing && o.steady() && o.s.Status == Active {
 		_, err = k.c.Rebalance(ctx, k.account, k.cluster, o.s.Name, false)
 	}
 	return next, err
+}
+
+// wants tells apart what is wanted of a service.
+func (o *watched) wants() string {
+	text, _ := json.Marshal(o.s.ServiceSpec) // a struct of texts and numbers always can be
+	for _, d := range o.deployments {
+		if d.Status == Primary {
+			return d.ID + string(text)
+		}
+	}
+	return string(text)
 }
 
 func soonest(a, b time.Time) time.Time {

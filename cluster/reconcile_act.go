@@ -40,7 +40,7 @@ func (k *keeper) anew(tx *store.Tx, before *watched) (*watched, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &watched{s: s, machines: before.machines, health: before.health}
+	o := &watched{s: s, machines: before.machines, health: before.health, alarm: before.alarm}
 	return o, o.read(tx)
 }
 

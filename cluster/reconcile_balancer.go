@@ -52,6 +52,23 @@ type targetsHealth map[string]map[string]TargetHealth
 // "Deregistration delay": up to an hour.
 const mostDraining = time.Hour + time.Minute
 
+// AlarmBell tells which alarms sound.
+type AlarmBell interface {
+	// Sounding returns those of an account's alarms that sound now.
+	Sounding(ctx context.Context, account string, alarms []string) ([]string, error)
+}
+
+// listen asks for the alarms of a service whose deployment goes on.
+func (k *keeper) listen(ctx context.Context, o *watched) error {
+	if k.c.config.Alarms == nil || !o.s.Alarms.Enable || o.steady() {
+		return nil
+	}
+	sounding, err := k.c.config.Alarms.Sounding(ctx, k.account, o.s.Alarms.Names)
+	o.alarm = len(sounding) > 0
+	o.look(o.now.Add(k.c.config.Services.Look))
+	return err
+}
+
 // attend asks for the health of a service's targets, gives its groups the tasks that they lack, and has tasks stop
 // that have left their groups.
 func (k *keeper) attend(ctx context.Context, o *watched) error {

@@ -52,7 +52,8 @@ func TestTasksOfAMachineThatIsAwayAreReplaced(t *testing.T) {
 		w.steady("web", 2)
 		wantErr(w.T, a.Leave(), nil)
 		w.obedient('b', 1024, 1024)
-		w.until("both have others in their place", "web", func(s cluster.Service) bool { return w.onEach()["b"] == 2 && s.Running == 4 })
+		w.until("both have others in their place", "web", func(s cluster.Service) bool { return w.onEach()["b"] == 2 && s.Running == 2 })
+		w.steady("web", 2)
 		w.obedient('a', 1024, 1024)
 		s := w.steady("web", 2)
 		wantEqual(w.T, "desired", s.Desired, 2)
@@ -164,7 +165,9 @@ func TestBalancersAreAskedAndLeftFirst(t *testing.T) {
 		n.Balancers = []cluster.LoadBalancer{{TargetGroup: group, Container: "web", Port: 80}}
 		w.serve(n)
 		w.says("web", " targets in (target-group "+group+")")
-		w.until("both are targets", "web", func(cluster.Service) bool { return balancer.Say(group, cluster.TargetInitial, cluster.TargetInitial) == 2 })
+		w.until("both are targets", "web", func(cluster.Service) bool {
+			return balancer.Say(group, cluster.TargetInitial, cluster.TargetInitial) == 2
+		})
 		for _, task := range w.liveTasks() {
 			wantEqual(w.T, "the port of "+task.ID, balancer.Port(task.ID), 32768)
 		}

@@ -23,6 +23,7 @@ type watched struct {
 	tasks       []seenTask
 	machines    []string      // of a DAEMON: those that are to have a task
 	health      targetsHealth // of its targets
+	alarm       bool
 	next        time.Time
 	now         time.Time
 }
@@ -199,7 +200,7 @@ func (o *watched) plan(c *Control) rollout.Changes {
 func (o *watched) core(c *Control) rollout.Service {
 	s := o.s
 	r := rollout.Service{Name: s.Name, Desired: s.Desired, MinPercent: s.MinPercent, MaxPercent: s.MaxPercent, Ending: s.Status != Active,
-		Breaker: s.Breaker.Enable, BreakerRollback: s.Breaker.Rollback, AlarmRollback: s.Alarms.Rollback, Machines: o.machines, Said: o.said}
+		Breaker: s.Breaker.Enable, BreakerRollback: s.Breaker.Rollback, Alarm: o.alarm, AlarmRollback: s.Alarms.Rollback, Machines: o.machines, Said: o.said}
 	if s.Waiting != nil {
 		r.Waiting = unplaced(s.Waiting.Refused)
 	}

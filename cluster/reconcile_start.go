@@ -48,7 +48,7 @@ func (k *keeper) startAll(ctx context.Context, o *watched, changes rollout.Chang
 		return nil
 	}
 	if len(changes.Starts) > 0 && missing > 0 {
-		k.tried[o.s.Name] = true
+		k.tried[o.s.Name] = o.wants()
 	}
 	return k.note(ctx, o, started, missing, refused)
 }
@@ -155,6 +155,7 @@ func (k *keeper) giveUpMove(ctx context.Context, o *watched, to string) error {
 		if err != nil {
 			return err
 		}
+		tx.Touch(servicesTopic(k.account, k.cluster))
 		return tellService(tx, o.s, fmt.Sprintf("(service %s) was unable to move a task to (container-instance %s): it has no room for it any more.", o.s.Name, to))
 	})
 }
@@ -169,6 +170,9 @@ func (k *keeper) note(ctx context.Context, o *watched, started []string, missing
 		return err
 	}
 	return k.c.db.Update(ctx, func(tx *store.Tx) error {
+		if (missing > 0) != (o.s.Waiting != nil) {
+			tx.Touch(servicesTopic(k.account, k.cluster)) // others may have to make room
+		}
 		var sentences []string
 		if len(started) > 0 {
 			sentences = append(sentences, fmt.Sprintf("(service %s) has started %d tasks: %s.", o.s.Name, len(started), named(started)))

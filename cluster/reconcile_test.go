@@ -14,7 +14,7 @@ import (
 
 // fast are rules under which nothing takes long.
 func fast(config *cluster.Config) {
-	config.Services = cluster.ServiceRules{Away: time.Millisecond, Settle: time.Nanosecond, Backoff: time.Nanosecond, MaxBackoff: time.Microsecond, Reserve: time.Nanosecond, Look: time.Nanosecond}
+	config.Services = cluster.ServiceRules{Away: time.Millisecond, Settle: time.Nanosecond, Backoff: time.Nanosecond, MaxBackoff: time.Microsecond, Reserve: time.Nanosecond, Look: time.Nanosecond, Lease: time.Nanosecond}
 }
 
 // keeping is a world whose services are looked after.

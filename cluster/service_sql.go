@@ -98,16 +98,18 @@ func (c *Control) wholeService(tx *store.Tx, account, cluster, name string) (Ser
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return s, err
 	}
-	return s, countServiceTasks(tx, &s)
+	return s, c.countServiceTasks(tx, &s)
 }
 
 // resource is the name under which a service's tags are kept.
 func (s Service) resource() string { return "service/" + s.Cluster + "/" + s.Name }
 
-// countServiceTasks counts the tasks of a service and of each of its deployments.
-func countServiceTasks(tx *store.Tx, s *Service) error {
-	const count = `select started_by, status, count(*) from tasks where account = $1 and cluster = $2 and task_group = $3 and status < 8 group by started_by, status`
-	return tx.Each(count, []any{s.Account, s.Cluster, serviceGroup(s.Name)}, func(rows *sql.Rows) error {
+// countServiceTasks counts the tasks of a service and of each of its deployments, but for those that are given up
+// because their machines have been away for long.
+func (c *Control) countServiceTasks(tx *store.Tx, s *Service) error {
+	const count = `select t.started_by, t.status, count(*) from tasks t join instances i on i.id = t.node
+		where t.account = $1 and t.cluster = $2 and t.task_group = $3 and t.status < 8 and (i.session <> '' or i.changed > $4) group by t.started_by, t.status`
+	return tx.Each(count, []any{s.Account, s.Cluster, serviceGroup(s.Name), store.Micros(tx.Now.Add(-c.config.Services.Away))}, func(rows *sql.Rows) error {
 		var deployment string
 		var status nodeapi.Status
 		var n int
