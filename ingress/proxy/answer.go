@@ -80,7 +80,7 @@ func (v *visit) copy(c *conn, n int64) bool {
 	http.NewResponseController(v.w).Flush() // what follows may be long in coming
 	from, splices := v.w.(io.ReaderFrom)
 	for n > 0 {
-		c.SetReadDeadline(time.Now().Add(v.l.Idle))
+		c.expect(v.l.Idle)
 		var got int64
 		var err error
 		if splices && c.tcp != nil && n > bufferSize {
@@ -119,7 +119,7 @@ type renewed struct {
 }
 
 func (r *renewed) Read(b []byte) (int, error) {
-	r.c.SetReadDeadline(time.Now().Add(r.idle))
+	r.c.expect(r.idle)
 	return r.Reader.Read(b)
 }
 

@@ -20,7 +20,7 @@ type conn struct {
 	r     *bufio.Reader
 	w     *bufio.Writer
 	since time.Time // when it was used last
-	used  bool
+	until time.Time // when it has been silent for too long
 }
 
 // How long a connection to a target may take: when others are there to be asked, and when it is the last.
@@ -61,15 +61,15 @@ func (t *target) dial(ctx context.Context, limit time.Duration) (*conn, error) {
 	return c, nil
 }
 
-// open returns a connection to use: an idle one that is still open, or a new one. With fresh, a new one.
-func (t *target) open(ctx context.Context, fresh bool, limit time.Duration) (*conn, error) {
+// open returns a connection to use: an idle one that is still open, or a new one. With fresh, a new one; with blind,
+// one that was used just now is not looked at, since a request that may be repeated finds out by itself.
+func (t *target) open(ctx context.Context, fresh, blind bool, limit time.Duration) (*conn, error) {
 	for !fresh {
 		c := t.take()
 		if c == nil {
 			break
 		}
-		if c.quiet() {
-			c.used = true
+		if blind && time.Since(c.since) < time.Second || c.quiet() {
 			return c, nil
 		}
 		t.drop(c)
@@ -93,6 +93,16 @@ func (c *conn) quiet() bool {
 		quiet = err == syscall.EAGAIN
 	})
 	return err == nil && quiet
+}
+
+// expect lets the target be silent for so long from now on, or for an eighth less: the clock is not set for every
+// request.
+func (c *conn) expect(idle time.Duration) {
+	wanted := time.Now().Add(idle)
+	if left := wanted.Sub(c.until); left < 0 || left > idle/8 {
+		c.SetReadDeadline(wanted)
+		c.until = wanted
+	}
 }
 
 // answer reads the head of the final answer to r. Interim answers are passed over, but for a switch of protocols.

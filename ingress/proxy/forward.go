@@ -106,7 +106,7 @@ func (v *visit) through(t *target, p *pool, limit time.Duration) *failure {
 // through1 speaks HTTP/1.1 with the target.
 func (v *visit) through1(t *target, fresh bool, limit time.Duration) *failure {
 	ctx := v.r.Context()
-	c, err := t.open(ctx, fresh, limit)
+	c, err := t.open(ctx, fresh, v.repeatable(), limit)
 	if err != nil {
 		return &failure{err: err, unreached: true}
 	}
@@ -148,13 +148,14 @@ type sending struct {
 // send sends what is written, and the body after it, while the answer may come already.
 func (v *visit) send(c *conn) *sending {
 	if v.r.ContentLength == 0 {
-		c.SetReadDeadline(time.Now().Add(v.l.Idle))
+		c.expect(v.l.Idle)
 		c.w.Flush() // that it failed is seen when the answer is read
 		return nil
 	}
 	rc := http.NewResponseController(v.w)
 	rc.EnableFullDuplex() // an error: the wire has it anyway
 	c.SetReadDeadline(time.Time{})
+	c.until = time.Time{}
 	s := &sending{c: c, ended: make(chan error, 1), body: &paced{Reader: v.r.Body, rc: rc, idle: v.l.Idle}}
 	go func() {
 		err := c.writeBody(v.r, s.body)
