@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"slipway/cluster/placement"
+	"slipway/store"
 )
 
 // The passes of the loops, for tests that do not wait for them.
@@ -42,4 +43,21 @@ func (c *Control) Room(account string) (<-chan struct{}, func()) { return c.room
 // Nodes are the machines of a cluster as placements see them.
 func (c *Control) Nodes(ctx context.Context, account, cluster string) ([]placement.Node, error) {
 	return c.nodes(ctx, account, cluster)
+}
+
+// RunGuarded is RunTask with a guard, as services place tasks.
+func (c *Control) RunGuarded(ctx context.Context, account string, r Run, guard func(*store.Tx) error) (Started, error) {
+	var d Definition
+	err := c.db.View(ctx, func(tx *store.Tx) (err error) {
+		d, err = needDefinition(tx, account, r.Definition)
+		return err
+	})
+	if err != nil {
+		return Started{}, err
+	}
+	model, err := c.model(ctx, d, r)
+	if err != nil {
+		return Started{}, err
+	}
+	return c.place(ctx, order{run: r, model: model, guard: guard})
 }

@@ -14,7 +14,7 @@ import (
 type order struct {
 	run    Run                   // how many, or where
 	model  Task                  // what each is a copy of
-	guard  func(*store.Tx) error // asked in the commit: its error ends the order, with nothing placed. It must not write where it fails.
+	guard  func(*store.Tx) error // asked in the commit, when no other guarded order of the group is under way there: its error ends the order, with nothing placed. It must not write.
 	avoid  []string              // nodes that are not to be used
 	prefer []string              // what a scheduler from outside wants: placement.Request.Prefer
 	each   bool                  // placement.Request.Each

@@ -116,24 +116,24 @@ func (q *queue) pass() {
 	q.next()
 }
 
-// take removes the next batch from the queue: the first that wait, but no two with the same token, of which the second
-// is to find what came of the first.
+// take removes the next batch from the queue: the first that wait, but no two of which the second is to find what came
+// of the first.
 func (q *queue) take() (batch []*work) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	room, tokens := maxBatch, map[string]bool{}
+	room, taken := maxBatch, map[string]bool{}
 	rest := q.waiting[:0:0]
 	for i, w := range q.waiting {
 		if room < w.weight() && len(batch) > 0 {
 			rest = append(rest, q.waiting[i:]...)
 			break
 		}
-		if token := w.token(); token != "" {
-			if tokens[token] {
+		if name := w.onlyOne(); name != "" {
+			if taken[name] {
 				rest = append(rest, w)
 				continue
 			}
-			tokens[token] = true
+			taken[name] = true
 		}
 		batch, room = append(batch, w), room-w.weight()
 	}
@@ -141,11 +141,18 @@ func (q *queue) take() (batch []*work) {
 	return batch
 }
 
-func (w *work) token() string {
-	if w.bid == nil || w.bid.order.run.Token == "" {
+// onlyOne names what there may be only one of in a batch: a request with a token, or one whose guard looks at what
+// there is of its group.
+func (w *work) onlyOne() string {
+	switch {
+	case w.bid == nil:
 		return ""
+	case w.bid.order.guard != nil:
+		return "group " + w.bid.order.model.Account + " " + w.bid.order.model.Cluster + " " + w.bid.order.model.Group
+	case w.bid.order.run.Token != "":
+		return "token " + w.bid.order.model.Account + " " + w.bid.order.run.Token
 	}
-	return w.bid.order.model.Account + " " + w.bid.order.run.Token
+	return ""
 }
 
 // leadUntil works through the queue until w is done, and then has another lead.

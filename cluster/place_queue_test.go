@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"slipway/store"
 )
 
 func asks(token string, count int) *work {
@@ -21,16 +23,23 @@ func leads(w *work) bool {
 	}
 }
 
-// A batch has the first that wait, as many as it holds, and no two with the same token.
+func guarded(group string) *work {
+	w := asks("", 1)
+	w.bid.order.guard, w.bid.order.model.Group = func(*store.Tx) error { return nil }, group
+	return w
+}
+
+// A batch has the first that wait, as many as it holds, but no two with the same token, and no two that are guarded of
+// one group.
 func TestBatches(t *testing.T) {
 	var q queue
-	all := []*work{asks("a", 10), asks("", 10), asks("a", 10), asks("b", maxBatch-23), asks("", 1), asks("", 10)}
+	all := []*work{asks("a", 10), asks("", 10), asks("a", 10), asks("b", maxBatch-27), guarded("web"), guarded("web"), guarded("api"), asks("", 1), asks("", 10)}
 	for _, w := range all {
 		if !q.enter(w) {
 			t.Fatal("the queue is full")
 		}
 	}
-	for i, want := range [][]*work{{all[0], all[1], all[3]}, {all[2], all[4], all[5]}, nil} {
+	for i, want := range [][]*work{{all[0], all[1], all[3], all[4], all[6]}, {all[2], all[5], all[7], all[8]}, nil} {
 		got := q.take()
 		if len(got) != len(want) {
 			t.Fatalf("batch %d has %d works, want %d", i, len(got), len(want))

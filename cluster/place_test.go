@@ -13,6 +13,7 @@ import (
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
 	"slipway/cluster/placement"
+	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/store"
 	"slipway/store/storetest"
@@ -37,7 +38,6 @@ func servers(t *testing.T) (first, second world) {
 	return first, second
 }
 
-// slotted is a task of which a machine of 100 units has room for one.
 func (w world) run1(ref cluster.Ref) (cluster.Started, error) {
 	return w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1})
 }
@@ -318,6 +318,41 @@ func TestWhoFailsInACrowdFailsAlone(t *testing.T) {
 	})
 }
 
+// What a guard allows is there no more often than it allows it, however many ask at once and wherever.
+func TestGuardsSeeEachOthersTasks(t *testing.T) {
+	first, second := servers(t)
+	ref := first.register("web", web())
+	first.join('a', 10_000, 10_000)
+	enough := errs.New(errs.Conflict, "there are three")
+	var placed, refused atomic.Int64
+	var all sync.WaitGroup
+	for i := range 24 {
+		all.Go(func() {
+			w := []world{first, second}[i%2]
+			started, err := w.RunGuarded(t.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1}, func(tx *store.Tx) error {
+				var n int
+				err := tx.Row(`select count(*) from tasks where status < 8`).Scan(&n)
+				if err == nil && n >= 3 {
+					err = enough
+				}
+				return err
+			})
+			switch {
+			case errors.Is(err, enough):
+				refused.Add(1)
+			case err != nil || len(started.Tasks) != 1:
+				t.Errorf("started %+v, error %v", started, err)
+			default:
+				placed.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if placed.Load() != 3 || refused.Load() != 21 {
+		t.Errorf("%d are placed and %d refused", placed.Load(), refused.Load())
+	}
+}
+
 // Whoever waits for room is told when a machine comes, changes, or has more of it, whichever server it happens on.
 func TestRoomIsTold(t *testing.T) {
 	first, second := servers(t)
@@ -445,7 +480,7 @@ func TestTasksOfATagShareAMachine(t *testing.T) {
 	}
 }
 
-// What the rows of a database of before say is what the books begin with.
+// What tasks have in common is there as long as one of them is.
 func TestModelsAreKeptWhileTasksUseThem(t *testing.T) {
 	each(t, func(w world) {
 		node := w.join('a', 1024, 1024)
