@@ -273,6 +273,46 @@ func TestSchedulerConnectsAgain(t *testing.T) {
 	})
 }
 
+// A line does not last for ever: who opens the next must be admitted again.
+func TestSchedulerLineEnds(t *testing.T) {
+	each(t, func(w world) {
+		ref := w.register("web", web())
+		a := w.join('a', 1000, 1000).ID
+		s := cluster.Scheduler{Account: account, Cluster: "default", Name: "mine", Deadline: 5 * time.Second}
+		if _, err := w.PutScheduler(w.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		line, err := w.ConnectScheduler(w.Context(), account, "default", "mine")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.SetLineLife(100 * time.Millisecond)
+		nobody := func(wire.Message) error { return nil }
+		wantErr(t, w.SchedulerStream(w.Context(), line.Token, nobody), nil)
+		wantErr(t, w.SchedulerStream(w.Context(), line.Token, nobody), cluster.ErrNoSchedulerLine)
+		wantEqual(t, "connected", w.scheduler(s).Connected, false)
+		w.SetLineLife(time.Hour)
+		w.connects(s, ranks(a))
+		w.asks(ref, 1, by("mine")...)
+		wantEqual(t, "failures", w.scheduler(s).Failed, 0)
+	})
+}
+
+// No account opens lines without end.
+func TestLinesAreBounded(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	if _, err := w.PutScheduler(w.Context(), cluster.Scheduler{Account: account, Cluster: "default", Name: "mine"}); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	opened := 0
+	for ; err == nil && opened < 1000; opened++ {
+		_, err = w.ConnectScheduler(w.Context(), account, "default", "mine")
+	}
+	wantErr(t, err, cluster.ErrTooManyLines)
+	wantEqual(t, "lines that may be opened", opened-1, 100)
+}
+
 // A request with a token that is sent again is the same request, whatever its scheduler says by then.
 func TestSchedulerAndClientToken(t *testing.T) {
 	each(t, func(w world) {

@@ -34,7 +34,7 @@ func (c *Control) SchedulerStream(ctx context.Context, token string, send func(w
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lineLife)
+	ctx, cancel := context.WithTimeout(ctx, c.schedulers.life)
 	defer cancel()
 	f := &feed{c: c, line: line, send: send}
 	wake, stop := c.db.Watch(events.Topic, schedulerTopic, roomTopic(line.key.account)) // before the first look, so that no wake is missed

@@ -47,12 +47,16 @@ func (h *health) good() (resumed bool) {
 	return resumed
 }
 
-// bad notes a failure, and tells for how long the scheduler is left alone: 0 is not at all.
+// bad notes a failure, and tells for how long the scheduler is left alone from now on: 0 is no longer than it was.
 func (h *health) bad(now time.Time, failure string) (pause time.Duration) {
 	h.asked++
 	h.failed++
+	h.failure = failure
+	if now.Before(h.until) {
+		return 0 // it was asked before the pause began
+	}
 	h.row++
-	h.failure, h.trying = failure, false
+	h.trying = false
 	if h.row < patience {
 		return 0
 	}

@@ -17,7 +17,9 @@ func TestHealth(t *testing.T) {
 		{"bad", "0s"}, {"bad", "0s"}, {"may", "yes"}, {"bad", "1s"}, {"may", "no"},
 		{"wait 1s", ""}, {"may", "yes"}, {"may", "no"}, // one tries
 		{"bad", "2s"}, {"wait 1s", ""}, {"may", "no"}, {"wait 1s", ""}, {"may", "yes"}, {"gave up", ""}, {"may", "yes"},
-		{"bad", "4s"}, {"bad", "8s"}, {"bad", "16s"}, {"bad", "32s"}, {"bad", "1m0s"}, {"bad", "1m0s"},
+		{"bad", "4s"}, {"bad", "0s"}, {"bad", "0s"}, // asked before the pause
+		{"wait 4s", ""}, {"bad", "8s"}, {"wait 8s", ""}, {"bad", "16s"}, {"wait 16s", ""}, {"bad", "32s"},
+		{"wait 32s", ""}, {"bad", "1m0s"}, {"wait 60s", ""}, {"bad", "1m0s"},
 		{"wait 60s", ""}, {"may", "yes"}, {"good", "true"}, {"may", "yes"}, {"bad", "0s"}, {"good", "false"},
 		{"absent", ""}, {"absent", ""}, {"absent", ""}, {"absent", ""}, {"may", "yes"}, // costs nothing
 	} {
@@ -44,7 +46,7 @@ func TestHealth(t *testing.T) {
 			t.Errorf("step %d, %s: %q, want %q", i+1, step.do, got, step.want)
 		}
 	}
-	if h.failed != 17 || h.failure != "away" {
+	if h.failed != 19 || h.failure != "away" {
 		t.Errorf("%d failures, the last %q", h.failed, h.failure)
 	}
 }

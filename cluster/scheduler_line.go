@@ -16,7 +16,8 @@ import (
 // The limits of lines to schedulers.
 const (
 	ticketLife   = time.Minute // how long one who was admitted may take to open the line
-	maxTickets   = 1000        // of a server
+	maxTickets   = 100         // of an account, at a server
+	maxLines     = 100         // of an account, to a server
 	maxQuestions = 256         // of a line, unanswered at a time
 	lineLife     = time.Hour   // then it is opened anew, by who may still do so
 )
@@ -32,6 +33,7 @@ type schedulerLines struct {
 	tickets map[[sha256.Size]byte]ticket
 	byToken map[[sha256.Size]byte]*schedulerLine
 	byKey   map[schedulerKey]*schedulerLine
+	life    time.Duration // of a line
 	health  map[schedulerKey]*health
 	known   map[schedulerKey][]Scheduler // by account and cluster; of clusters that were asked for since the last change
 	forgot  int                          // how often known was forgotten
@@ -45,7 +47,7 @@ type ticket struct {
 
 func newSchedulerLines() *schedulerLines {
 	return &schedulerLines{
-		tickets: map[[sha256.Size]byte]ticket{}, byToken: map[[sha256.Size]byte]*schedulerLine{},
+		life: lineLife, tickets: map[[sha256.Size]byte]ticket{}, byToken: map[[sha256.Size]byte]*schedulerLine{},
 		byKey: map[schedulerKey]*schedulerLine{}, health: map[schedulerKey]*health{}, known: map[schedulerKey][]Scheduler{},
 	}
 }
@@ -117,12 +119,20 @@ func needScheduler(tx *store.Tx, k schedulerKey) (Scheduler, error) {
 func (l *schedulerLines) admit(token string, k schedulerKey, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	tickets, lines := 0, 0
 	for digest, t := range l.tickets {
 		if now.After(t.until) {
 			delete(l.tickets, digest)
+		} else if t.key.account == k.account {
+			tickets++
 		}
 	}
-	if len(l.tickets) >= maxTickets {
+	for other := range l.byKey {
+		if other.account == k.account && other != k {
+			lines++
+		}
+	}
+	if tickets >= maxTickets || lines >= maxLines {
 		return ErrTooManyLines
 	}
 	l.tickets[sha256.Sum256([]byte(token))] = ticket{k, now.Add(ticketLife)}

@@ -289,6 +289,34 @@ func TestSchedulerIsToldWhatIsSo(t *testing.T) {
 	})
 }
 
+// Where more has happened than is told one by one, it is told so, and all that is so once more.
+func TestSchedulerIsToldOfAGap(t *testing.T) {
+	each(t, func(w world) {
+		a := w.join('a', 1000, 1000).ID
+		p := w.plans(cluster.Scheduler{Name: "mine"}, nil)
+		err := w.db.Update(w.Context(), func(tx *store.Tx) error {
+			for range 5000 {
+				if err := events.Append(tx, account, "dog.barked", "rex", nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.until(func() bool {
+			at := slices.IndexFunc(p.messages, func(m wire.Message) bool { return m.Type == wire.TypeGap })
+			return at >= 0 && slices.ContainsFunc(p.messages[at:], isWhole)
+		})
+		var s told
+		s.apply(t, p.all())
+		if len(s.nodes) != 1 || s.nodes[a].ID != a || s.seq != 2 {
+			t.Errorf("then it knows %+v", s)
+		}
+	})
+}
+
 // told is what messages come to.
 type told struct {
 	seq   int64

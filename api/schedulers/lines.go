@@ -51,6 +51,7 @@ func (l *lines) stream(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(l.ctx, cancel)()
 	control := http.NewResponseController(w)
+	defer control.SetWriteDeadline(time.Time{}) // the connection may be used again
 	begun := false
 	err := l.control.SchedulerStream(ctx, token(r), func(m wire.Message) error {
 		text, err := json.Marshal(m)
