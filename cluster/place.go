@@ -43,7 +43,7 @@ func (c *Control) place(ctx context.Context, o order) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	bid, err := newWish(o)
+	bid, err := newBid(o)
 	if err != nil {
 		return Started{}, err
 	}
@@ -55,7 +55,7 @@ func (c *Control) place(ctx context.Context, o order) (Started, error) {
 	return bid.started, bid.err
 }
 
-func newWish(o order) (w *bid, err error) {
+func newBid(o order) (w *bid, err error) {
 	w = &bid{order: o, request: o.request()}
 	w.ports = writePorts(w.request.Need.Ports)
 	if w.model, err = modelOf(o.model); err != nil {
