@@ -31,6 +31,7 @@ type ledger struct {
 	stale    map[string]bool             // what is known of these is not what is so
 	views    map[string]*placement.Fleet // the machines that serve a cluster, in the order in which they were registered
 	keys     map[string]bool             // of the tags by which tasks are counted
+	kept     map[string]string           // machines that are kept free for the tasks of one group, by id
 }
 
 // machine is a node as the books have it.

@@ -117,7 +117,18 @@ func (l *ledger) readMachines(tx *store.Tx, changed map[string]int64) (map[strin
 	err1 := l.readTags(tx, machines, ids)
 	err2 := l.readTasks(tx, machines, ids)
 	err3 := l.readTagCounts(tx, machines)
-	return machines, errors.Join(err1, err2, err3)
+	return machines, errors.Join(err1, err2, err3, l.readKept(tx))
+}
+
+// readKept reads which machines are kept free for services that have waited for long.
+func (l *ledger) readKept(tx *store.Tx) error {
+	l.kept = map[string]string{}
+	return tx.Each(`select reserved, name from services where account = $1 and reserved <> ''`, []any{l.account}, func(rows *sql.Rows) error {
+		var node, service string
+		err := rows.Scan(&node, &service)
+		l.kept[node] = serviceGroup(service)
+		return err
+	})
 }
 
 // bookedInstances reads the nodes of an account whatever cluster they serve, members or not: those with the ids, or all.

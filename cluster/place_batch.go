@@ -199,7 +199,7 @@ func (b *batch) planAlike(tx *store.Tx, bids []*bid) error {
 			return err
 		}
 	}
-	fleet := first.order.allowed(l.view(first.order.model.Cluster))
+	fleet := first.order.allowed(l.view(first.order.model.Cluster), l.kept)
 	if fleet.Len() == 0 && r.On == nil {
 		for _, w := range bids {
 			w.err = ErrNoInstances
@@ -216,12 +216,19 @@ func (b *batch) planAlike(tx *store.Tx, bids []*bid) error {
 	return nil
 }
 
-// allowed leaves out the nodes that are not to be used.
-func (o order) allowed(fleet *placement.Fleet) *placement.Fleet {
-	if len(o.avoid) == 0 {
+// allowed leaves out the nodes that are not to be used, and has those refuse that are kept for others; whoever names a
+// machine gets it all the same.
+func (o order) allowed(fleet *placement.Fleet, kept map[string]string) *placement.Fleet {
+	if len(o.avoid) == 0 && (len(kept) == 0 || o.run.Nodes != nil) {
 		return fleet
 	}
-	return placement.NewFleet(slices.DeleteFunc(slices.Clone(fleet.Nodes()), func(n placement.Node) bool { return slices.Contains(o.avoid, n.ID) }))
+	nodes := slices.DeleteFunc(slices.Clone(fleet.Nodes()), func(n placement.Node) bool { return slices.Contains(o.avoid, n.ID) })
+	for i := range nodes {
+		if group := kept[nodes[i].ID]; group != "" && group != o.model.Group && o.run.Nodes == nil && nodes[i].Refusal == "" {
+			nodes[i].Refusal = placement.Reserved
+		}
+	}
+	return placement.NewFleet(nodes)
 }
 
 // give divides the chosen nodes among equal bids.

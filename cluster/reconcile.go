@@ -207,7 +207,7 @@ func (k *keeper) pass(ctx context.Context) (next time.Time, more bool, err error
 	}
 	var failures []error
 	for _, o := range inTurn(all) {
-		at, err := k.keep(ctx, o, all)
+		at, err := k.keep(ctx, o)
 		failures = append(failures, err)
 		if !at.IsZero() && at.Before(next) {
 			next = at
@@ -239,7 +239,7 @@ func (o *watched) waits() time.Time {
 }
 
 // keep does what is to be done about one service now.
-func (k *keeper) keep(ctx context.Context, o *watched, all []*watched) (next time.Time, err error) {
+func (k *keeper) keep(ctx context.Context, o *watched) (next time.Time, err error) {
 	if err := errors.Join(k.attend(ctx, o), k.listen(ctx, o)); err != nil {
 		return next, err
 	}
@@ -251,7 +251,7 @@ func (k *keeper) keep(ctx context.Context, o *watched, all []*watched) (next tim
 	}
 	next = soonest(o.next, changes.Next)
 	if k.tried[o.s.Name] != o.wants() {
-		err = k.startAll(ctx, o, changes, all)
+		err = k.startAll(ctx, o, changes)
 	}
 	if err == nil && k.fresh && o.s.Rebalancing && o.steady() && o.s.Status == Active {
 		_, err = k.c.Rebalance(ctx, k.account, k.cluster, o.s.Name, false)

@@ -7,6 +7,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/placement"
 	"slipway/nodeapi"
 )
 
@@ -228,5 +229,29 @@ func TestAUserTakesADeploymentBack(t *testing.T) {
 		s := w.steady("web", 4)
 		wantEqual(w.T, "definition", s.Definition, one)
 		wantEqual(w.T, "its record", records()[0].Status, cluster.RolloutRollbackSuccessful)
+	})
+}
+
+func TestAMachineIsKeptForWhoHasWaitedLongest(t *testing.T) {
+	keeps(t, nil, func(w keeping) {
+		small, large := w.register("small", web()), web()
+		large.Containers[0].CPU = 900
+		big := w.register("large", large)
+		w.obedient('a', 1000, 1024)
+		filler := w.runs(small, 2)
+		w.serve(service("large", big, 1))
+		w.says("large", "is kept free for it.")
+		refused, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: small, Count: 1})
+		if err != nil || len(refused.Tasks) != 0 || len(refused.Refused) != 1 || refused.Refused[0].Reason != placement.Reserved {
+			w.Fatalf("a small task on a machine that is kept: %+v, error %v", refused, err)
+		}
+		w.serve(service("small", small, 1))
+		w.says("small", "was unable to place a task")
+		for _, task := range filler {
+			_, err := w.StopTask(w.Context(), account, "default", task.ID, "")
+			wantErr(w.T, err, nil)
+		}
+		w.steady("large", 1)
+		w.steady("small", 1)
 	})
 }

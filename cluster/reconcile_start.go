@@ -17,12 +17,12 @@ import (
 
 // startAll starts the tasks that the core wants started. What has no place waits, and is not tried again before
 // there is more room or something else is wanted.
-func (k *keeper) startAll(ctx context.Context, o *watched, changes rollout.Changes, all []*watched) error {
+func (k *keeper) startAll(ctx context.Context, o *watched, changes rollout.Changes) error {
 	var started []string
 	var refused []placement.Refusal
 	missing := 0
 	for _, start := range changes.Starts {
-		done, err := k.start(ctx, o, start, all)
+		done, err := k.start(ctx, o, start)
 		if errors.Is(err, errUnwanted) {
 			return nil // it has changed meanwhile, and is looked at again
 		}
@@ -54,7 +54,7 @@ func (k *keeper) startAll(ctx context.Context, o *watched, changes rollout.Chang
 }
 
 // start places tasks of the primary deployment, as long as the service still wants them.
-func (k *keeper) start(ctx context.Context, o *watched, start rollout.Start, all []*watched) (Started, error) {
+func (k *keeper) start(ctx context.Context, o *watched, start rollout.Start) (Started, error) {
 	i := slices.IndexFunc(o.deployments, func(d deployed) bool { return d.ID == start.Deployment })
 	if i < 0 {
 		return Started{}, errUnwanted
@@ -77,7 +77,7 @@ func (k *keeper) start(ctx context.Context, o *watched, start rollout.Start, all
 	}
 	var started Started
 	for _, run := range parts {
-		done, err := k.startPart(ctx, o, start, d, run, all)
+		done, err := k.startPart(ctx, o, start, d, run)
 		if err != nil {
 			return started, err
 		}
@@ -87,12 +87,12 @@ func (k *keeper) start(ctx context.Context, o *watched, start rollout.Start, all
 }
 
 // startPart places those tasks that come by one capacity provider.
-func (k *keeper) startPart(ctx context.Context, o *watched, start rollout.Start, d Definition, run Run, all []*watched) (Started, error) {
+func (k *keeper) startPart(ctx context.Context, o *watched, start rollout.Start, d Definition, run Run) (Started, error) {
 	model, err := k.c.model(ctx, d, run)
 	if err != nil {
 		return failedToStart(err)
 	}
-	started, err := k.c.place(ctx, order{run: run, model: model, avoid: reserved(all, o.s.Name), guard: func(tx *store.Tx) error {
+	started, err := k.c.place(ctx, order{run: run, model: model, guard: func(tx *store.Tx) error {
 		now, err := k.anew(tx, o)
 		if err == nil && now.plan(k.c).Starting(start.Deployment, start.Node) < max(run.Count, len(run.Nodes)) {
 			err = errUnwanted
@@ -135,16 +135,6 @@ func (o *watched) run(start rollout.Start, r Revision, tags []Tag) Run {
 		run.Tags = append(slices.Clone(run.Tags), Tag{"aws:ecs:clusterName", s.Cluster}, Tag{"aws:ecs:serviceName", s.Name})
 	}
 	return run
-}
-
-// reserved are the machines that are kept free for other services.
-func reserved(all []*watched, service string) (nodes []string) {
-	for _, o := range all {
-		if w := o.s.Waiting; w != nil && w.Reserved != "" && o.s.Name != service {
-			nodes = append(nodes, w.Reserved)
-		}
-	}
-	return nodes
 }
 
 // giveUpMove has a task stay that was to go to a machine which does not take it.
@@ -190,8 +180,19 @@ func (k *keeper) note(ctx context.Context, o *watched, started []string, missing
 		_, err := tx.Exec(`update services set said = $4, waits = cast($5 as bigint), refused = $6, waits_since = case when cast($5 as bigint) = 0 then 0 when waits = 0 then cast($7 as bigint) else waits_since end,
 				reserved = case when cast($5 as bigint) = 0 then '' else reserved end
 			where account = $1 and cluster = $2 and name = $3 and status = 'ACTIVE'`, o.s.Account, o.s.Cluster, o.s.Name, said, missing, string(text), store.Micros(tx.Now))
-		return err
+		if err != nil || missing > 0 {
+			return err
+		}
+		return o.s.unreserve(tx)
 	})
+}
+
+// unreserve has others use the machine again that was kept free for a service. Call it last.
+func (s Service) unreserve(tx *store.Tx) error {
+	if s.Waiting == nil || s.Waiting.Reserved == "" {
+		return nil
+	}
+	return machineChanged(tx, s.Account, s.Waiting.Reserved)
 }
 
 // maxRefusals is how many machines are named that had no place.
@@ -263,7 +264,10 @@ func (k *keeper) reserve(ctx context.Context, all []*watched) (next time.Time, e
 		if err != nil {
 			return err
 		}
-		return tellService(tx, oldest.s, fmt.Sprintf("(service %s) has waited for a place since %s: (container-instance %s) is kept free for it.", oldest.s.Name, oldest.waits().Format(time.RFC3339), node))
+		if err := tellService(tx, oldest.s, fmt.Sprintf("(service %s) has waited for a place since %s: (container-instance %s) is kept free for it.", oldest.s.Name, oldest.waits().Format(time.RFC3339), node)); err != nil {
+			return err
+		}
+		return machineChanged(tx, k.account, node)
 	})
 }
 

@@ -264,16 +264,19 @@ func (c *Control) endService(tx *store.Tx, s Service) error {
 		return err
 	}
 	tx.Touch(servicesTopic(s.Account, s.Cluster))
+	if err := s.unreserve(tx); err != nil {
+		return err
+	}
 	return c.tellOfService(tx, "service.delete-requested", s)
 }
 
 // endServices has the services of a cluster go, or all of an account ("").
 func (c *Control) endServices(tx *store.Tx, account, cluster string) error {
 	var all []Service
-	err := tx.Each(`select cluster, name, spec from services where account = $1 and ($2 = '' or cluster = $2) and status = 'ACTIVE' order by cluster, name`, []any{account, cluster}, func(rows *sql.Rows) error {
-		s := Service{Account: account}
+	err := tx.Each(`select cluster, name, spec, reserved from services where account = $1 and ($2 = '' or cluster = $2) and status = 'ACTIVE' order by cluster, name`, []any{account, cluster}, func(rows *sql.Rows) error {
+		s := Service{Account: account, Waiting: &Waiting{}}
 		var spec string
-		if err := rows.Scan(&s.Cluster, &s.Name, &spec); err != nil {
+		if err := rows.Scan(&s.Cluster, &s.Name, &spec, &s.Waiting.Reserved); err != nil {
 			return err
 		}
 		all = append(all, s)

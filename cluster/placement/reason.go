@@ -10,6 +10,7 @@ const (
 	NoAgent  Reason = "AGENT"   // it is not connected
 	Draining Reason = "DRAINING"
 	Inactive Reason = "INACTIVE" // it is no member any more
+	Reserved Reason = "RESERVED" // it is kept free for others, who have waited for long
 	NoCPU    Reason = "RESOURCE:CPU"
 	NoMemory Reason = "RESOURCE:MEMORY"
 	NoDisk   Reason = "RESOURCE:DISK"

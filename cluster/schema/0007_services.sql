@@ -19,6 +19,7 @@ create table services (
 	reserved   text not null default '', -- the machine that nobody else gets anything of
 	primary key (account, cluster, name)
 );
+create index services_reserving on services (account) where reserved <> '';
 create index services_live on services (account, cluster) where status <> 'INACTIVE';
 
 create table deployments (
