@@ -125,6 +125,7 @@ func (l *ledger) take(m *machine, t Task, r placement.Request) {
 func (l *ledger) give(m *machine, t Task, status nodeapi.Status) {
 	m.node.CPU += t.CPU
 	m.node.Memory += t.Memory
+	m.node.Disk += t.Spec.Disk
 	m.count(t.Cluster, -1, l.counted(status, t.Group, nil))
 	l.show(m)
 }
@@ -174,20 +175,22 @@ func (l *ledger) forget(id string) {
 	}
 }
 
-// countBy has tasks counted by tags. Where they were not, all is to be read anew.
-func (l *ledger) countBy(keys []string) {
-	for _, key := range keys {
-		if l.keys[key] {
-			continue
-		}
-		if len(l.keys) >= maxCountKeys {
-			clear(l.keys)
-		}
-		l.keys[key] = true
-		l.read = -1
-		for id := range l.machines {
-			l.forget(id)
-		}
+// countBy has tasks counted by tags, all that a batch counts by. Where they were not, all is to be read anew. What
+// batches before counted by stays as long as it is not too much.
+func (l *ledger) countBy(keys map[string]bool) {
+	more := maps.Clone(keys)
+	maps.DeleteFunc(more, func(key string, _ bool) bool { return l.keys[key] })
+	if len(more) == 0 {
+		return
+	}
+	if len(l.keys)+len(more) > maxCountKeys {
+		clear(l.keys)
+		more = keys
+	}
+	maps.Copy(l.keys, more)
+	l.read = -1
+	for id := range l.machines {
+		l.forget(id)
 	}
 }
 

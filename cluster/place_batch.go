@@ -50,6 +50,7 @@ type hold struct {
 // open has the books ready of all accounts that want tasks.
 func (b *batch) open(ctx context.Context) error {
 	b.ledgers = map[string]*ledger{}
+	keys := map[string]map[string]bool{} // of tags by which tasks are counted, by account
 	for _, w := range b.works {
 		if w.bid == nil {
 			continue
@@ -59,11 +60,15 @@ func (b *batch) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		l.countBy(w.bid.countKeys())
-		b.ledgers[account] = l
+		if b.ledgers[account] = l; keys[account] == nil {
+			keys[account] = map[string]bool{}
+		}
+		for _, key := range w.bid.countKeys() {
+			keys[account][key] = true
+		}
 	}
 	for account, l := range b.c.books.ledgers {
-		if b.ledgers[account] == nil && b.reportsFrom(l) {
+		if l.countBy(keys[account]); b.ledgers[account] == nil && b.reportsFrom(l) {
 			b.ledgers[account] = l
 		}
 	}

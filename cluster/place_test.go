@@ -480,6 +480,36 @@ func TestTasksOfATagShareAMachine(t *testing.T) {
 	}
 }
 
+// By however many tags tasks are counted, each request sees those of its own.
+func TestManyTagsAreCountedBy(t *testing.T) {
+	each(t, func(w world) {
+		ref := w.register("web", web())
+		for _, name := range []byte("abc") {
+			w.join(name, 10_000, 10_000)
+		}
+		place := func(n int) string {
+			key := fmt.Sprint("order-", n)
+			started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1, Tags: []cluster.Tag{{Key: key, Value: "1"}},
+				Constraints: []placement.Constraint{{Type: placement.Together, Expression: key}}})
+			if err != nil || len(started.Tasks) != 1 {
+				w.Errorf("started %+v, error %v", started, err)
+				return ""
+			}
+			return started.Tasks[0].Node
+		}
+		const many = 30 // more than are counted at once
+		var all sync.WaitGroup
+		first := make([]string, many)
+		for n := range first {
+			all.Go(func() { first[n] = place(n) })
+		}
+		all.Wait()
+		for n, node := range first {
+			wantEqual(w.T, fmt.Sprint("machine of order ", n), place(n), node)
+		}
+	})
+}
+
 // What tasks have in common is there as long as one of them is.
 func TestModelsAreKeptWhileTasksUseThem(t *testing.T) {
 	each(t, func(w world) {
