@@ -18,6 +18,7 @@ type Pass struct {
 	primary *Deployment
 	tasks   []*Task // that have not stopped, but for those of lost machines
 	total   int     // of all that run, also on their way out
+	well    int     // of those that are healthy
 	told    int     // failures
 	out     Changes
 }
@@ -36,6 +37,7 @@ func newPass(s Service, r Rules, now time.Time) *Pass {
 		if t := &p.s.Tasks[i]; t.Status != Stopped && !t.Lost {
 			p.tasks = append(p.tasks, t)
 			p.total++
+			p.well += flag(t.healthy())
 		}
 	}
 	return p
@@ -290,14 +292,7 @@ func (p *Pass) live() (live []*Task) {
 }
 
 // healthy counts the tasks that are known to do their work.
-func (p *Pass) healthy() (n int) {
-	for _, t := range p.tasks {
-		if t.healthy() {
-			n++
-		}
-	}
-	return n
-}
+func (p *Pass) healthy() int { return p.well }
 
 // healthy tells of a task on its way nowhere, that runs, is well and can be reached.
 func (t *Task) healthy() bool {
@@ -313,6 +308,7 @@ func (p *Pass) start(count int, node string) {
 
 func (p *Pass) stop(t *Task, reason string) {
 	p.out.Stops = append(p.out.Stops, Stop{t.ID, reason})
+	p.well -= flag(t.healthy())
 	t.Status = Stopping
 }
 

@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // Why tasks are stopped. Source: stopped reasons of Amazon ECS.
@@ -80,32 +82,39 @@ func (p *Pass) trim(staying []*Task) {
 	if surplus <= 0 {
 		return
 	}
-	least, _ := p.s.Bounds()
-	for ; surplus > 0; surplus-- {
-		t := p.dispensable(staying)
-		if t == nil || t.healthy() && p.healthy() <= least {
-			return
+	crowd, well := map[string]int{}, map[string][]*Task{}
+	for _, t := range slices.Backward(staying) { // the newest first
+		switch {
+		case surplus > 0 && !t.healthy() && !p.protected(t):
+			p.stop(t, scaling+p.primary.ID)
+			surplus--
+			continue
+		case t.healthy() && !p.protected(t):
+			well[t.Node] = append(well[t.Node], t)
 		}
-		p.stop(t, scaling+p.primary.ID)
+		crowd[t.Node]++
 	}
+	least, _ := p.s.Bounds()
+	p.thin(crowd, well, min(surplus, p.healthy()-least))
 }
 
-func (p *Pass) dispensable(staying []*Task) (worst *Task) {
-	crowd := map[string]int{}
-	for _, t := range staying {
-		if t.Status != Stopping {
-			crowd[t.Node]++
+// thin stops count healthy tasks, each on a machine that has most, of which well has those that may go.
+func (p *Pass) thin(crowd map[string]int, well map[string][]*Task, count int) {
+	for level := slices.Max(append(slices.Collect(maps.Values(crowd)), 0)); level > 0 && count > 0; level-- {
+		var next []*Task
+		for node, tasks := range well {
+			if crowd[node] == level && len(tasks) > 0 {
+				next = append(next, tasks[0])
+			}
+		}
+		slices.SortFunc(next, func(a, b *Task) int { return cmp.Or(b.Created.Compare(a.Created), strings.Compare(b.ID, a.ID)) })
+		for _, t := range next[:min(count, len(next))] {
+			p.stop(t, scaling+p.primary.ID)
+			crowd[t.Node]--
+			well[t.Node] = well[t.Node][1:]
+			count--
 		}
 	}
-	for _, t := range staying {
-		if t.Status == Stopping || p.protected(t) {
-			continue
-		}
-		if worst == nil || cmp.Or(flag(worst.healthy())-flag(t.healthy()), crowd[t.Node]-crowd[worst.Node], t.Created.Compare(worst.Created)) >= 0 {
-			worst = t
-		}
-	}
-	return worst
 }
 
 // dismiss stops tasks that are to go: those that do no work at once, the others as they become dispensable.
