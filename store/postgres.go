@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,7 +31,10 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	return &DB{dialect: &pgDialect{config: config}, read: conn, write: conn}, nil
 }
 
-type pgDialect struct{ config *pgx.ConnConfig }
+type pgDialect struct {
+	config *pgx.ConnConfig
+	vain   atomic.Int64 // when a turn was waited for in vain last, in nanoseconds
+}
 
 func (*pgDialect) name() string { return "postgres" }
 
@@ -73,13 +77,19 @@ func (*pgDialect) numbers(tx *Tx, n int) (numbers []int64, err error) {
 
 func (*pgDialect) rowsAtOnce() int { return 256 }
 
-// turnPatience is how long a server waits for another's turn to end. It is long for a turn, and short beside how long
-// the database holds the connection of a machine that fell silent for alive.
-const turnPatience = 5 * time.Second
+// turnPatience is how long a server waits for another's turn to end, which takes milliseconds. Where that is in vain, as
+// when a machine fell silent whose connection the database takes for alive, turns are not waited for during turnPause.
+const (
+	turnPatience = 5 * time.Second
+	turnPause    = time.Minute
+)
 
 // turn holds a lock of the connection: one taken within the transaction would be taken after the transaction has
 // fixed what it sees.
-func (*pgDialect) turn(ctx context.Context, db *sql.DB, turn string) (beginner, func(), error) {
+func (d *pgDialect) turn(ctx context.Context, db *sql.DB, turn string) (beginner, func(), error) {
+	if time.Since(time.Unix(0, d.vain.Load())) < turnPause {
+		return db, func() {}, nil
+	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -89,6 +99,7 @@ func (*pgDialect) turn(ctx context.Context, db *sql.DB, turn string) (beginner, 
 	if _, err := conn.ExecContext(waiting, `select pg_advisory_lock(hashtext($1))`, "slipway-turn:"+turn); err != nil {
 		conn.Close()
 		if ctx.Err() == nil && waiting.Err() != nil {
+			d.vain.Store(time.Now().UnixNano())
 			return db, func() {}, nil
 		}
 		return nil, nil, err

@@ -367,7 +367,35 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-func TestAServerThatHoldsNoTurnAnyMoreIsWaitedForNoLonger(t *testing.T) {
+// A server that holds its turn for ever is waited for once, and then no more.
+func TestATurnThatNeverEnds(t *testing.T) {
+	url := storetest.PostgresURL(t)
+	silent, alive := open(t, url), open(t, url)
+	migrate(t, alive, counters)
+	put(t, alive, "a", 0)
+	held, give := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		silent.UpdateInTurn(t.Context(), "count", func(*store.Tx) error {
+			close(held)
+			<-give
+			return nil
+		})
+	})
+	<-held
+	for range 20 {
+		if err := alive.UpdateInTurn(t.Context(), "count", increment); err != nil {
+			t.Error(err)
+		}
+	}
+	close(give)
+	all.Wait()
+	if n := get(t, alive, "a"); n != 20 {
+		t.Errorf("n = %d, want 20", n)
+	}
+}
+
+func TestWhoWaitsForATurnMayGoAway(t *testing.T) {
 	url := storetest.PostgresURL(t)
 	here, there := open(t, url), open(t, url)
 	held, give := make(chan struct{}), make(chan struct{})
