@@ -60,12 +60,16 @@ func deploymentsOf(tx *store.Tx, s Service) ([]deployed, error) {
 		s.Account, s.Cluster, s.Name)
 }
 
-func liveDeployments(tx *store.Tx, s Service) (all []Deployment, err error) {
+// liveDeployments returns the same as they are shown, and the id of the record of the one that goes on, or back.
+func liveDeployments(tx *store.Tx, s Service) (all []Deployment, current string, err error) {
 	rows, err := deploymentsOf(tx, s)
 	for _, d := range rows {
 		all = append(all, d.Deployment)
+		if current == "" && slices.Contains([]string{RolloutPending, RolloutInProgress, RolloutRollbackRequested, RolloutRollbackInProgress}, d.rollout.Status) {
+			current = d.rollout.ID
+		}
 	}
-	return all, err
+	return all, current, err
 }
 
 func insertDeployment(tx *store.Tx, d deployed) error {

@@ -94,7 +94,7 @@ func (c *Control) wholeService(tx *store.Tx, account, cluster, name string) (Ser
 	var err1, err2, err3 error
 	s.Tags, err1 = tagsOf(tx, account, s.resource())
 	s.Events, err2 = serviceEvents(tx, s)
-	s.Deployments, err3 = liveDeployments(tx, s)
+	s.Deployments, s.Rollout, err3 = liveDeployments(tx, s)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return s, err
 	}

@@ -1,6 +1,8 @@
 package ecs
 
 import (
+	"strings"
+
 	"slipway/cluster"
 	"slipway/cluster/placement"
 )
@@ -26,10 +28,22 @@ func (d *door) wireService(from cluster.Service, tags bool) Service {
 	if from.Rollout != "" {
 		w.CurrentServiceDeployment = new(cluster.ServiceDeploymentARN(d.region, from.Account, from.Cluster, from.Name, from.Rollout))
 	}
+	for _, deployment := range from.Deployments {
+		w.CurrentServiceRevisions = append(w.CurrentServiceRevisions, d.wireCurrent(from, deployment))
+	}
 	if tags {
 		w.Tags = writeTags(from.Tags)
 	}
 	return w
+}
+
+// wireCurrent counts the tasks of what a deployment brings out, which has its number.
+func (d *door) wireCurrent(of cluster.Service, from cluster.Deployment) ServiceCurrentRevisionSummary {
+	_, number, _ := strings.Cut(from.ID, "/")
+	return ServiceCurrentRevisionSummary{
+		Arn:                new(cluster.ServiceRevisionARN(d.region, of.Account, of.Cluster, of.Name, number)),
+		RequestedTaskCount: new(int32(from.Desired)), RunningTaskCount: new(int32(from.Running)), PendingTaskCount: new(int32(from.Pending)),
+	}
 }
 
 func (d *door) definitionARN(account string, ref cluster.Ref) string {

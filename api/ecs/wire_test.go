@@ -185,6 +185,7 @@ var (
 	taskIDs = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 	uuids   = regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
 	numbers = regexp.MustCompile(`\b[0-9]{19}\b`)
+	records = regexp.MustCompile(`\b[0-9a-f]{21}\b`)
 	moments = regexp.MustCompile(`(At": )[0-9.]+`)
 )
 
@@ -204,6 +205,7 @@ func (s *story) named(text string) string {
 	})
 	text = uuids.ReplaceAllString(text, "UUID")
 	text = numbers.ReplaceAllString(text, "NUMBER")
+	text = records.ReplaceAllString(text, "RECORD")
 	return moments.ReplaceAllString(text, "${1}TIME")
 }
 
