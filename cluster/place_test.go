@@ -22,7 +22,11 @@ import (
 // servers are two control planes over one PostgreSQL. Nothing but the database is between them.
 func servers(t *testing.T) (first, second world) {
 	t.Helper()
-	url := storetest.PostgresURL(t)
+	return serversAt(t, storetest.PostgresURL(t))
+}
+
+func serversAt(t *testing.T, url string) (first, second world) {
+	t.Helper()
 	open := func() *store.DB {
 		db, err := store.Open(t.Context(), url)
 		if err != nil {
@@ -106,6 +110,35 @@ func TestServersKnowOfEachOther(t *testing.T) {
 // The history of what calls at two servers came to is one that could have come of the same calls one after the other.
 func TestPlacementsAreAsIfOneAfterTheOther(t *testing.T) {
 	first, second := servers(t)
+	compete(t, first, second)
+}
+
+// So it is where a third server holds the turn for ever, so that the two meet in every row.
+func TestPlacementsThatMeetAreAsIfOneAfterTheOther(t *testing.T) {
+	url := storetest.PostgresURL(t)
+	first, second := serversAt(t, url)
+	silent, err := store.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	held, give := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		silent.UpdateInTurn(t.Context(), "placement", func(*store.Tx) error {
+			close(held)
+			<-give
+			return nil
+		})
+	})
+	defer all.Wait()
+	defer close(give)
+	<-held
+	compete(t, first, second)
+}
+
+func compete(t *testing.T, first, second world) {
+	t.Helper()
 	const places, callers, rounds = 3, 6, 12
 	ref := first.register("web", web())
 	node := first.join('a', 100*places, 10_000)
