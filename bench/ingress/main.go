@@ -1,5 +1,6 @@
 // Ingress measures requests through a load balancer of Slipway beside nginx as a reverse proxy to the same target,
 // and beside going straight to it. The target is an nginx that sends files; wrk asks over keep-alive connections.
+// CPU is what the way itself uses for a request, which says more than the rate where the machine does other things.
 package main
 
 import (
@@ -30,7 +31,10 @@ func main() {
 }
 
 // way is one way to the target.
-type way struct{ name, address string }
+type way struct {
+	name, address string
+	pid           int // of who is measured
+}
 
 func run(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "bench-ingress-")
@@ -42,7 +46,12 @@ func run(ctx context.Context) error {
 		return err
 	}
 	target, peer, own := freePort(), freePort(), freePort()
-	stopPeer, err := startNginx(dir, target, peer)
+	targetPID, stopTarget, err := startNginx(filepath.Join(dir, "target"), asTarget, target, peer, target)
+	if err != nil {
+		return err
+	}
+	defer stopTarget()
+	peerPID, stopPeer, err := startNginx(filepath.Join(dir, "peer"), asPeer, target, peer, peer)
 	if err != nil {
 		return err
 	}
@@ -52,9 +61,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	ways := []way{{"straight", at(target)}, {"nginx", at(peer)}, {"slipway", at(own)}}
+	ways := []way{{"straight", at(target), targetPID}, {"nginx", at(peer), peerPID}, {"slipway", at(own), os.Getpid()}}
 	fmt.Printf("%d connections, %d s, median of %d rounds\n\n", *connections, *seconds, *rounds)
-	fmt.Printf("%-8s %-9s %12s %10s %10s %10s\n", "body", "way", "requests/s", "p50 ms", "p99 ms", "to nginx")
+	fmt.Printf("%-8s %-9s %12s %10s %10s %10s %10s\n", "body", "way", "requests/s", "p50 ms", "p99 ms", "CPU us", "to nginx")
 	for _, body := range []string{"1KiB", "1MiB"} {
 		if err := compare(ctx, body, ways); err != nil {
 			return err
@@ -68,24 +77,27 @@ func compare(ctx context.Context, body string, ways []way) error {
 	results := map[string][]result{}
 	for range *rounds {
 		for _, w := range ways {
+			before := spent(w.pid)
 			r, err := wrk(ctx, "http://"+w.address+"/"+body)
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.name, err)
 			}
+			r.cpu = float64((spent(w.pid) - before).Microseconds()) / r.requests
 			results[w.name] = append(results[w.name], r)
 		}
 	}
 	base := median(results["nginx"])
 	for _, w := range ways {
 		m := median(results[w.name])
-		fmt.Printf("%-8s %-9s %12.0f %10.2f %10.2f %10.2f\n", body, w.name, m.rate, m.p50, m.p99, m.rate/base.rate)
+		fmt.Printf("%-8s %-9s %12.0f %10.2f %10.2f %10.1f %10.2f\n", body, w.name, m.rate, m.p50, m.p99, m.cpu, m.rate/base.rate)
 	}
 	return nil
 }
 
-type result struct{ rate, p50, p99 float64 }
+type result struct{ rate, p50, p99, requests, cpu float64 }
 
 var (
+	countLine = regexp.MustCompile(`(\d+) requests in`)
 	rateLine  = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 	shareLine = regexp.MustCompile(`(?m)^\s+(50|99)%\s+(\S+)`)
 	errorLine = regexp.MustCompile(`(?m)^\s+(Socket errors|Non-2xx).*$`)
@@ -102,6 +114,9 @@ func wrk(ctx context.Context, url string) (r result, err error) {
 		return r, fmt.Errorf("requests failed: %s", strings.TrimSpace(bad))
 	}
 	if _, err := fmt.Sscan(rateLine.FindStringSubmatch(out.String())[1], &r.rate); err != nil {
+		return r, err
+	}
+	if _, err := fmt.Sscan(countLine.FindStringSubmatch(out.String())[1], &r.requests); err != nil {
 		return r, err
 	}
 	for _, m := range shareLine.FindAllStringSubmatch(out.String(), -1) {

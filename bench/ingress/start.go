@@ -36,14 +36,22 @@ func median(list []result) result {
 	return list[len(list)/2]
 }
 
-// configuration is nginx as the target, and as a reverse proxy that keeps its connections to it.
-const configuration = `
+// common is the head of both configurations.
+const common = `
 daemon off; pid DIR/pid; error_log DIR/error.log crit; worker_processes auto;
 events { worker_connections 4096; }
 http {
 	access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; client_body_temp_path DIR/body; proxy_temp_path DIR/proxy;
 	fastcgi_temp_path DIR/fastcgi; uwsgi_temp_path DIR/uwsgi; scgi_temp_path DIR/scgi;
+`
+
+// asTarget sends files, asPeer is a reverse proxy that keeps its connections to the target.
+const (
+	asTarget = common + `
 	server { listen 127.0.0.1:TARGET; root DIR/files; }
+}
+`
+	asPeer = common + `
 	upstream target { server 127.0.0.1:TARGET; keepalive 256; keepalive_requests 100000000; }
 	server {
 		listen 127.0.0.1:PEER;
@@ -54,33 +62,49 @@ http {
 	}
 }
 `
+)
 
-// startNginx starts the target and the peer.
-func startNginx(dir string, target, peer int) (stop func(), err error) {
+// makeFiles makes what the target sends.
+func makeFiles(dir string) error {
 	files := filepath.Join(dir, "files")
-	if err := os.Mkdir(files, 0o755); err != nil {
-		return nil, err
+	if err := os.MkdirAll(files, 0o755); err != nil {
+		return err
 	}
 	for name, size := range map[string]int{"1KiB": 1 << 10, "1MiB": 1 << 20} {
 		if err := os.WriteFile(filepath.Join(files, name), make([]byte, size), 0o644); err != nil {
-			return nil, err
+			return err
 		}
+	}
+	return nil
+}
+
+// startNginx starts an nginx that is to answer on a port, and returns its process.
+func startNginx(dir, configuration string, target, peer, port int) (pid int, stop func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return 0, nil, err
+	}
+	if err := makeFiles(dir); err != nil {
+		return 0, nil, err
 	}
 	text := strings.NewReplacer("DIR", dir, "TARGET", fmt.Sprint(target), "PEER", fmt.Sprint(peer)).Replace(configuration)
 	name := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	cmd := exec.Command("nginx", "-c", name, "-p", dir)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	stop = func() {
 		cmd.Process.Signal(os.Interrupt)
 		cmd.Wait()
 	}
-	return stop, answers("http://" + at(peer) + "/1KiB")
+	if err := answers("http://" + at(port) + "/1KiB"); err != nil {
+		stop()
+		return 0, nil, err
+	}
+	return cmd.Process.Pid, stop, nil
 }
 
 // answers waits until an address answers 200.
