@@ -41,7 +41,7 @@ type Placed struct {
 	CapacityProviderName *string    `aws:"capacityProviderName"`
 	CreatedAt            *time.Time `aws:"createdAt"`
 	Constraints          []Rule     `aws:"placementConstraints"` // those of its definition first
-	Strategies           []Rule     `aws:"placementStrategy"`    // none: where the most is left
+	Strategies           []Rule     `aws:"placementStrategy"`    // none: as tasks go that name none
 }
 
 // Rule is a constraint or a strategy.
