@@ -70,8 +70,11 @@ func TestServicesThatAreRefused(t *testing.T) {
 		"volumeConfigurations is not supported": func(in *awsecs.CreateServiceInput) {
 			in.VolumeConfigurations = []types.ServiceVolumeConfiguration{{Name: aws.String("data")}}
 		},
-		`platformVersion: "LATEST" is not supported`:       func(in *awsecs.CreateServiceInput) { in.PlatformVersion = aws.String("LATEST") },
-		"Health check grace period is only valid":          func(in *awsecs.CreateServiceInput) { in.HealthCheckGracePeriodSeconds = aws.Int32(60) },
+		`platformVersion: "LATEST" is not supported`: func(in *awsecs.CreateServiceInput) { in.PlatformVersion = aws.String("LATEST") },
+		"Health check grace period is only valid":    func(in *awsecs.CreateServiceInput) { in.HealthCheckGracePeriodSeconds = aws.Int32(60) },
+		"nearest": func(in *awsecs.CreateServiceInput) {
+			in.PlacementStrategy = []types.PlacementStrategy{{Type: "nearest"}}
+		},
 		`schedulingStrategy' failed to satisfy constraint`: func(in *awsecs.CreateServiceInput) { in.SchedulingStrategy = "SOME" },
 		`role: Role is not valid: "arn:nothing"`:           func(in *awsecs.CreateServiceInput) { in.Role = aws.String("arn:nothing") },
 		"up to 36 printable characters":                    func(in *awsecs.CreateServiceInput) { in.ClientToken = aws.String(strings.Repeat("x", 37)) },

@@ -73,4 +73,8 @@ func followScale(ctx context.Context, out io.Writer, r *rollout) error {
 	}
 }
 
-func isScaled(s types.Service) bool { return isSteady(s) && s.PendingCount == 0 }
+// isScaled tells whether the service has its number, and no rollout is under way that may still change that.
+func isScaled(s types.Service) bool {
+	d := primaryOf(s)
+	return isSteady(s) && s.PendingCount == 0 && d != nil && d.RolloutState != types.DeploymentRolloutStateInProgress
+}
