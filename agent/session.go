@@ -57,7 +57,7 @@ func (a *Agent) join(ctx context.Context, welcome func()) error {
 	info, err := a.config.Engine.Info(ctx)
 	switch {
 	case err == nil:
-		a.hello.Engine = info.Name + " " + info.Version
+		a.hello.Engine, a.hello.Disk = info.Name+" "+info.Version, int(info.Disk>>30)
 	case a.hello.Engine == "":
 		return err // which engine it has is not known yet
 	}

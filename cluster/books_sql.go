@@ -196,6 +196,9 @@ func (l *ledger) readTasks(tx *store.Tx, machines map[string]*machine, ids []str
 			return err
 		})
 	})
+	if err == nil {
+		err = l.readDisks(tx, machines, ids)
+	}
 	if err != nil {
 		return err
 	}
@@ -203,6 +206,22 @@ func (l *ledger) readTasks(tx *store.Tx, machines map[string]*machine, ids []str
 		if m := machines[node]; m != nil {
 			m.node.Taken = append(m.node.Taken, ports...)
 		}
+	})
+}
+
+// readDisks enters what live tasks hold of the disks of machines. Few hold any.
+func (l *ledger) readDisks(tx *store.Tx, machines map[string]*machine, ids []string) error {
+	return ofNodes(ids, "t.node", func(also string, args []any) error {
+		return tx.Each(`select t.node, cast(sum(m.disk) as bigint) from task_models m join tasks t on t.model = m.id
+			where m.disk > 0 and t.account = $1 and t.status < 8`+also+` group by t.node`, append([]any{l.account}, args...), func(rows *sql.Rows) error {
+			var node string
+			var disk int
+			err := rows.Scan(&node, &disk)
+			if m := machines[node]; m != nil {
+				m.node.Disk -= disk
+			}
+			return err
+		})
 	})
 }
 

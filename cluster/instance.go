@@ -22,6 +22,7 @@ type Instance struct {
 	Engine     string
 	CPU        int // offered
 	Memory     int
+	Disk       int   // GiB that tasks whose disk use is bound may have together; 0: not known
 	Ports      []int // not offered, of either protocol
 	Attributes map[string]string
 	Joins      int64 // how often it has joined
@@ -48,7 +49,7 @@ type Held struct {
 
 // Offered is all of the node, with the ports it keeps for itself taken.
 func (i Instance) Offered() placement.Node {
-	n := placement.Node{ID: i.ID, CPU: i.CPU, Memory: i.Memory, AllCPU: i.CPU, AllMemory: i.Memory, Load: i.Load.known()}
+	n := placement.Node{ID: i.ID, CPU: i.CPU, Memory: i.Memory, AllCPU: i.CPU, AllMemory: i.Memory, Disk: i.Disk, AllDisk: i.Disk, Load: i.Load.known()}
 	if !i.Connected || i.Status != Active || i.Trouble != "" {
 		n.Refusal = placement.NoAgent
 	}

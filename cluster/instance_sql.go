@@ -11,7 +11,7 @@ import (
 	"slipway/store"
 )
 
-const instanceColumns = `id, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, changed, seen, load_cpu, load_memory, load_at, trouble, trouble_at`
+const instanceColumns = `id, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, changed, seen, load_cpu, load_memory, load_at, trouble, trouble_at, disk`
 
 // readInstances returns the nodes that serve a cluster, the first to register first, with what is
 // held of them. With ids nil it returns all that are still members.
@@ -41,7 +41,7 @@ func readInstances(tx *store.Tx, account, cluster string, ids []string) ([]Insta
 func scanInstance(rows *sql.Rows) (i Instance, err error) {
 	var registered, changed, seen, loadCPU, loadMemory, loadAt, troubleAt int64
 	var ports, attributes, session string
-	err = rows.Scan(&i.ID, &i.Cluster, &i.Status, &registered, &i.Version, &i.Engine, &i.CPU, &i.Memory, &ports, &attributes, &i.Joins, &session, &changed, &seen, &loadCPU, &loadMemory, &loadAt, &i.Trouble, &troubleAt)
+	err = rows.Scan(&i.ID, &i.Cluster, &i.Status, &registered, &i.Version, &i.Engine, &i.CPU, &i.Memory, &ports, &attributes, &i.Joins, &session, &changed, &seen, &loadCPU, &loadMemory, &loadAt, &i.Trouble, &troubleAt, &i.Disk)
 	if err != nil {
 		return i, err
 	}

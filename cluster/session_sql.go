@@ -20,17 +20,17 @@ func upsertInstance(tx *store.Tx, h nodeapi.Hello, session string) error {
 		return err
 	}
 	n, err := tx.Exec(`
-		insert into instances (id, account, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, seen, changed)
-		values ($1, $2, $3, 'ACTIVE', $4, $5, $6, $7, $8, $9, $10, 1, $11, $4, $4)
+		insert into instances (id, account, cluster, status, registered, version, engine, cpu, memory, ports, attributes, joins, session, seen, changed, disk)
+		values ($1, $2, $3, 'ACTIVE', $4, $5, $6, $7, $8, $9, $10, 1, $11, $4, $4, $13)
 		on conflict (id) do update set cluster = excluded.cluster, version = excluded.version, engine = excluded.engine,
-			cpu = excluded.cpu, memory = excluded.memory, ports = excluded.ports, attributes = excluded.attributes,
+			cpu = excluded.cpu, memory = excluded.memory, disk = excluded.disk, ports = excluded.ports, attributes = excluded.attributes,
 			joins = instances.joins + 1, session = excluded.session, seen = excluded.seen, changed = excluded.changed
 			, told = 0, load_at = 0, trouble_at = 0
 			, status = case when instances.deregistered > 0 and instances.deregistered < $12 then 'ACTIVE' else instances.status end
 			, registered = case when instances.deregistered > 0 and instances.deregistered < $12 then excluded.registered else instances.registered end
 			, deregistered = case when instances.deregistered < $12 then 0 else instances.deregistered end
 		where instances.account = excluded.account and (instances.deregistered = 0 or instances.deregistered < $12)`,
-		h.Node, h.Account, h.Cluster, store.Micros(tx.Now), h.Version, h.Engine, h.CPU, h.Memory, string(portsText), string(attributes), session, store.Micros(h.Since))
+		h.Node, h.Account, h.Cluster, store.Micros(tx.Now), h.Version, h.Engine, h.CPU, h.Memory, string(portsText), string(attributes), session, store.Micros(h.Since), max(h.Disk, 0))
 	if err != nil || n > 0 {
 		return err
 	}

@@ -185,7 +185,7 @@ const attributeArchitecture = "ecs.cpu-architecture"
 // Need is what a task of this Spec holds of its node: its own limits, and where it has none
 // the sum of what its containers ask for.
 func (s Spec) Need() placement.Need {
-	need := placement.Need{CPU: s.CPU, Memory: s.Memory}
+	need := placement.Need{CPU: s.CPU, Memory: s.Memory, Disk: s.Disk}
 	for _, c := range s.Containers {
 		if s.CPU == 0 {
 			need.CPU += c.CPU

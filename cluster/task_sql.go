@@ -16,7 +16,10 @@ import (
 )
 
 // taskModel is what tasks that were asked for alike have in common, as it is kept: once for all of them.
-type taskModel struct{ id, overrides, spec, images, network, placement string }
+type taskModel struct {
+	id, overrides, spec, images, network, placement string
+	disk                                            int // GiB
+}
 
 func modelOf(t Task) (m taskModel, err error) {
 	overrides, err1 := json.Marshal(t.Overrides)
@@ -28,7 +31,7 @@ func modelOf(t Task) (m taskModel, err error) {
 	for _, part := range [][]byte{overrides, spec, images, []byte(network), []byte(where)} {
 		fmt.Fprintf(sum, "%d:%s,", len(part), part)
 	}
-	return taskModel{hex.EncodeToString(sum.Sum(nil)), string(overrides), string(spec), string(images), network, where}, errors.Join(err1, err2, err3, err4, err5)
+	return taskModel{hex.EncodeToString(sum.Sum(nil)), string(overrides), string(spec), string(images), network, where, t.Spec.Disk}, errors.Join(err1, err2, err3, err4, err5)
 }
 
 // modelUse is how exactly it is known when a model was used last: to write it down each time would be in the way of others.
@@ -50,9 +53,9 @@ func keepModels(tx *store.Tx, models map[string]taskModel) error {
 	}
 	var rows [][]any
 	for _, m := range missing {
-		rows = append(rows, []any{m.id, store.Micros(tx.Now), m.overrides, m.spec, m.images, m.network, m.placement})
+		rows = append(rows, []any{m.id, store.Micros(tx.Now), m.overrides, m.spec, m.images, m.network, m.placement, m.disk})
 	}
-	_, err = tx.ExecRows(`insert into task_models (id, used, overrides, spec, images, network, placement) values`, `(?, ?, ?, ?, ?, ?, ?)`, `on conflict (id) do update set used = excluded.used`, rows)
+	_, err = tx.ExecRows(`insert into task_models (id, used, overrides, spec, images, network, placement, disk) values`, `(?, ?, ?, ?, ?, ?, ?, ?)`, `on conflict (id) do update set used = excluded.used, disk = excluded.disk`, rows)
 	return err
 }
 

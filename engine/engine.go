@@ -115,7 +115,8 @@ type Engine interface {
 type Info struct {
 	Name       string // "containerd"
 	Version    string
-	DiskLimits bool // the machine can bind Spec.DiskLimit
+	DiskLimits bool  // the machine can bind Spec.DiskLimit
+	Disk       int64 // bytes that tasks with such a limit may have together; 0: not known
 }
 
 // Login is how to read a registry. The zero value is anonymous.

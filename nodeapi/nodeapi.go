@@ -39,15 +39,16 @@ type ControlPlane interface {
 
 // Hello opens a session: who the node is and what it offers.
 type Hello struct {
-	Node       string            `json:"node"`    // stable id of the machine, 32 hexadecimal digits, kept in its data folder
-	Account    string            `json:"-"`       // whose it is: the control plane's side fills it in
-	Since      time.Time         `json:"-"`       // when it became a node; filled in as well
-	Cluster    string            `json:"cluster"` // the cluster it serves; "" serves every cluster of its account
-	Version    string            `json:"version"` // of the agent
-	Engine     string            `json:"engine"`  // "containerd 1.6.20"
-	CPU        int               `json:"cpu"`     // units of 1/1024 of a core
-	Memory     int               `json:"memory"`  // MiB
-	Ports      []int             `json:"ports"`   // host ports that tasks must not be given
+	Node       string            `json:"node"`           // stable id of the machine, 32 hexadecimal digits, kept in its data folder
+	Account    string            `json:"-"`              // whose it is: the control plane's side fills it in
+	Since      time.Time         `json:"-"`              // when it became a node; filled in as well
+	Cluster    string            `json:"cluster"`        // the cluster it serves; "" serves every cluster of its account
+	Version    string            `json:"version"`        // of the agent
+	Engine     string            `json:"engine"`         // "containerd 1.6.20"
+	CPU        int               `json:"cpu"`            // units of 1/1024 of a core
+	Memory     int               `json:"memory"`         // MiB
+	Disk       int               `json:"disk,omitempty"` // GiB that tasks with a limit on what they write may have together; 0: not known
+	Ports      []int             `json:"ports"`          // host ports that tasks must not be given
 	Attributes map[string]string `json:"attributes"`
 }
 

@@ -244,7 +244,7 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	starting := e.daemon != nil && e.daemon.trouble() == nil
 	version, err := e.client.VersionService().Version(ctx, nothing, grpc.WaitForReady(starting))
 	if err == nil {
-		return engine.Info{Name: "containerd", Version: version.Version, DiskLimits: disksBound()}, nil
+		return engine.Info{Name: "containerd", Version: version.Version, DiskLimits: disksBound(), Disk: e.diskRoom()}, nil
 	}
 	if e.daemon != nil && e.daemon.trouble() != nil {
 		err = e.daemon.trouble()

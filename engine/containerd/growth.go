@@ -168,6 +168,26 @@ func (e *Engine) disks() (tasks []string, err error) {
 	return tasks, err
 }
 
+// diskRoom is how many bytes the disks of tasks may have together: what is free, and what they have taken already.
+func (e *Engine) diskRoom() int64 {
+	var at unix.Statfs_t
+	if !disksBound() || unix.Statfs(e.options.Data, &at) != nil {
+		return 0
+	}
+	room := int64(at.Bavail) * at.Bsize
+	tasks, err := e.disks()
+	if err != nil {
+		return 0
+	}
+	for _, task := range tasks {
+		var file unix.Stat_t
+		if unix.Stat(e.diskFile(task), &file) == nil {
+			room += 512 * file.Blocks
+		}
+	}
+	return room
+}
+
 // dropDisk takes away the disk of a task, where it has one.
 func (e *Engine) dropDisk(task string) error {
 	defer e.volumes.locks.lock(e.diskFile(task))()
