@@ -90,6 +90,9 @@ var requestIDs = regexp.MustCompile(`<RequestId>[^<]*</RequestId>`)
 func (w *matrixWorld) plain(text string) string {
 	text = requestIDs.ReplaceAllString(text, "")
 	for _, of := range []things{w.here[0], w.here[1], w.gone} {
+		for _, id := range []string{of.balancer, of.group} {
+			text = strings.ReplaceAll(text, "/"+id, "/ID")
+		}
 		for _, name := range []string{of.name, of.task, of.node, of.key, string(of.digest)} {
 			text = strings.ReplaceAll(text, name, "NAME")
 		}

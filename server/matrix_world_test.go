@@ -17,6 +17,7 @@ import (
 	"slipway/blob"
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/ingress"
 	"slipway/internal/plainbody"
 	"slipway/logs"
 	"slipway/registry"
@@ -45,6 +46,7 @@ type caller struct {
 type things struct {
 	name, task, node, key, account string
 	digest                         registry.Digest
+	balancer, group                string // ids that end the ARNs of a load balancer and of a target group
 }
 
 // matrixWorld is a server with two accounts that have the same things, by the same names.
@@ -72,7 +74,7 @@ func newMatrixWorld(t *testing.T, database string) *matrixWorld {
 	other, err := w.server.accounts.CreateAccount(t.Context(), "other")
 	w.must(err)
 	w.accounts = [2]string{w.server.root.Owner.Account, other.ID}
-	w.gone = things{"matrix-gone", strings.Repeat("f", 32), strings.Repeat("e", 32), "AKIAMATRIXGONE234567", "999999999999", blob.DigestOf([]byte("gone"))}
+	w.gone = things{"matrix-gone", strings.Repeat("f", 32), strings.Repeat("e", 32), "AKIAMATRIXGONE234567", "999999999999", blob.DigestOf([]byte("gone")), "1", "1"}
 	hello := clustertest.Hello('a', 2048, 2048)
 	hello.Account = w.accounts[0] // whose the node is
 	clustertest.Join(t, w.server.cluster, hello)
@@ -145,6 +147,12 @@ func (w *matrixWorld) fill(account, other string) things {
 	w.must(err)
 	_, err = s.secrets.SetPolicy(ctx, s.secrets.SecretRef(account, here.name), denying(account, other, "secretsmanager:*", `,"Resource":"*"`), true)
 	w.must(err)
+	id := func(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+	balancer, err := s.ingress.CreateBalancer(ctx, ingress.Balancer{Account: account, Name: here.name, Type: ingress.Application, Scheme: "internal"})
+	w.must(err)
+	targets, err := s.ingress.CreateGroup(ctx, ingress.Group{Account: account, Name: here.name, Protocol: ingress.HTTP, Version: ingress.HTTP1, Port: 80, By: ingress.ByIP, Check: ingress.DefaultCheck(ingress.HTTP, ingress.HTTP1)})
+	w.must(err)
+	here.balancer, here.group = id(balancer.ARN), id(targets.ARN)
 	return here
 }
 
@@ -339,7 +347,7 @@ func (w *matrixWorld) sample(service, account string, of, own things, form form)
 			"ResourcePolicy": denying(own.account, "999999999999", "secretsmanager:*", `,"Resource":"*"`),
 		})
 	case "elasticloadbalancing":
-		group, balancer, listener, rule := arn(service, region, "targetgroup/"+of.name+"/1"), arn(service, region, "loadbalancer/app/"+of.name+"/1"), arn(service, region, "listener/app/"+of.name+"/1/1"), arn(service, region, "listener-rule/app/"+of.name+"/1/1/1")
+		group, balancer, listener, rule := arn(service, region, "targetgroup/"+of.name+"/"+of.group), arn(service, region, "loadbalancer/app/"+of.name+"/"+of.balancer), arn(service, region, "listener/app/"+of.name+"/1/1"), arn(service, region, "listener-rule/app/"+of.name+"/1/1/1")
 		forward := []any{map[string]any{"Type": "forward", "TargetGroupArn": group}}
 		set(wiretest.Sample{
 			"Name": "new-" + own.name, "CreateTargetGroup.Protocol": "HTTP", "Port": 80, "CreateLoadBalancer.Type": "application", "LoadBalancerArn": balancer, "TargetGroupArn": group,
@@ -406,6 +414,10 @@ func (w *matrixWorld) stillThere() {
 		_, err = s.logs.Tags(ctx, account, name)
 		w.must(err)
 		_, err = s.secrets.Parameter(ctx, s.secrets.ParameterRef(account, name), true)
+		w.must(err)
+		_, err = s.ingress.Balancers(ctx, account, ingress.Find{Names: []string{name}})
+		w.must(err)
+		_, err = s.ingress.Groups(ctx, account, ingress.Find{Names: []string{name}})
 		w.must(err)
 		_, _, err = s.secrets.ReadValue(ctx, s.secrets.SecretRef(account, name), "", "")
 		w.must(err)
