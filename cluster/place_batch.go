@@ -272,8 +272,8 @@ func (b *batch) hold(account, node string) *hold {
 	return h
 }
 
-// taskID is of the form of ECS. It begins with the time, to within a second or so, so that the tasks of a time lie side by side in the
-// indexes of the database, and goes on with 80 random bits.
+// taskID is of the form of ECS. It begins with the time in milliseconds, so that the tasks of a moment lie side by
+// side in the indexes of the database, and goes on with 80 random bits.
 func taskID(now time.Time) string {
 	millis := uint64(now.UnixMilli())
 	var stamp [6]byte
