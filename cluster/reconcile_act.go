@@ -70,7 +70,7 @@ func (c *Control) apply(tx *store.Tx, o *watched, changes rollout.Changes) (deta
 	if _, err := tx.Exec(`update services set said = $4 where account = $1 and cluster = $2 and name = $3 and said <> $4`, s.Account, s.Cluster, s.Name, changes.Said); err != nil {
 		return nil, err
 	}
-	if err := tellService(tx, s, append(changes.Events, stopped(s, changes.Stops)...)...); err != nil {
+	if err := tellService(tx, s, append(changes.Events, c.stopped(s, changes.Stops)...)...); err != nil {
 		return nil, err
 	}
 	o.said = changes.Said
@@ -109,16 +109,26 @@ func retarget(tx *store.Tx, o *watched) error {
 	return nil
 }
 
+// balanced tells whether the tasks of a service are to leave their balancers before they stop.
+func (c *Control) balanced(s Service) bool { return c.config.Balancer != nil && len(s.Balancers) > 0 }
+
 // stopped says which tasks are being stopped.
-func stopped(s Service, stops []rollout.Stop) []string {
+func (c *Control) stopped(s Service, stops []rollout.Stop) []string {
 	if len(stops) == 0 {
 		return nil
+	}
+	if c.balanced(s) {
+		return []string{fmt.Sprintf("(service %s) has begun draining connections on %d tasks.", s.Name, len(stops))}
 	}
 	ids := make([]string, len(stops))
 	for i, stop := range stops {
 		ids[i] = stop.Task
 	}
-	return []string{fmt.Sprintf("(service %s) has stopped %d running tasks: %s.", s.Name, len(ids), named(ids))}
+	return []string{stoppedTasks(s, ids)}
+}
+
+func stoppedTasks(s Service, ids []string) string {
+	return fmt.Sprintf("(service %s) has stopped %d running tasks: %s.", s.Name, len(ids), named(ids))
 }
 
 // named lists tasks as the events of ECS do. Where there are many it names the first.
@@ -143,7 +153,7 @@ func (c *Control) stopTasks(tx *store.Tx, o *watched, stops []rollout.Stop) (det
 	for i, stop := range stops {
 		ids[i], reasons[stop.Task] = stop.Task, stop.Reason
 	}
-	if c.config.Balancer != nil && len(o.s.Balancers) > 0 {
+	if c.balanced(o.s) {
 		return ids, mark(tx, fmt.Sprintf(`leaving = %d`, store.Micros(tx.Now)), ids)
 	}
 	return nil, c.stopOfService(tx, ids, func(id string) string { return reasons[id] })

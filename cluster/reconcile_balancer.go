@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -83,7 +85,7 @@ func (k *keeper) attend(ctx context.Context, o *watched) error {
 			return fmt.Errorf("health of target group %s: %w", b.TargetGroup, err)
 		}
 		o.health[b.TargetGroup] = targets
-		if err := k.attach(ctx, o, b, targets); err != nil {
+		if err := errors.Join(k.attach(ctx, o, b, targets), k.letGo(ctx, o, b, targets)); err != nil {
 			return err
 		}
 	}
@@ -109,13 +111,64 @@ func (k *keeper) attach(ctx context.Context, o *watched, b LoadBalancer, have ma
 		return err
 	}
 	for _, t := range targets {
-		if err := k.c.config.Balancer.Attach(ctx, k.account, b.TargetGroup, t); err != nil {
+		switch err := k.c.config.Balancer.Attach(ctx, k.account, b.TargetGroup, t); {
+		case lasting(err):
+			return k.say(ctx, o, fmt.Sprintf("was unable to register targets in (target-group %s): %s", b.TargetGroup, err))
+		case err != nil:
 			return fmt.Errorf("target group %s: attach task %s: %w", b.TargetGroup, t.ID, err)
 		}
 	}
 	return k.c.db.Update(ctx, func(tx *store.Tx) error {
 		return tellService(tx, o.s, fmt.Sprintf("(service %s) registered %d targets in (target-group %s)", o.s.Name, len(targets), b.TargetGroup))
 	})
+}
+
+// lasting tells of an error that will not pass by itself.
+func lasting(err error) bool {
+	kind := errs.KindOf(err)
+	return err != nil && kind != errs.Internal && kind != errs.Unavailable && kind != errs.Throttled
+}
+
+// say adds a sentence about the state of a service to its events, once for as long as it lasts.
+func (k *keeper) say(ctx context.Context, o *watched, text string) error {
+	if o.said == text {
+		return nil
+	}
+	err := k.c.db.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(`update services set said = $4 where account = $1 and cluster = $2 and name = $3`, k.account, k.cluster, o.s.Name, text); err != nil {
+			return err
+		}
+		return tellService(tx, o.s, "(service "+o.s.Name+") "+text)
+	})
+	if err == nil {
+		o.said = text
+	}
+	return err
+}
+
+// letGo has a target group let go of tasks of the service that are over.
+func (k *keeper) letGo(ctx context.Context, o *watched, b LoadBalancer, have map[string]TargetHealth) error {
+	var unknown []string
+	for id, h := range have {
+		if h.State != TargetDraining && idPattern.MatchString(id) && !slices.ContainsFunc(o.tasks, func(t seenTask) bool { return t.ID == id && t.status != nodeapi.Stopped }) {
+			unknown = append(unknown, id)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	var over []string
+	err := k.c.db.View(ctx, func(tx *store.Tx) error {
+		over = nil
+		return tx.Each(`select id from tasks where account = $1 and cluster = $2 and task_group = $3 and status = 8 and id in `+store.In(4, len(unknown)),
+			append([]any{k.account, k.cluster, serviceGroup(o.s.Name)}, anys(unknown)...), intoStrings(&over))
+	})
+	for _, id := range over {
+		if err == nil {
+			err = k.c.config.Balancer.Detach(ctx, k.account, b.TargetGroup, Target{ID: id})
+		}
+	}
+	return err
 }
 
 // targets finds the ports of tasks that a target group is to have. Those whose port is not known yet are left out.
@@ -180,6 +233,9 @@ func (k *keeper) stopDrained(ctx context.Context, o *watched) error {
 		return nil
 	}
 	err := k.c.db.Update(ctx, func(tx *store.Tx) error {
+		if err := tellService(tx, o.s, stoppedTasks(o.s, done)); err != nil {
+			return err
+		}
 		return k.c.stopOfService(tx, done, func(string) string { return scaledDown })
 	})
 	if err != nil {

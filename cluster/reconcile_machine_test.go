@@ -8,6 +8,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
 
@@ -160,7 +161,7 @@ func TestBalancersAreAskedAndLeftFirst(t *testing.T) {
 		spec.NetworkMode = "bridge"
 		spec.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
 		ref := w.register("web", spec)
-		w.obedient('a', 1024, 1024)
+		node := w.obedient('a', 1024, 1024)
 		n := service("web", ref, 2)
 		n.Balancers = []cluster.LoadBalancer{{TargetGroup: group, Container: "web", Port: 80}}
 		w.serve(n)
@@ -181,6 +182,7 @@ func TestBalancersAreAskedAndLeftFirst(t *testing.T) {
 			return balancer.Say(group, cluster.TargetDraining, cluster.TargetDraining) == 1
 		})
 		wantEqual(w.T, "running while connections end", w.described("web").Running, 2)
+		w.says("web", "has begun draining connections on 1 tasks.")
 		balancer.Say(group, cluster.TargetDraining, "")
 		w.steady("web", 1)
 
@@ -191,6 +193,33 @@ func TestBalancersAreAskedAndLeftFirst(t *testing.T) {
 			return balancer.Say(group, cluster.TargetInitial, cluster.TargetHealthy) > 0
 		})
 		w.steady("web", 1)
+
+		dead := w.liveTasks()[0]
+		node.Report(nodeapi.TaskReport{ID: dead.ID, Status: nodeapi.Stopped, StopReason: "killed"})
+		w.until("the dead one is no target", "web", func(cluster.Service) bool { return balancer.Say(group, cluster.TargetDraining, "") == 1 })
+		w.until("another is one", "web", func(cluster.Service) bool {
+			return balancer.Say(group, cluster.TargetInitial, cluster.TargetHealthy) > 0
+		})
+		w.steady("web", 1)
+	})
+}
+
+func TestATargetGroupThatIsNotThereIsNamed(t *testing.T) {
+	balancer := &clustertest.Balancer{Refuses: errs.New(errs.NotFound, "One or more target groups not found")}
+	keeps(t, func(config *cluster.Config) { config.Balancer = balancer }, func(w keeping) {
+		spec := web()
+		spec.NetworkMode = "bridge"
+		spec.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+		ref := w.register("web", spec)
+		w.obedient('a', 1024, 1024)
+		n := service("web", ref, 1)
+		n.Balancers = []cluster.LoadBalancer{{TargetGroup: "arn:none", Container: "web", Port: 80}}
+		w.serve(n)
+		s := w.says("web", "was unable to register targets in (target-group arn:none): One or more target groups not found")
+		wantEqual(w.T, "state", s.Deployments[0].State, cluster.RolloutInProgress)
+		_, err := w.DeleteService(w.Context(), account, "default", "web", true)
+		wantErr(w.T, err, nil)
+		w.until("it is gone", "web", func(s cluster.Service) bool { return s.Status == cluster.Inactive })
 	})
 }
 

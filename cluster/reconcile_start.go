@@ -11,7 +11,6 @@ import (
 
 	"slipway/cluster/placement"
 	"slipway/cluster/rollout"
-	"slipway/internal/errs"
 	"slipway/store"
 )
 
@@ -107,8 +106,7 @@ func (k *keeper) startPart(ctx context.Context, o *watched, start rollout.Start,
 
 // failedToStart makes a refusal of an error that stays until something else is wanted.
 func failedToStart(err error) (Started, error) {
-	kind := errs.KindOf(err)
-	if errors.Is(err, errUnwanted) || kind == errs.Internal || kind == errs.Unavailable || kind == errs.Throttled {
+	if errors.Is(err, errUnwanted) || !lasting(err) {
 		return Started{}, err
 	}
 	if errors.Is(err, ErrNoInstances) {

@@ -10,6 +10,9 @@ import (
 
 // Balancer keeps targets, which are INITIAL until the test says otherwise, and DRAINING until it lets them go.
 type Balancer struct {
+	// Refuses, where it is set, is why no target is taken.
+	Refuses error
+
 	mu     sync.Mutex
 	groups map[string]map[string]cluster.TargetHealth
 	ports  map[string]int // by task
@@ -19,6 +22,9 @@ type Balancer struct {
 func (b *Balancer) Attach(_ context.Context, _, group string, t cluster.Target) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.Refuses != nil {
+		return b.Refuses
+	}
 	if b.groups == nil {
 		b.groups, b.ports = map[string]map[string]cluster.TargetHealth{}, map[string]int{}
 	}
