@@ -78,7 +78,7 @@ func (c *Control) apply(tx *store.Tx, o *watched, changes rollout.Changes) (deta
 	if err != nil || !changes.Ended {
 		return detached, err
 	}
-	return nil, c.finish(tx, s)
+	return detached, c.finish(tx, s)
 }
 
 // mark sets a column of tasks.
@@ -191,7 +191,7 @@ func (c *Control) finish(tx *store.Tx, s Service) error {
 	var gone []string
 	for _, d := range all {
 		gone = append(gone, d.ID)
-		if err := supersede(tx, d, "none: the service was deleted"); err != nil {
+		if err := supersede(tx, d, "The service was deleted."); err != nil {
 			return err
 		}
 	}
@@ -199,5 +199,14 @@ func (c *Control) finish(tx *store.Tx, s Service) error {
 		return err
 	}
 	tx.Touch(leavingTopic)
+	var left []string // on machines that are away
+	err = tx.Each(`select id from tasks where account = $1 and cluster = $2 and task_group = $3 and status < 8 and desired < 8`,
+		[]any{s.Account, s.Cluster, serviceGroup(s.Name)}, intoStrings(&left))
+	if err != nil {
+		return err
+	}
+	if err := c.stopOfService(tx, left, func(string) string { return "The service was deleted" }); err != nil {
+		return err
+	}
 	return c.tellOfService(tx, "service.deleted", s)
 }

@@ -74,6 +74,21 @@ func TestAllMachinesVanish(t *testing.T) {
 	})
 }
 
+func TestAServiceIsDeletedWhileItsMachineIsAway(t *testing.T) {
+	keeps(t, nil, func(w keeping) {
+		ref := w.register("web", web())
+		a := w.obedient('a', 1024, 1024)
+		w.serve(service("web", ref, 1))
+		w.steady("web", 1)
+		task := w.liveTasks()[0].ID
+		wantErr(w.T, a.Leave(), nil)
+		_, err := w.DeleteService(w.Context(), account, "default", "web", true)
+		wantErr(w.T, err, nil)
+		w.until("it is gone", "web", func(s cluster.Service) bool { return s.Status == cluster.Inactive })
+		wantEqual(w.T, "its task is wanted stopped", w.task(task).Wanted.Stop, true)
+	})
+}
+
 func TestDaemonsComeBeforeReplicasAndFollowTheMachines(t *testing.T) {
 	keeps(t, nil, func(w keeping) {
 		ref := w.register("web", web())

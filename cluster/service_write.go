@@ -197,7 +197,7 @@ func (c *Control) deploy(tx *store.Tx, s Service) error {
 	}
 	for _, b := range before {
 		d.rollout.Sources = append(d.rollout.Sources, RevisionCount{Revision: b.revision})
-		if err := supersede(tx, b, d.ID); err != nil {
+		if err := supersede(tx, b, "The service deployment was replaced by deployment "+d.ID+"."); err != nil {
 			return err
 		}
 	}
@@ -209,9 +209,9 @@ func (c *Control) deploy(tx *store.Tx, s Service) error {
 	return err
 }
 
-// supersede has a deployment make way for another.
-func supersede(tx *store.Tx, b deployed, by string) error {
-	switch reason := "The service deployment was replaced by deployment " + by + "."; b.rollout.Status {
+// supersede has a deployment make way.
+func supersede(tx *store.Tx, b deployed, reason string) error {
+	switch b.rollout.Status {
 	case RolloutInProgress:
 		b.endRollout(RolloutStopped, reason, tx.Now)
 	case RolloutRollbackInProgress:

@@ -155,12 +155,18 @@ func (p *Pass) stopUnwell() {
 	}
 }
 
-// end stops all that is left of a service, protected or not.
+// end stops all that is left of a service, protected or not. What is on lost machines is stopped when they return;
+// nobody waits for it.
 func (p *Pass) end() {
-	for _, t := range p.live() {
-		p.stop(t, "The service is being deleted")
+	p.out.Ended = true
+	for i := range p.s.Tasks {
+		t := &p.s.Tasks[i]
+		if t.Status == Starting || t.Status == Running {
+			p.stop(t, "The service is being deleted")
+			p.out.Ended = p.out.Ended && t.Lost
+		}
+		p.out.Ended = p.out.Ended && (t.Status == Stopped || t.Lost)
 	}
-	p.out.Ended = !slices.ContainsFunc(p.s.Tasks, func(t Task) bool { return t.Status != Stopped })
 }
 
 // conclude tells whether the service is as it should be, and what becomes of its deployments.
