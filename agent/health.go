@@ -101,7 +101,7 @@ func (c *container) checked(v verdict, now time.Time) {
 
 func (h *health) become(status string, now time.Time) {
 	if h.status != status {
-		h.status, h.since = status, now
+		h.status, h.since = status, later(now, h.since.Add(1)) // a clock that is set back does not turn their order
 	}
 }
 

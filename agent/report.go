@@ -33,7 +33,7 @@ func (t *task) report() nodeapi.TaskReport {
 
 func (t *task) reportOf(c *container) nodeapi.ContainerReport {
 	r := nodeapi.ContainerReport{
-		Name: c.name, Status: t.stateOf(c), Reason: c.reason, Ports: t.portsOf(c), Health: c.healthOf(), Restarts: c.restarts(),
+		Name: c.name, Status: t.stateOf(c), Reason: c.reason, Ports: t.portsOf(c), Health: c.healthOf(), HealthSince: c.health.since, Restarts: c.restarts(),
 	}
 	if c.image != nil {
 		r.Digest = c.image.Digest

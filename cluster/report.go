@@ -222,8 +222,12 @@ func merge(a, b nodeapi.TaskReport) nodeapi.TaskReport {
 // mergeContainer takes how well a container is from b if that is of a later report, unless it is known to be of
 // an earlier time.
 func mergeContainer(a, b nodeapi.ContainerReport, later bool) nodeapi.ContainerReport {
-	if later && b.Status == a.Status && b.Restarts >= a.Restarts && b.Health != "" {
+	anew := b.Restarts > a.Restarts || b.Restarts == a.Restarts && !b.HealthSince.Before(a.HealthSince)
+	if later && b.Status == a.Status && anew && b.Health != "" {
 		a.Health = b.Health
+		if !a.HealthSince.Equal(b.HealthSince) {
+			a.HealthSince = b.HealthSince
+		}
 	}
 	if later && b.Status == a.Status {
 		a.Pulled, a.PullSize = b.Pulled, b.PullSize

@@ -39,6 +39,36 @@ func TestReportsMayComeTwiceAndLate(t *testing.T) {
 	})
 }
 
+// A report of a container's health that comes after a newer one changes nothing; one of a run that is new does.
+func TestHealthIsThatOfTheLatestReport(t *testing.T) {
+	each(t, func(w world) {
+		node := w.join('a', 1024, 1024)
+		spec := web()
+		spec.Containers[0].Health = &cluster.HealthSpec{Command: []string{"CMD", "true"}, Interval: 5, Timeout: 2, Retries: 2}
+		id := w.runs(w.register("checked", spec), 1)[0].ID
+		first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		report := func(health string, since time.Time, restarts int) nodeapi.TaskReport {
+			r := clustertest.Running(node.Task(id, false))
+			r.Containers[0].Health, r.Containers[0].HealthSince, r.Containers[0].Restarts = health, since, restarts
+			return r
+		}
+		for _, step := range []struct {
+			report nodeapi.TaskReport
+			want   string
+		}{
+			{report("UNKNOWN", time.Time{}, 0), "UNKNOWN"},
+			{report("HEALTHY", first, 0), "HEALTHY"},
+			{report("UNKNOWN", time.Time{}, 0), "HEALTHY"}, // late
+			{report("UNHEALTHY", first.Add(time.Minute), 0), "UNHEALTHY"},
+			{report("HEALTHY", first, 0), "UNHEALTHY"}, // late
+			{report("UNKNOWN", time.Time{}, 1), "UNKNOWN"},
+		} {
+			node.Report(step.report)
+			wantEqual(w.T, "health", w.task(id).Health(), step.want)
+		}
+	})
+}
+
 func TestANodeSpeaksOnlyOfItsOwnTasks(t *testing.T) {
 	each(t, func(w world) {
 		owner, other := w.join('a', 1024, 1024), w.join('b', 1, 1)

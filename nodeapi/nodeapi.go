@@ -333,8 +333,11 @@ type ContainerReport struct {
 	Ports     []Port `json:"ports,omitempty"`
 	Health    string `json:"health,omitempty"`   // "HEALTHY", "UNHEALTHY", "UNKNOWN"; "": it has no health check
 	Restarts  int    `json:"restarts,omitempty"` // how often it was started anew
-	Pulled    int64  `json:"pulled,omitempty"`   // bytes of its image's layers that have come, while it is pulled
-	PullSize  int64  `json:"pullSize,omitempty"` // of all of them
+	// HealthSince is when Health became what it is, by the node's clock; zero: no check has said anything yet. By it
+	// a report that comes late is told from the last.
+	HealthSince time.Time `json:"healthSince,omitzero"`
+	Pulled      int64     `json:"pulled,omitempty"`   // bytes of its image's layers that have come, while it is pulled
+	PullSize    int64     `json:"pullSize,omitempty"` // of all of them
 }
 
 // Output carries a piece of what a container printed. Offset counts bytes of the
