@@ -19,12 +19,14 @@ type books struct {
 	seen     map[string]bool // "<task> <status>", as it was read
 	cursor   int64           // in the events
 	followed []int64         // the numbers of all events, as a reader came by them
+	told     int64           // the last line of the ledger that was read
+	did      map[string]int  // what reconcilers did, by the ledger
 }
 
 // keep reads every few seconds until ctx ends.
 func (b *books) keep(ctx context.Context) {
 	for pause(ctx, 3*time.Second) {
-		for _, read := range []func(context.Context, *server) error{b.audit, b.ports, b.statuses, b.follow} {
+		for _, read := range []func(context.Context, *server) error{b.audit, b.ports, b.statuses, b.follow, b.acts} {
 			_, err := ask(b.w.plane, func(s *server) (struct{}, error) { return struct{}{}, read(ctx, s) })
 			if err != nil && err != errAway && ctx.Err() == nil {
 				b.w.fail(err)

@@ -75,15 +75,20 @@ func (w *world) agree() error {
 	if err != nil {
 		return err
 	}
-	wanted := map[string]map[string]bool{} // by node: ids of tasks
+	loose, err := w.rest()
+	if err != nil {
+		return err
+	}
+	wanted := map[string]map[string]bool{} // by node: ids of tasks, and whether they must run
 	for _, t := range tasks {
+		if loose[t.ID] {
+			set(wanted, t, false)
+			continue
+		}
 		if t.Wanted.Stop || t.Seen.Status != nodeapi.Running {
 			return fmt.Errorf("task %s of %s is %s on %s", t.ID, t.Family, t.Seen.Status, t.Node)
 		}
-		if wanted[t.Node] == nil {
-			wanted[t.Node] = map[string]bool{}
-		}
-		wanted[t.Node][t.ID] = true
+		set(wanted, t, true)
 	}
 	for _, m := range w.nodes {
 		if err := m.runsOnly(w.t.Context(), wanted[m.node]); err != nil {
@@ -99,7 +104,14 @@ func (w *world) agree() error {
 	return err
 }
 
-// runsOnly fails while a machine has anything of another task, or of one of these nothing that runs.
+func set(wanted map[string]map[string]bool, t cluster.Task, runs bool) {
+	if wanted[t.Node] == nil {
+		wanted[t.Node] = map[string]bool{}
+	}
+	wanted[t.Node][t.ID] = runs
+}
+
+// runsOnly fails while a machine has anything of another task, or of one of these that must run nothing that does.
 func (m *machine) runsOnly(ctx context.Context, wanted map[string]bool) error {
 	containers, err1 := m.engine.List(ctx)
 	there, err2 := m.engine.Tasks(ctx)
@@ -107,12 +119,12 @@ func (m *machine) runsOnly(ctx context.Context, wanted map[string]bool) error {
 		return err
 	}
 	for _, id := range there {
-		if !wanted[id] {
+		if _, known := wanted[id]; !known {
 			return fmt.Errorf("machine %s has something of task %s", m.node, id)
 		}
 	}
-	for id := range wanted {
-		if !slices.ContainsFunc(containers, func(c engine.Container) bool { return c.Task == id && c.State == engine.Running }) {
+	for id, must := range wanted {
+		if must && !slices.ContainsFunc(containers, func(c engine.Container) bool { return c.Task == id && c.State == engine.Running }) {
 			return fmt.Errorf("task %s does not run on %s", id, m.node)
 		}
 	}

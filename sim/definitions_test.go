@@ -38,6 +38,33 @@ func task(containers ...cluster.ContainerSpec) cluster.Spec {
 	return cluster.Spec{Containers: containers}
 }
 
+// hopeless are those of sites whose tasks never come to stay.
+var hopeless = map[string]bool{"site-crash": true, "site-sick": true, "site-missing": true}
+
+// sites are what services have, by family: what stays, on all machines, few of them or one of each, and what does not.
+func sites() map[string]cluster.Spec {
+	well := runs("well", "print up then wait 0")
+	well.Health = &cluster.HealthSpec{Command: []string{"CMD", "exit", "0"}, Interval: 5, Timeout: 2, Retries: 2}
+	sick := runs("sick", "print up then wait 0")
+	sick.Health = &cluster.HealthSpec{Command: []string{"CMD", "exit", "1"}, Interval: 5, Timeout: 2, Retries: 2}
+	big := runs("big", "wait 0")
+	big.CPU, big.Memory = 900, new(600)
+	fixed := runs("fixed", "wait 0")
+	fixed.Ports = []cluster.PortSpec{{Container: 80, Host: 8080, Protocol: "tcp"}}
+	missing := runs("missing", "exit 0")
+	missing.Image = "example.com/missing:1"
+	return map[string]cluster.Spec{
+		"site":         task(runs("web", "print hello then wait 0")),
+		"site-next":    task(runs("web", "print hello again then wait 0"), beside("side", "wait 1")),
+		"site-well":    task(well),
+		"site-big":     task(big),
+		"site-fixed":   task(fixed),
+		"site-crash":   task(runs("crash", "print no then exit 1")),
+		"site-sick":    task(sick),
+		"site-missing": task(missing),
+	}
+}
+
 // definitions are what is run, by family: tasks that end well and badly, that stay, that wait for each
 // other, that do not stop when asked, and that cannot run. None is in the machine's network: for such a task
 // the agent opens a port of the machine, of which there is but one here.

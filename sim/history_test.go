@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 // judgeEvents wants the events to tell of every task how it went, each step once and in order, to a reader
 // who came by now and then as to one who reads all at once.
 func (w *world) judgeEvents(s *server, byID map[string]cluster.Task) error {
-	if err := w.books.follow(w.t.Context(), s); err != nil {
+	if err := errors.Join(w.books.follow(w.t.Context(), s), w.books.acts(w.t.Context(), s)); err != nil {
 		return err
 	}
 	all, err := allEvents(w.t.Context(), s)

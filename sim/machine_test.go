@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"slipway/agent"
+	"slipway/engine"
 	"slipway/engine/fake"
 	"slipway/nodeapi"
 )
@@ -117,7 +119,7 @@ func (m *machine) weather(ctx context.Context, fail func(error)) {
 		if m.dice.chance(100) {
 			long += 3 * time.Minute
 		}
-		switch m.dice.upTo(8) {
+		switch m.dice.upTo(10) {
 		case 0, 1, 2:
 			m.lost.Store(time.Now().UnixNano())
 			m.line.cut(m.dice.chance(500))
@@ -127,6 +129,8 @@ func (m *machine) weather(ctx context.Context, fail func(error)) {
 			m.away.Store(true)
 			pause(ctx, long)
 			m.away.Store(false)
+		case 5, 6:
+			m.murder(ctx)
 		default:
 			if err := m.fall(ctx, long); err != nil {
 				fail(err)
@@ -134,6 +138,15 @@ func (m *machine) weather(ctx context.Context, fail func(error)) {
 			}
 		}
 		m.lost.Store(0)
+	}
+}
+
+// murder has one of the machine's programs die, which nobody asked for.
+func (m *machine) murder(ctx context.Context) {
+	list, err := m.engine.List(ctx)
+	running := slices.DeleteFunc(list, func(c engine.Container) bool { return c.State != engine.Running })
+	if err == nil && len(running) > 0 {
+		_ = m.engine.Signal(ctx, running[m.dice.upTo(len(running))].ID, "KILL") // it may have ended by now
 	}
 }
 

@@ -23,6 +23,7 @@ type plane struct {
 	path  string
 	logs  *logs
 	roles *clustertest.Roles
+	dice  *dice
 
 	mu     sync.Mutex
 	server *server // nil: none is up
@@ -36,6 +37,7 @@ type server struct {
 	from time.Time       // when it was started
 	ctx  context.Context // ends with the server
 	end  context.CancelFunc
+	fuse *fuse          // what its loops run under
 	work sync.WaitGroup // what it is asked to do, and its own loops
 }
 
@@ -47,21 +49,60 @@ func (p *plane) start(ctx context.Context) error {
 	if err := events.Migrate(ctx, db); err != nil {
 		return err
 	}
-	control, err := cluster.New(ctx, db, cluster.Config{
-		Account: accounts[0], Region: region, Registry: "127.0.0.1:4600",
-		Images: &clustertest.Images{}, Logs: p.logs, Roles: p.roles,
-	})
+	control, err := p.control(ctx, db)
 	if err != nil {
 		return err
 	}
 	s := &server{Control: control, db: db, from: time.Now()}
 	s.ctx, s.end = context.WithCancel(context.Background())
-	s.work.Go(func() { control.Run(s.ctx) })
+	s.fuse = newFuse(s.ctx)
+	s.work.Go(func() { control.Run(s.fuse) })
+	s.work.Go(func() { p.rival(s) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.server = s
 	p.starts.Add(1)
 	return nil
+}
+
+func (p *plane) control(ctx context.Context, db *store.DB) (*cluster.Control, error) {
+	return cluster.New(ctx, db, cluster.Config{
+		Account: accounts[0], Region: region, Registry: "127.0.0.1:4600",
+		Images: slow{&clustertest.Images{}, p.dice}, Logs: p.logs, Roles: p.roles,
+	})
+}
+
+// rival has another server over the same database look after things too, again and again, as long as s lives. It begins
+// and ends at any step.
+func (p *plane) rival(s *server) {
+	for pause(s.ctx, p.dice.about(20*time.Second)) {
+		c, err := p.control(s.ctx, s.db)
+		if err != nil {
+			continue // its database is closed
+		}
+		f := newFuse(s.ctx)
+		var loops sync.WaitGroup
+		loops.Go(func() { c.Run(f) })
+		if pause(s.ctx, p.dice.about(20*time.Second)) {
+			f.light(1 + p.dice.upTo(400))
+			pause(s.ctx, 10*time.Second)
+		}
+		f.end()
+		loops.Wait()
+	}
+}
+
+// slow are images that take their time to be found, in which other things may happen.
+type slow struct {
+	*clustertest.Images
+	dice *dice
+}
+
+func (i slow) Find(ctx context.Context, account, name string) (cluster.Image, error) {
+	if i.dice.chance(200) {
+		pause(ctx, min(i.dice.about(200*time.Millisecond), time.Second))
+	}
+	return i.Images.Find(ctx, account, name)
 }
 
 // stop ends the server. One that is killed writes nothing down any more.
@@ -136,11 +177,62 @@ func (p *plane) later(after time.Duration, do func(context.Context, *server)) {
 // weather stops and kills the server now and then until ctx ends, and leaves one that is up.
 func (p *plane) weather(ctx context.Context, d *dice, fail func(error)) {
 	for pause(ctx, d.about(90*time.Second)) {
-		p.stop(d.chance(600))
+		killed := d.chance(600)
+		if killed && d.chance(500) {
+			p.burn(ctx, 1+d.upTo(2000))
+		}
+		p.stop(killed)
 		pause(ctx, d.about(10*time.Second))
 		if err := p.start(context.WithoutCancel(ctx)); err != nil {
 			fail(err)
 			return
 		}
 	}
+}
+
+// burn lets the server's loops take so many more steps, and waits until they have, or some seconds have passed.
+func (p *plane) burn(ctx context.Context, steps int) {
+	p.mu.Lock()
+	s := p.server
+	p.mu.Unlock()
+	s.fuse.light(steps)
+	gone, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	select {
+	case <-s.fuse.Context.Done():
+	case <-gone.Done():
+	}
+}
+
+// fuse is a context that may end at any step of what is done under it: at a number of looks at it.
+type fuse struct {
+	context.Context
+	left atomic.Int64 // 0: it does not burn
+	end  context.CancelFunc
+}
+
+func newFuse(ctx context.Context) *fuse {
+	f := &fuse{}
+	f.Context, f.end = context.WithCancel(ctx)
+	return f
+}
+
+func (f *fuse) light(steps int) { f.left.Store(int64(steps)) }
+
+func (f *fuse) burn() {
+	if f.left.Load() > 0 && f.left.Add(-1) == 0 {
+		f.end()
+	}
+}
+
+// Done implements context.Context.
+func (f *fuse) Done() <-chan struct{} {
+	f.burn()
+	return f.Context.Done()
+}
+
+// Err implements context.Context.
+func (f *fuse) Err() error {
+	f.burn()
+	return f.Context.Err()
 }

@@ -12,7 +12,7 @@ import (
 
 var (
 	simNodes   = flag.Int("sim.nodes", 50, "how many machines there are")
-	simMinutes = flag.Int("sim.minutes", 10, "for how many minutes of the machines' time things happen to them")
+	simMinutes = flag.Int("sim.minutes", 3, "for how many minutes of the machines' time things happen to them")
 	simSeed    = flag.Uint64("sim.seed", 0, "what happens; 0: something new each time")
 	simLog     = flag.Bool("sim.log", false, "print what agents and control plane log")
 )
@@ -52,10 +52,12 @@ func (w *world) story(long time.Duration) {
 		w.storm(long / 2)
 		if err := w.quiet(); err != nil {
 			w.t.Error(err)
+			return // nothing that follows can be right
 		}
 	}
 	if err := w.end(); err != nil {
 		w.t.Error(err)
+		return
 	}
 	if err := w.judge(); err != nil {
 		w.t.Error(err)

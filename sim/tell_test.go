@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 )
 
@@ -25,9 +26,9 @@ func (w *world) tell() {
 		asks = append(asks, c.asks...)
 	}
 	given := slices.DeleteFunc(asks, func(a *request) bool { return a.answer != accepted })
-	w.t.Logf("%d machines of %d accounts, %d lives of the control plane: %d requests accepted, %d tasks %v, %d containers ran, %d were started anew, %d events, books right %d times",
-		len(w.nodes), len(accounts), w.plane.starts.Load(), len(given), len(tasks), ends, runs, restarts, len(w.books.followed), w.books.audited)
-	if len(tasks) == 0 || runs == 0 || w.books.audited == 0 || ends["EssentialContainerExited"] == 0 {
+	w.t.Logf("%d machines of %d accounts, %d lives of the control plane: %d requests accepted, %d tasks %v, %d containers ran, %d were started anew, %d events, books right %d times, services %v",
+		len(w.nodes), len(accounts), w.plane.starts.Load(), len(given), len(tasks), ends, runs, restarts, len(w.books.followed), w.books.audited, w.books.did)
+	if len(tasks) == 0 || runs == 0 || w.books.audited == 0 || ends["EssentialContainerExited"] == 0 || slices.Contains(slices.Collect(maps.Values(w.books.did)), 0) {
 		w.t.Error("too little happened to prove anything")
 	}
 }

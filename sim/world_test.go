@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"slipway/cluster"
 	"slipway/cluster/clustertest"
 )
 
@@ -38,12 +39,14 @@ type world struct {
 	plane   *plane
 	nodes   []*machine
 	clients []*client
+	owners  []*owner    // of services
+	keepers []*operator // of machines
 	books   *books
 }
 
 func newWorld(t testing.TB, dir string, seed uint64) *world {
 	w := &world{t: t, dir: dir, seed: seed, truth: &truth{containers: map[string]*life{}}}
-	w.plane = &plane{path: filepath.Join(dir, "slipway.db"), logs: &logs{kept: map[string]*stream{}}, roles: clustertest.NewRoles()}
+	w.plane = &plane{path: filepath.Join(dir, "slipway.db"), logs: &logs{kept: map[string]*stream{}}, roles: clustertest.NewRoles(), dice: newDice(seed, 7)}
 	d := newDice(seed, 5)
 	trouble := func() error {
 		if w.stormy.Load() && d.chance(200) {
@@ -86,7 +89,31 @@ func (w *world) populate(nodes int) error {
 			home: map[string]string{}, stop: map[string]bool{},
 		})
 	}
+	w.employ(nodes)
 	return nil
+}
+
+// employ makes the owners of services and the operators of machines.
+func (w *world) employ(nodes int) {
+	for i, account := range accounts {
+		person := func(role string, number int) *client {
+			return &client{name: fmt.Sprint(role, "-", i, "-", number), account: account, plane: w.plane, dice: newDice(w.seed, uint64(i)<<8+uint64(number)<<4+6), bad: w.stormy.Load, pace: 15 * time.Second}
+		}
+		for n, name := range clusters {
+			o := &owner{client: person("owner", n), cluster: name}
+			for number := range max(3, nodes/100) {
+				o.wants = append(o.wants, &want{name: fmt.Sprint("service-", number), sure: true})
+			}
+			w.owners = append(w.owners, o)
+		}
+		k := &operator{client: person("operator", len(clusters))}
+		for _, m := range w.nodes {
+			if m.account == account {
+				k.machines = append(k.machines, m)
+			}
+		}
+		w.keepers = append(w.keepers, k)
+	}
 }
 
 // furnish makes the clusters and definitions of every account.
@@ -97,12 +124,14 @@ func (w *world) furnish() error {
 				_, failed := s.CreateCluster(w.t.Context(), account, name, nil)
 				err = errors.Join(err, failed)
 			}
-			for family, spec := range definitions() {
-				_, failed := s.Register(w.t.Context(), account, "arn:aws:iam::"+account+":root", family, spec, nil)
-				err = errors.Join(err, failed)
+			for _, specs := range []map[string]cluster.Spec{definitions(), sites()} {
+				for family, spec := range specs {
+					_, failed := s.Register(w.t.Context(), account, "arn:aws:iam::"+account+":root", family, spec, nil)
+					err = errors.Join(err, failed)
+				}
 			}
 		}
-		return none, err
+		return none, errors.Join(err, keepLedger(w.t.Context(), s))
 	})
 	return err
 }
@@ -123,6 +152,12 @@ func (w *world) storm(long time.Duration) {
 	for _, c := range w.clients {
 		all.Go(func() { c.work(ctx, w.fail) })
 	}
+	for _, o := range w.owners {
+		all.Go(func() { o.work(ctx, w.fail) })
+	}
+	for _, k := range w.keepers {
+		all.Go(func() { k.work(ctx, w.fail) })
+	}
 	all.Wait()
 	w.stormy.Store(false)
 }
@@ -132,9 +167,17 @@ func (w *world) quiet() error {
 	return w.until("what is wanted is what runs", 15*time.Minute, w.agree)
 }
 
-// end has every task stopped, and waits until nothing is left of any.
+// end has every machine take tasks and every client's task stopped, which makes room for the services that wait; then
+// the services go, and it waits until nothing is left of any task.
 func (w *world) end() error {
 	var all sync.WaitGroup
+	for _, k := range w.keepers {
+		all.Go(func() {
+			if err := k.setAll(w.t.Context(), cluster.Active); err != nil {
+				w.fail(err)
+			}
+		})
+	}
 	for _, c := range w.clients {
 		all.Go(func() {
 			if err := c.stopAll(w.t.Context()); err != nil {
@@ -143,6 +186,20 @@ func (w *world) end() error {
 		})
 	}
 	all.Wait()
+	if err := w.quiet(); err != nil {
+		return err
+	}
+	for _, o := range w.owners {
+		all.Go(func() {
+			if err := o.deleteAll(w.t.Context()); err != nil {
+				w.fail(err)
+			}
+		})
+	}
+	all.Wait()
+	if err := w.until("the services are gone", 15*time.Minute, w.agree); err != nil {
+		return err
+	}
 	if err := w.stopForgotten(); err != nil {
 		return err
 	}
