@@ -240,6 +240,7 @@ func (o *watched) judge(t *seenTask, rules ServiceRules) rollout.Task {
 	}
 	if out.Status == rollout.Running {
 		out.Well, out.Unwell = o.well(t)
+		out.Checked = t.health != "" || len(o.s.Balancers) > 0 && o.health != nil
 	}
 	return out
 }

@@ -47,9 +47,9 @@ func (p *Pass) daemon(machine string, tasks []*Task) {
 		p.start(1, machine)
 	}
 	least, _ := p.s.Bounds()
-	slices.SortStableFunc(mine, func(a, b *Task) int { return flag(b.healthy()) - flag(a.healthy()) })
+	slices.SortStableFunc(mine, func(a, b *Task) int { return flag(p.proves(b)) - flag(p.proves(a)) })
 	for _, t := range mine[min(1, len(mine)):] { // one is enough
-		if !p.protected(t) && (!t.healthy() || p.healthy() > least) {
+		if !p.protected(t) && (!t.healthy() || p.proven > least) {
 			p.stop(t, scaling+p.primary.ID)
 		}
 	}
@@ -58,8 +58,8 @@ func (p *Pass) daemon(machine string, tasks []*Task) {
 		case p.protected(t) || t.Away:
 		case !t.healthy():
 			p.stop(t, replacing+p.primary.ID)
-		case p.healthy() <= least:
-		case len(mine) > 0 && mine[0].healthy(), len(mine) == 0 && !starts && !p.pausing():
+		case p.proven <= least:
+		case len(mine) > 0 && p.proves(mine[0]), len(mine) == 0 && !starts && !p.pausing():
 			p.stop(t, replacing+p.primary.ID)
 		}
 	}

@@ -19,6 +19,7 @@ type Pass struct {
 	tasks   []*Task // that have not stopped, but for those of lost machines
 	total   int     // of all that run, also on their way out
 	well    int     // of those that are healthy
+	proven  int     // of those that others may go for
 	told    int     // failures
 	out     Changes
 }
@@ -69,6 +70,28 @@ func (p *Pass) count() {
 			p.look(t.Since.Add(p.r.Settle))
 		}
 	}
+}
+
+// weigh counts the tasks that others may go for, and looks again when one more may be.
+func (p *Pass) weigh() {
+	p.proven = 0
+	for _, t := range p.tasks {
+		switch {
+		case p.proves(t):
+			p.proven++
+		case t.healthy():
+			p.look(t.Since.Add(p.r.Settle))
+		}
+	}
+}
+
+// proves tells of a healthy task that another one may go for it. What is new and not checked has to stand first: a
+// program that ends a moment after its start is healthy until then.
+func (p *Pass) proves(t *Task) bool { return t.healthy() && !p.fresh(t) }
+
+func (p *Pass) fresh(t *Task) bool {
+	d := p.deployment(t.Deployment)
+	return d != nil && d.Primary && !t.Checked && !p.stood(t)
 }
 
 // stood tells whether a task has been well for long enough that its end is no failure of its deployment.
@@ -232,10 +255,10 @@ func (p *Pass) explain() {
 	}
 }
 
-// unhealthy counts tasks that run and are not well yet: they are waited for.
+// unhealthy counts tasks that run and are not well yet, or not for long enough: they are waited for.
 func (p *Pass) unhealthy() (n int) {
 	for _, t := range p.tasks {
-		if t.Status == Running && !t.Well {
+		if t.Status == Running && (!t.Well || p.fresh(t)) {
 			n++
 		}
 	}
@@ -315,6 +338,7 @@ func (p *Pass) start(count int, node string) {
 func (p *Pass) stop(t *Task, reason string) {
 	p.out.Stops = append(p.out.Stops, Stop{t.ID, reason})
 	p.well -= flag(t.healthy())
+	p.proven -= flag(p.proves(t))
 	t.Status = Stopping
 }
 

@@ -67,6 +67,7 @@ type player struct {
 	out    *strings.Builder
 	refuse bool
 	fail   string // the deployment whose tasks end as soon as they run
+	brief  string // the deployment whose tasks end a step after they were seen running
 }
 
 func (p *player) happens(words []string) {
@@ -94,6 +95,10 @@ func (p *player) happens(words []string) {
 		p.refuse = false
 	case "failing":
 		p.fail = words[1]
+	case "fleeting":
+		p.brief = words[1]
+	case "unchecked":
+		p.w.unchecked = true
 	case "alarm":
 		p.w.s.Alarm, p.w.s.AlarmRollback = true, true
 	case "task":
@@ -133,7 +138,7 @@ func (p *player) task(id, what string) {
 	}
 }
 
-// rest lets the world go on, a step of ten seconds at a time.
+// rest lets the world go on, a step at a time: of ten seconds, and of four where what is not checked has to stand.
 func (p *player) rest(most int) {
 	began := p.w.now
 	for range most {
@@ -150,9 +155,13 @@ func (p *player) rest(most int) {
 			return
 		}
 		p.w.now = p.w.now.Add(10 * time.Second)
+		if p.w.unchecked {
+			p.w.now = p.w.now.Add(-6 * time.Second)
+		}
 		p.w.advance()
 		for i := range p.w.s.Tasks {
-			if t := &p.w.s.Tasks[i]; t.Deployment == p.fail && t.Status == rollout.Running {
+			t := &p.w.s.Tasks[i]
+			if t.Status == rollout.Running && (t.Deployment == p.fail || t.Deployment == p.brief && !t.Since.IsZero()) {
 				t.Status, t.Well, t.Why = rollout.Stopped, false, "Essential container in task exited."
 			}
 		}

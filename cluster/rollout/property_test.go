@@ -19,13 +19,15 @@ func act(t *rapid.T, w *world) {
 		}
 		return &w.s.Tasks[rapid.IntRange(0, len(w.s.Tasks)-1).Draw(t, "task")]
 	}
-	switch rapid.SampledFrom([]string{"advance", "advance", "well", "die", "die", "sick", "deploy", "scale", "percent", "away", "lost", "back", "drain", "undrain", "protect", "move", "sleep", "sleep"}).Draw(t, "what") {
+	switch rapid.SampledFrom([]string{"advance", "advance", "all", "all", "well", "die", "die", "sick", "deploy", "scale", "percent", "away", "lost", "back", "drain", "undrain", "protect", "move", "sleep", "sleep"}).Draw(t, "what") {
 	case "advance":
 		if p := pick(); p.Status == rollout.Starting {
 			p.Status = rollout.Running
 		} else if p.Status == rollout.Stopping {
 			p.Status, p.Well = rollout.Stopped, false
 		}
+	case "all":
+		w.advance()
 	case "well":
 		if p := pick(); p.Status == rollout.Running {
 			p.Well, p.Unwell = true, ""
@@ -80,6 +82,7 @@ func anyWorld(t *rapid.T) *world {
 	w := newWorld(kind, rapid.IntRange(0, 6).Draw(t, "desired"), rapid.IntRange(0, 100).Draw(t, "min"), rapid.IntRange(100, 250).Draw(t, "max"))
 	w.s.Machines = machines(w.s.Desired)
 	w.s.Breaker, w.s.BreakerRollback = rapid.Bool().Draw(t, "breaker"), rapid.Bool().Draw(t, "rollback")
+	w.unchecked = rapid.Bool().Draw(t, "unchecked")
 	return w
 }
 
@@ -97,7 +100,7 @@ func check(t *rapid.T, w *world, c rollout.Changes) {
 			t.Fatalf("%d tasks and %d starts are more than the maximum, %d", total, starts, most)
 		}
 	}
-	left := healthy
+	left, replaced := healthy, false
 	for _, stop := range c.Stops {
 		i := slices.IndexFunc(s.Tasks, func(task rollout.Task) bool { return task.ID == stop.Task })
 		task := s.Tasks[i]
@@ -110,17 +113,30 @@ func check(t *rapid.T, w *world, c rollout.Changes) {
 		elsewhere := len(s.Machines) > 0 && !slices.Contains(s.Machines, task.Node) // a daemon where none is to be: no bound keeps it
 		if task.Status == rollout.Running && task.Well && task.Unwell == "" && !task.Away && !task.Lost && !elsewhere {
 			left--
+			replaced = replaced || !primary(s, task)
 		}
 	}
 	if least, _ := s.Bounds(); left < healthy && left < least {
 		t.Fatalf("stops leave %d of %d healthy tasks, fewer than the minimum, %d", left, healthy, least)
 	}
+	stopped := func(id string) bool {
+		return slices.ContainsFunc(c.Stops, func(s rollout.Stop) bool { return s.Task == id })
+	}
+	back := slices.ContainsFunc(c.Deployments, func(d rollout.Deployment) bool { return d.Primary && d.Rollback })
+	if least, _ := s.Bounds(); replaced && !back && w.proven(stopped) < least {
+		t.Fatalf("old tasks go, and %d are left that have proven themselves, fewer than the minimum, %d", w.proven(stopped), least)
+	}
+}
+
+func primary(s rollout.Service, task rollout.Task) bool {
+	return slices.ContainsFunc(s.Deployments, func(d rollout.Deployment) bool { return d.Primary && d.ID == task.Deployment })
 }
 
 func TestBoundsHoldWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(rollout.Rolling, rapid.IntRange(0, 6).Draw(t, "desired"), rapid.IntRange(0, 100).Draw(t, "min"), rapid.IntRange(100, 250).Draw(t, "max"))
 		w.s.Breaker, w.s.BreakerRollback = rapid.Bool().Draw(t, "breaker"), rapid.Bool().Draw(t, "rollback")
+		w.unchecked = rapid.Bool().Draw(t, "unchecked")
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			act(t, w)
 			w.s.Machines = nil
@@ -135,7 +151,7 @@ func TestBoundsHoldWhateverHappens(t *testing.T) {
 func TestDaemonsKeepTheirBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(rollout.Daemon, 4, rapid.IntRange(0, 100).Draw(t, "min"), rapid.SampledFrom([]int{100, 200}).Draw(t, "max"))
-		w.s.Machines = machines(4)
+		w.s.Machines, w.unchecked = machines(4), rapid.Bool().Draw(t, "unchecked")
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			act(t, w)
 			if rapid.Bool().Draw(t, "pass") {

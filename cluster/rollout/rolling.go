@@ -18,13 +18,13 @@ var _ Kind = Rolling
 
 // Rolling brings in as many tasks of the primary deployment as are desired, and lets the others go as they become
 // dispensable: there are never more tasks than the maximum, those on their way out counted, and no healthy one is
-// stopped where fewer than the minimum would be left. It starts before it stops, if the maximum and the machines
-// allow.
+// stopped where fewer than the minimum would be left; new ones count there once they have proven themselves. It
+// starts before it stops, if the maximum and the machines allow.
 func Rolling(p *Pass) {
 	staying, old := p.sort()
-	p.trim(staying)
+	p.trim(staying, p.healthy())
 	if p.primary.State == Failed {
-		p.trim(old)
+		p.trim(old, p.proven)
 		return
 	}
 	p.dismiss(old)
@@ -40,7 +40,7 @@ func Rolling(p *Pass) {
 	}
 	if need > 0 && p.blocked(staying) {
 		least, _ := p.s.Bounds()
-		p.retire(old, min(p.healthy()-least, need))
+		p.retire(old, min(p.proven-least, need))
 	}
 }
 
@@ -56,11 +56,11 @@ func (p *Pass) sort() (staying, old []*Task) {
 	return staying, old
 }
 
-// startMoved starts the tasks that are to be on a certain machine, unless they are there already and not well yet.
+// startMoved starts the tasks that are to be on a certain machine, unless what is to replace them is there already.
 func (p *Pass) startMoved(staying, old []*Task, need *int, most int) {
 	coming := map[string]int{}
 	for _, t := range staying {
-		if !t.healthy() && t.Status != Stopping {
+		if !p.proves(t) && t.Status != Stopping {
 			coming[t.Node]++
 		}
 	}
@@ -76,14 +76,15 @@ func (p *Pass) startMoved(staying, old []*Task, need *int, most int) {
 	}
 }
 
-// trim stops what is more than desired: what is not well first, then where the service has most tasks, the newest first.
-func (p *Pass) trim(staying []*Task) {
-	surplus := len(staying) - p.s.Desired
+// trim stops what is more than desired: what is not well first, then where the service has most tasks, the newest
+// first, where of the healthy ones given the minimum is left.
+func (p *Pass) trim(tasks []*Task, healthy int) {
+	surplus := len(tasks) - p.s.Desired
 	if surplus <= 0 {
 		return
 	}
 	crowd, well := map[string]int{}, map[string][]*Task{}
-	for _, t := range slices.Backward(staying) { // the newest first
+	for _, t := range slices.Backward(tasks) { // the newest first
 		switch {
 		case surplus > 0 && !t.healthy() && !p.protected(t):
 			p.stop(t, scaling+p.primary.ID)
@@ -95,7 +96,7 @@ func (p *Pass) trim(staying []*Task) {
 		crowd[t.Node]++
 	}
 	least, _ := p.s.Bounds()
-	p.thin(crowd, well, min(surplus, p.healthy()-least))
+	p.thin(crowd, well, min(surplus, healthy-least))
 }
 
 // thin stops count healthy tasks, each on a machine that has most, of which well has those that may go.
@@ -124,7 +125,7 @@ func (p *Pass) dismiss(old []*Task) {
 			p.stop(t, replacing+p.primary.ID)
 		}
 	}
-	p.retire(old, p.healthy()-p.s.Desired)
+	p.retire(old, p.proven-p.s.Desired)
 }
 
 // retire stops up to count healthy tasks that are to go, those of machines that are to be empty first.
@@ -143,7 +144,7 @@ func (p *Pass) retire(old []*Task, count int) {
 // blocked tells that nothing can be started before something is stopped, and that what was started has come to
 // something.
 func (p *Pass) blocked(staying []*Task) bool {
-	waits := slices.ContainsFunc(staying, func(t *Task) bool { return t.Status == Starting || t.Status == Running && !t.healthy() })
+	waits := slices.ContainsFunc(staying, func(t *Task) bool { return t.Status == Starting || t.Status == Running && !p.proves(t) })
 	ending := slices.ContainsFunc(p.tasks, func(t *Task) bool { return t.Status == Stopping })
 	return !waits && !ending && !p.pausing() && (len(p.out.Starts) == 0 || p.s.Waiting != "")
 }

@@ -70,10 +70,11 @@ type Task struct {
 	Status     Status
 	Wanted     bool // that it stops was asked for: it has not failed
 
-	Well   bool      // all that looks after its health says that it is well
-	Since  time.Time // since when it was seen so, if it ever was
-	Unwell string    // why it must be replaced: "failed container health checks"
-	Why    string    // Stopped: why
+	Well    bool      // all that looks after its health says that it is well
+	Checked bool      // something looks after it: a health check, a load balancer
+	Since   time.Time // since when it was seen well, if it ever was
+	Unwell  string    // why it must be replaced: "failed container health checks"
+	Why     string    // Stopped: why
 
 	Protected time.Time // no deployment stops it before
 	Leaving   bool      // its machine is to be empty, or the task is to be moved
@@ -126,7 +127,7 @@ func (c Changes) Starting(deployment, node string) (n int) {
 
 // Rules are the times by which services go.
 type Rules struct {
-	Settle     time.Duration // how long a task must have been well to stand, and a service to be steady
+	Settle     time.Duration // how long a task must have been well to stand, one that is not checked to replace another, and a service to be steady
 	Backoff    time.Duration // the pause after the first failure; it doubles with each that follows
 	MaxBackoff time.Duration
 }
@@ -145,6 +146,7 @@ func Plan(kind Kind, s Service, r Rules, now time.Time) Changes {
 	case s.Ending:
 		p.end()
 	case p.primary != nil:
+		p.weigh()
 		kind(p)
 		p.conclude()
 	}

@@ -13,14 +13,15 @@ var rules = rollout.Rules{Settle: 5 * time.Second, Backoff: time.Second, MaxBack
 
 // world is a service on machines that do what is planned.
 type world struct {
-	kind    rollout.Kind
-	s       rollout.Service
-	now     time.Time
-	made    int
-	rollout int
-	ended   bool
-	gone    map[string]bool // deployments
-	last    rollout.Changes
+	kind      rollout.Kind
+	s         rollout.Service
+	now       time.Time
+	made      int
+	rollout   int
+	ended     bool
+	unchecked bool            // nothing looks after the health of tasks
+	gone      map[string]bool // deployments
+	last      rollout.Changes
 }
 
 func newWorld(kind rollout.Kind, desired, least, most int) *world {
@@ -77,7 +78,7 @@ func (w *world) pass(refuse func(rollout.Start) bool) rollout.Changes {
 			if node == "" {
 				node = fmt.Sprint("m", w.made%3)
 			}
-			w.s.Tasks = append(w.s.Tasks, rollout.Task{ID: fmt.Sprintf("t%02d", w.made), Deployment: s.Deployment, Node: node, Created: w.now})
+			w.s.Tasks = append(w.s.Tasks, rollout.Task{ID: fmt.Sprintf("t%02d", w.made), Deployment: s.Deployment, Node: node, Created: w.now, Checked: !w.unchecked})
 		}
 	}
 	return c
@@ -108,6 +109,19 @@ func (w *world) counts() (total, healthy int) {
 		}
 	}
 	return total, healthy
+}
+
+// proven counts the healthy tasks that others may go for: the new ones that nothing checks have to stand first.
+func (w *world) proven(stopped func(id string) bool) (n int) {
+	primary := w.s.Deployments[slices.IndexFunc(w.s.Deployments, func(d rollout.Deployment) bool { return d.Primary })].ID
+	for _, t := range w.s.Tasks {
+		healthy := t.Status == rollout.Running && t.Well && t.Unwell == "" && !t.Away && !t.Lost
+		stands := !t.Since.IsZero() && !t.Since.Add(rules.Settle).After(w.now)
+		if healthy && !stopped(t.ID) && (t.Deployment != primary || t.Checked || stands) {
+			n++
+		}
+	}
+	return n
 }
 
 // line shows where the service is: by deployment, how many tasks are in each state.
