@@ -92,7 +92,8 @@ func TestAnImageThatIsNotThereIsNamed(t *testing.T) {
 		w.serve(service("web", ref, 1))
 		w.until("there is a task", "web", func(s cluster.Service) bool { return s.Pending == 1 })
 		task := w.liveTasks()[0]
-		node.Report(nodeapi.TaskReport{ID: task.ID, Status: nodeapi.Stopped, StopCode: "TaskFailedToStart", StopReason: "CannotPullContainerError: example.com/web:1: not found"})
+		node.Report(nodeapi.TaskReport{ID: task.ID, Status: nodeapi.Stopped, StopCode: "TaskFailedToStart", StopReason: "CannotPullContainerError: example.com/web:1: not found",
+			Containers: []nodeapi.ContainerReport{{Name: "web", Status: nodeapi.Stopped, Reason: "CannotPullContainerError: example.com/web:1: not found"}}})
 		w.says("web", "(task "+task.ID+") stopped: CannotPullContainerError: example.com/web:1: not found. The next attempt is in")
 	})
 }

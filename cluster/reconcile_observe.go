@@ -135,6 +135,7 @@ func why(r nodeapi.TaskReport) string {
 	var more []string
 	for _, c := range r.Containers {
 		switch {
+		case c.Reason != "" && strings.Contains(r.StopReason, c.Reason): // it is said already
 		case c.Reason != "":
 			more = append(more, c.Name+": "+c.Reason)
 		case c.ExitCode != nil && *c.ExitCode != 0:
