@@ -190,7 +190,7 @@ func goes(t *testing.T, c *cloud) {
 
 var (
 	chaosRounds = flag.Int("chaos.rounds", 4, "how many troubles TestChaos makes")
-	chaosSeed   = flag.Uint64("chaos.seed", uint64(time.Now().UnixNano()), "seed of TestChaos")
+	chaosSeed   = flag.Uint64("chaos.seed", uint64(time.Now().UnixNano()), "seed of TestChaos and TestServicesInTheStorm")
 )
 
 // Cables are pulled, agents and the control plane killed with -9, in random order, while tasks run on three
