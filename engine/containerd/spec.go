@@ -21,7 +21,7 @@ const (
 	mostFiles    = 65535 // open files of a process, as Fargate has it
 	minShares    = 2
 	defaultPath  = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-	shortTaskLen = 12
+	shortTaskLen = 16 // the first twelve digits of a task's id are when it was made, as of its siblings
 )
 
 // openSysctls let programs that are not root listen on every port and send pings: the ports are

@@ -35,8 +35,8 @@ func TestWhatRuns(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	img := &image{config: ocispec.Image{Config: ocispec.ImageConfig{Env: []string{"PATH=/image", "A=1", "B=1"}}}}
-	got := envOf(engine.Spec{Task: "0123456789abcdef", Env: []string{"B=2", "C=3", "B=4"}}, img)
-	want := []string{"PATH=/image", "HOSTNAME=0123456789ab", "A=1", "B=4", "C=3"}
+	got := envOf(engine.Spec{Task: "0123456789abcdef0123456789abcdef", Env: []string{"B=2", "C=3", "B=4"}}, img)
+	want := []string{"PATH=/image", "HOSTNAME=0123456789abcdef", "A=1", "B=4", "C=3"}
 	if !slices.Equal(got, want) {
 		t.Errorf("environment %q, want %q", got, want)
 	}

@@ -122,7 +122,7 @@ func contained(t *testing.T, b *Body) {
 	if !strings.HasPrefix(seen.Mounts["/"], "overlay ") {
 		t.Errorf("root is on %q, want overlay", seen.Mounts["/"])
 	}
-	want(t, "hostname", seen.Hostname, task.ID[:12])
+	want(t, "hostname", seen.Hostname, task.ID[:16])
 
 	tries := task.Run("tries", "try", "/proc/kcore", "then", "try", "/proc/sysrq-trigger", "then", "read", "/proc/keys")
 	tries.Exit(0)
