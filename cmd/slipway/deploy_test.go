@@ -88,7 +88,12 @@ func TestProgressIsToldOnce(t *testing.T) {
 	s.Events = []types.ServiceEvent{event("3", "second"), event("2", "first"), event("1", "old news")}
 	r.tell(s)
 	r.tell(s)
-	want(t, out.String(), "  web:2 0/2 running\n  first\n  second\n  web:2 1/2 running, 1 failed\n")
+	s.Deployments[0].RunningCount = 2
+	old := deployment("old", "ACTIVE", "", "")
+	old.RunningCount = 1
+	s.Deployments = append(s.Deployments, old)
+	r.tell(s)
+	want(t, out.String(), "  web:2 0/2 running\n  first\n  second\n  web:2 1/2 running, 1 failed\n  web:2 2/2 running, 1 failed; web:1 1 running\n")
 }
 
 func TestConditionOfAService(t *testing.T) {

@@ -36,6 +36,15 @@ func TestTasksAreJSONAsTheAWSCommandHasThem(t *testing.T) {
 	}
 }
 
+// Tasks that one call has started have the first digits of their ids in common.
+func TestTasksOfOneCallAreToldApart(t *testing.T) {
+	const base = "arn:aws:ecs:us-east-1:123456789012:task/web/01a1ff746a98"
+	first, second := types.Task{TaskArn: aws.String(base + "55330c06b86ed7389d56")}, types.Task{TaskArn: aws.String(base + "4d7f2be93e775103793e")}
+	want(t, shortID(first), "01a1ff746a985533")
+	want(t, shortID(second), "01a1ff746a984d7f")
+	want(t, shortTask("01a1ff746a984d7f2be93e775103793e"), shortID(second))
+}
+
 func TestImagesAreNamedOnce(t *testing.T) {
 	task := types.Task{Containers: []types.Container{
 		{Image: aws.String("web:v1")}, {Image: aws.String("log:v1")}, {Image: aws.String("web:v1")},
@@ -63,7 +72,7 @@ func TestWhyNoMachineTakesATask(t *testing.T) {
 
 func TestATaskThatDidNotStartSaysWhy(t *testing.T) {
 	task := types.Task{TaskArn: aws.String("arn:aws:ecs:us-east-1:123456789012:task/web/3f1c9a0b1c2d3e4f"), StopCode: types.TaskStopCodeTaskFailedToStart, StoppedReason: aws.String("no such secret")}
-	want(t, whyNotStarted(task), "task 3f1c9a0b1c2d did not start: no such secret")
+	want(t, whyNotStarted(task), "task 3f1c9a0b1c2d3e4f did not start: no such secret")
 	task.StopCode = types.TaskStopCodeEssentialContainerExited
 	want(t, whyNotStarted(task), "")
 }

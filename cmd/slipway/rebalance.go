@@ -72,11 +72,11 @@ func printMoves(w io.Writer, output *listing, moves []taskMove) error {
 		return nil
 	}
 	return printRows(w, output, moves, "SERVICE TASK FROM TO", func(m taskMove) []string {
-		return []string{lastPart(&m.Service), shortened(m.Task), shortened(m.From), shortened(m.To)}
+		return []string{lastPart(&m.Service), shortTask(m.Task), shortened(m.From), shortened(m.To)}
 	})
 }
 
-// shortened is as much of the id at the end of an ARN as tells it apart.
+// shortened is as much of the id of a machine at the end of an ARN as tells it apart.
 func shortened(arn string) string {
 	id := lastPart(&arn)
 	return id[:min(12, len(id))]

@@ -252,7 +252,7 @@ func outputOfSeveral(t *testing.T, c *cloud) {
 		t.Errorf("with time: %q", line)
 	}
 	for args, words := range map[string]string{
-		"logs -c three " + id: fmt.Sprintf("slipway: task %s has no container \"three\"\n", id[:12]),
+		"logs -c three " + id: fmt.Sprintf("slipway: task %s has no container \"three\"\n", id[:16]),
 		"logs nonsense":       "slipway: no task \"nonsense\"\nhint: ",
 	} {
 		if out, err := c.try(c.slipway(strings.Fields(args)...)); err == nil || !strings.Contains(err.Error(), words) {

@@ -180,9 +180,12 @@ func printService(w io.Writer, s types.Service) {
 	}
 }
 
-// countsOf says how far a deployment is: "web:3 2/3 running, 1 pending".
+// countsOf says how far a deployment is: "web:3 2/3 running, 1 pending", or "web:2 3 running" of one on its way out.
 func countsOf(d types.Deployment) string {
 	text := fmt.Sprintf("%s %d/%d running", lastPart(d.TaskDefinition), d.RunningCount, d.DesiredCount)
+	if aws.ToString(d.Status) != "PRIMARY" {
+		text = fmt.Sprintf("%s %d running", lastPart(d.TaskDefinition), d.RunningCount)
+	}
 	if d.PendingCount > 0 {
 		text += fmt.Sprintf(", %d pending", d.PendingCount)
 	}

@@ -78,7 +78,7 @@ func (r usageRow) cells() []string {
 		limit = size(r.MemoryLimit)
 	}
 	return []string{
-		r.Task[:min(12, len(r.Task))], r.Container, fmt.Sprintf("%.1f%%", r.CPU), size(r.Memory), limit,
+		shortTask(r.Task), r.Container, fmt.Sprintf("%.1f%%", r.CPU), size(r.Memory), limit,
 		size(r.Received), size(r.Sent), size(r.BlockRead), size(r.BlockWritten), fmt.Sprint(r.Pids),
 	}
 }

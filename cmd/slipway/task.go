@@ -19,7 +19,17 @@ func taskID(t types.Task) string {
 	return a[strings.LastIndex(a, "/")+1:]
 }
 
-func shortID(t types.Task) string { return taskID(t)[:12] }
+func shortID(t types.Task) string { return shortTask(taskID(t)) }
+
+// taskDigits is how much of a task's id tells it apart: the first twelve digits are when it was made, which is the same
+// for tasks that one call has started.
+const taskDigits = 16
+
+// shortTask is as much of the id of a task, at the end of an ARN or alone, as tells it apart.
+func shortTask(arn string) string {
+	id := lastPart(&arn)
+	return id[:min(taskDigits, len(id))]
+}
 
 // clusterName is the last part of a cluster's ARN.
 func clusterName(clusterARN *string) string {

@@ -131,7 +131,7 @@ func (c *client) why(ctx context.Context, in map[string]any) (whyAnswer, error) 
 func (a whyAnswer) print(w io.Writer) error {
 	var text strings.Builder
 	if t := a.Task; t != nil {
-		fmt.Fprintf(&text, "task %s of %s is %s on %s, by %s\n", shortened(t.Task), a.Group, t.Status, shortened(t.Instance), rulesOf(*t))
+		fmt.Fprintf(&text, "task %s of %s is %s on %s, by %s\n", shortTask(t.Task), a.Group, t.Status, shortened(t.Instance), rulesOf(*t))
 	}
 	if r := a.Refusal; r != nil {
 		if text.Len() > 0 {
