@@ -50,8 +50,13 @@ type Held struct {
 // Offered is all of the node, with the ports it keeps for itself taken.
 func (i Instance) Offered() placement.Node {
 	n := placement.Node{ID: i.ID, CPU: i.CPU, Memory: i.Memory, AllCPU: i.CPU, AllMemory: i.Memory, Disk: i.Disk, AllDisk: i.Disk, Load: i.Load.known()}
-	if !i.Connected || i.Status != Active || i.Trouble != "" {
+	switch {
+	case i.Status == Inactive:
+		n.Refusal = placement.Inactive
+	case !i.Connected || i.Trouble != "":
 		n.Refusal = placement.NoAgent
+	case i.Status != Active:
+		n.Refusal = placement.Draining
 	}
 	for _, port := range i.Ports {
 		n.Taken = append(n.Taken, placement.Port{Number: port, Protocol: "tcp"}, placement.Port{Number: port, Protocol: "udp"})

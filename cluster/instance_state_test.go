@@ -9,6 +9,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/placement"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -26,8 +27,8 @@ func TestADrainingInstanceTakesNothingNew(t *testing.T) {
 			t.Fatalf("%+v, missing %v, %v", changed, missing, err)
 		}
 		started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1})
-		if err != nil || len(started.Tasks) != 0 {
-			t.Errorf("it was given %v, %v", started.Tasks, err)
+		if err != nil || len(started.Tasks) != 0 || len(started.Refused) != 1 || started.Refused[0].Reason != placement.Draining {
+			t.Errorf("it was given %v, refused %v, %v", started.Tasks, started.Refused, err)
 		}
 		wantEqual(t, "what it had is wanted", w.task(kept.ID).Desired(), nodeapi.Running)
 		if _, _, err := w.SetInstanceState(w.Context(), account, "default", []string{nodeA}, cluster.Active); err != nil {

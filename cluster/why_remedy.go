@@ -29,7 +29,7 @@ var units = map[placement.Reason]string{placement.NoCPU: "CPU units", placement.
 var remedies = map[placement.Reason]string{
 	placement.NoAgent:     "Machines that are away have to come back: \"slipway agent\" must run on them and reach the control plane.",
 	placement.Draining:    "Machines that drain have to take tasks again: set their state to ACTIVE.",
-	placement.Missing:     "Machines that are named have to be there: \"slipway node ls\" lists those that are.",
+	placement.Missing:     "Machines that are named have to be there: \"slipway node list\" lists those that are.",
 	placement.NoPorts:     "Host ports have to be free: stop the tasks that hold them, or leave hostPort out.",
 	placement.Lacking:     "Machines of the kind that the definition asks for have to join, or runtimePlatform has to be another.",
 	placement.NotMember:   "The expression has to fit machines: change it, or what is said of machines with put-attributes and tag-resource.",
