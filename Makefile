@@ -20,7 +20,7 @@ bin/session-manager-plugin:
 
 export PATH := $(CURDIR)/bin:$(PATH)
 
-.PHONY: build demo test race matrix crash sim bench bench-tasks bench-registry bench-placement bench-calls lint generate clean help
+.PHONY: build demo test race matrix crash chaos sim bench bench-tasks bench-registry bench-placement bench-calls lint generate clean help
 
 build: ## Build bin/slipway
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
@@ -47,6 +47,10 @@ matrix: ## Have all kinds of callers make every call, on both databases
 crash: ## 100 rounds of kill -9 while images are pushed and tasks run (as root)
 	@scripts/need $(TEST_NEEDS)
 	SLIPWAY_TEST_ALL=1 go test -count=1 -timeout 60m -v -run TestCrash ./cmd/slipway -crash.rounds 100
+
+chaos: ## Five minutes of kills and rolling updates of a service that is asked all the time (as root; MINUTES=N)
+	@scripts/need $(TEST_NEEDS)
+	SLIPWAY_TEST_ALL=1 go test -count=1 -timeout 60m -v -run TestServicesInTheStorm ./cmd/slipway -chaos.minutes $(or $(MINUTES),5)
 
 sim: ## Ten minutes of 1,000 machines that fail in every way, from a new seed (SEED=N, MINUTES=N)
 	go test -count=1 -timeout 60m -v -run TestManyMachines ./sim -sim.nodes 1000 -sim.minutes $(or $(MINUTES),10) -sim.seed $(or $(SEED),0)
