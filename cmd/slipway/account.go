@@ -113,6 +113,7 @@ func (c *client) createAccount(ctx context.Context, name, email, role string) (*
 func accountListCommand(data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
+		Aliases: []string{"ls"},
 		Short:   "List accounts",
 		Long:    "List the accounts of this Slipway. What a suspended one has is kept for 90 days after its end.",
 		Example: "  slipway account list -o json",

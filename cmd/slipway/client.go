@@ -102,11 +102,27 @@ func explain(err error, c *client) error {
 	case err == nil || errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &api):
-		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+		return refused(api.ErrorCode(), api.ErrorMessage())
 	case errors.As(err, &network):
 		return withHint(fmt.Errorf("cannot reach Slipway at %s: %w", c.endpoint, network.Err), `is "slipway up" running?`)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("Slipway at %s does not answer", c.endpoint)
+	}
+	return err
+}
+
+// lists is where what a call has not found is to be looked for, by the code of its error.
+var lists = map[string]string{
+	"ClusterNotFoundException":   `"aws ecs list-clusters" lists clusters; "aws ecs create-cluster --cluster-name NAME" makes one`,
+	"SchedulerNotFoundException": `"slipway scheduler list" lists schedulers; "slipway scheduler add NAME" makes one`,
+	"ServiceNotFoundException":   `"slipway services" lists services; --cluster names another cluster`,
+}
+
+// refused is what the API answered that does not do as it is asked.
+func refused(code, message string) error {
+	err := fmt.Errorf("%s: %s", code, message)
+	if hint := lists[code]; hint != "" {
+		return withHint(err, "%s", hint)
 	}
 	return err
 }

@@ -101,8 +101,9 @@ func nodeWithdrawCommand(data *string) *cobra.Command {
 
 func nodeListCommand(data *string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "Show the machines that have joined",
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "Show the machines that have joined",
 		Long: `Show the machines that have joined, and until when their certificates are good. Whether one is there
 now is told by "aws ecs describe-container-instances".`,
 		Example:           `  sudo slipway node list -o json`,

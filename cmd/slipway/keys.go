@@ -34,6 +34,7 @@ still seals. It asks the server that runs on the data folder, as the owner of th
 func keysListCommand(data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
+		Aliases: []string{"ls"},
 		Short:   "Show the keys that secrets are sealed under",
 		Long:    `Show the keys that secrets are sealed under, as "slipway keys" does.`,
 		Example: `  sudo slipway keys list -o json`,

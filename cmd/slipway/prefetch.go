@@ -163,6 +163,7 @@ func (p prefetchRow) waits() (waits bool, err error) {
 func prefetchListCommand(data, cluster *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "ls",
+		Aliases:           []string{"list"},
 		Short:             "Show which images machines fetch ahead, and how far they are",
 		Long:              `Show which images the machines of a cluster fetch ahead, the last asked for first, and how far each machine is.`,
 		Example:           "  slipway prefetch ls --cluster edge -o json",
@@ -206,6 +207,7 @@ func prefetchListCommand(data, cluster *string) *cobra.Command {
 func prefetchRemoveCommand(data, cluster *string) *cobra.Command {
 	return &cobra.Command{
 		Use:               "rm ID",
+		Aliases:           []string{"remove"},
 		Short:             "Have machines keep an image no longer than others",
 		Long:              `Have machines keep an image no longer than others. What is here stays until its room is needed. The id is as "ls" shows it.`,
 		Example:           "  slipway prefetch rm 4f3c9a0b1c2d",
@@ -226,7 +228,10 @@ func prefetchRemoveCommand(data, cluster *string) *cobra.Command {
 					found = append(found, p)
 				}
 			}
-			if len(found) != 1 {
+			if len(found) == 0 {
+				return withHint(fmt.Errorf("no image is fetched ahead under %q", args[0]), `"slipway prefetch ls" shows them`)
+			}
+			if len(found) > 1 {
 				return withHint(fmt.Errorf("%d images that are fetched ahead have ids that begin with %q", len(found), args[0]), `"slipway prefetch ls" shows them`)
 			}
 			var out struct{}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
 )
 
 func TestTasksAreJSONAsTheAWSCommandHasThem(t *testing.T) {
@@ -60,6 +61,8 @@ func TestWhyNoMachineTakesATask(t *testing.T) {
 	}{
 		{[]types.Failure{failure("AGENT"), failure("AGENT")}, "no machine is connected that could take the task: arn: AGENT; arn: AGENT", "slipway agent"},
 		{[]types.Failure{failure("AGENT"), failure("RESOURCE:CPU")}, "no machine has room for the task: arn: AGENT; arn: RESOURCE:CPU", "--cpu"},
+		{[]types.Failure{failure("DRAINING"), failure("AGENT")}, "no machine takes tasks now: arn: DRAINING; arn: AGENT", "--status ACTIVE"},
+		{[]types.Failure{failure("DRAINING"), failure("RESOURCE:CPU")}, "no machine has room for the task: arn: DRAINING; arn: RESOURCE:CPU", "--cpu"},
 	}
 	for _, test := range tests {
 		err := unplaced(test.failures, "default", "web")
@@ -89,4 +92,14 @@ func TestTasksOfSeveralMachinesAreShownWithTheirs(t *testing.T) {
 	header, cells = psTable(several, time.Now())
 	want(t, header, "TASK CLUSTER MACHINE IMAGE STATUS AGE PORTS")
 	want(t, strings.Join(cells(several[1]), "|"), "0123456789ab|web|bbbbbbbbbbbb||RUNNING||")
+}
+
+func TestWhereWhatIsNotThereIsLookedFor(t *testing.T) {
+	err := explain(&smithy.GenericAPIError{Code: "ServiceNotFoundException", Message: "Service not found."}, nil)
+	want(t, err.Error(), "ServiceNotFoundException: Service not found.")
+	if !strings.Contains(hintOf(err), "slipway services") {
+		t.Errorf("hint %q", hintOf(err))
+	}
+	err = explain(&smithy.GenericAPIError{Code: "ClientException", Message: "no"}, nil)
+	want(t, err.Error()+hintOf(err), "ClientException: no")
 }

@@ -64,6 +64,7 @@ follows a redirect.`,
 func hooksListCommand(data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
+		Aliases: []string{"ls"},
 		Short:   "Show the hooks",
 		Long:    `Show the hooks, without their secrets. A hook stops when the account that it is for is closed.`,
 		Example: `  sudo slipway registry hooks list -o json`,

@@ -67,6 +67,7 @@ func keysCreateCommand(data, account *string) *cobra.Command {
 func customerKeysListCommand(data, account *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
+		Aliases: []string{"ls"},
 		Short:   "Show the keys of an account",
 		Long:    `Show the keys of an account, and until when those stay that are to be deleted.`,
 		Example: `  sudo slipway registry keys list -o json`,

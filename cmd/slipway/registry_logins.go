@@ -82,6 +82,7 @@ func readToken(r io.Reader) (string, error) {
 func loginsListCommand(data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
+		Aliases: []string{"ls"},
 		Short:   "Show the logins of an account, without their tokens",
 		Long:    `Show the logins of an account, without their tokens.`,
 		Example: `  sudo slipway registry logins list -o json`,

@@ -66,7 +66,10 @@ func unplaced(failures []types.Failure, cluster, group string) error {
 	var reasons []string
 	for _, f := range failures {
 		reason := aws.ToString(f.Reason)
-		if reason != "AGENT" {
+		switch {
+		case reason == "DRAINING" && len(reasons) == 0:
+			why, hint = "no machine takes tasks now", `"aws ecs update-container-instances-state --status ACTIVE" ends the draining`
+		case reason != "AGENT" && reason != "DRAINING":
 			why, hint = "no machine has room for the task", `"slipway ps" lists what runs; --cpu and --memory ask for less`
 		}
 		if strings.Contains(reason, "constraint") {
@@ -75,7 +78,7 @@ func unplaced(failures []types.Failure, cluster, group string) error {
 		if f.Detail != nil {
 			reason = strings.TrimSuffix(reason, ".") + " (" + *f.Detail + ")"
 		}
-		reasons = append(reasons, fmt.Sprintf("%s: %s", aws.ToString(f.Arn), reason))
+		reasons = append(reasons, fmt.Sprintf("%s: %s", shortened(aws.ToString(f.Arn)), reason))
 	}
 	if more := len(reasons) - maxReasons; more > 0 {
 		reasons = append(reasons[:maxReasons], fmt.Sprintf("and %d more", more))

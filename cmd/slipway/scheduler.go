@@ -132,8 +132,9 @@ func strategiesOf(texts []string) []strategy {
 
 func schedulerListCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "Show the schedulers of a cluster, and how they do",
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "Show the schedulers of a cluster, and how they do",
 		Long: `Show the schedulers of a cluster, and how they do. Whether one is connected, and how often it
 was asked and failed, is what the server that answers has seen since it was started.`,
 		Example: "  slipway scheduler list -o json",

@@ -60,14 +60,14 @@ func (c *client) call(ctx context.Context, target string, in, out any) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		var refused struct {
+		var answer struct {
 			Type    string `json:"__type"`
 			Message string `json:"message"`
 		}
-		if json.Unmarshal(text, &refused) != nil || refused.Type == "" {
+		if json.Unmarshal(text, &answer) != nil || answer.Type == "" {
 			return fmt.Errorf("Slipway at %s answers %s", c.endpoint, resp.Status)
 		}
-		return fmt.Errorf("%s: %s", refused.Type, refused.Message)
+		return refused(answer.Type, answer.Message)
 	}
 	return json.Unmarshal(text, out)
 }
