@@ -221,8 +221,10 @@ func (o *watched) judge(t *seenTask, rules ServiceRules) rollout.Task {
 	case t.status == nodeapi.Stopped:
 		out.Status = rollout.Stopped
 		return out
-	case t.desired == nodeapi.Stopped || !t.leaving.IsZero() || t.status > nodeapi.Running:
+	case t.desired == nodeapi.Stopped || !t.leaving.IsZero():
 		out.Status, out.Wanted = rollout.Stopping, true
+	case t.status > nodeapi.Running:
+		out.Status = rollout.Stopping
 	case t.status == nodeapi.Running:
 		out.Status = rollout.Running
 	default:
@@ -241,6 +243,7 @@ func (o *watched) judge(t *seenTask, rules ServiceRules) rollout.Task {
 	}
 	if out.Status == rollout.Running {
 		out.Well, out.Unwell = o.well(t)
+		out.Away = out.Away || !t.Since.IsZero() && o.unasked(t)
 		out.Checked = t.health != "" || len(o.s.Balancers) > 0 && o.health != nil
 	}
 	return out
@@ -272,6 +275,12 @@ func (o *watched) well(t *seenTask) (well bool, unwell string) {
 		return false, ""
 	}
 	return well, unwell
+}
+
+// unasked tells whether a balancer does not know yet how a task is: after its server has begun anew, for one that was
+// well.
+func (o *watched) unasked(t *seenTask) bool {
+	return slices.ContainsFunc(o.s.Balancers, func(b LoadBalancer) bool { return o.health[b.TargetGroup][t.ID].State == TargetInitial })
 }
 
 func (o *watched) look(at time.Time) { o.next = soonest(o.next, at) }

@@ -20,6 +20,7 @@ type Pass struct {
 	total   int     // of all that run, also on their way out
 	well    int     // of those that are healthy
 	proven  int     // of those that others may go for
+	failing bool    // a task of the primary deployment ends by itself that has not stood: once it has, it counts
 	told    int     // failures
 	out     Changes
 }
@@ -72,11 +73,13 @@ func (p *Pass) count() {
 	}
 }
 
-// weigh counts the tasks that others may go for, and looks again when one more may be.
+// weigh counts the tasks that others may go for, looks again when one more may be, and sees what is about to fail.
 func (p *Pass) weigh() {
-	p.proven = 0
+	p.proven, p.failing = 0, false
 	for _, t := range p.tasks {
 		switch {
+		case t.Status == Stopping && !t.Wanted && !t.Away && t.Deployment == p.primary.ID && !p.stood(t):
+			p.failing = true
 		case p.proves(t):
 			p.proven++
 		case t.healthy():
@@ -282,7 +285,7 @@ func (p *Pass) changes() Changes {
 			p.out.Deployments = append(p.out.Deployments, d)
 		}
 	}
-	if p.primary != nil && p.pausing() {
+	if p.primary != nil && p.primary.Retry.After(p.now) {
 		p.look(p.primary.Retry)
 	}
 	return p.out
@@ -291,7 +294,8 @@ func (p *Pass) changes() Changes {
 // target is how many tasks there are in the end.
 func (p *Pass) target() int { return p.s.Desired }
 
-func (p *Pass) pausing() bool { return p.primary.Retry.After(p.now) }
+// pausing tells that nothing is started now: because of what has failed, or of what is about to have.
+func (p *Pass) pausing() bool { return p.primary.Retry.After(p.now) || p.failing }
 
 func (p *Pass) protected(t *Task) bool {
 	if !t.Protected.After(p.now) {

@@ -121,6 +121,8 @@ func (p *player) task(id, what string) {
 	switch what {
 	case "dies":
 		t.Status, t.Well, t.Why = rollout.Stopped, false, "Essential container in task exited."
+	case "ends":
+		t.Status, t.Well, t.Why = rollout.Stopping, false, "Essential container in task exited."
 	case "sick":
 		t.Well, t.Unwell = false, "failed container health checks"
 	case "drained":

@@ -19,7 +19,7 @@ func act(t *rapid.T, w *world) {
 		}
 		return &w.s.Tasks[rapid.IntRange(0, len(w.s.Tasks)-1).Draw(t, "task")]
 	}
-	switch rapid.SampledFrom([]string{"advance", "advance", "all", "all", "well", "die", "die", "sick", "deploy", "scale", "percent", "away", "lost", "back", "drain", "undrain", "protect", "move", "sleep", "sleep"}).Draw(t, "what") {
+	switch rapid.SampledFrom([]string{"advance", "advance", "all", "all", "well", "die", "die", "end", "sick", "deploy", "scale", "percent", "away", "lost", "back", "drain", "undrain", "protect", "move", "sleep", "sleep"}).Draw(t, "what") {
 	case "advance":
 		if p := pick(); p.Status == rollout.Starting {
 			p.Status = rollout.Running
@@ -35,6 +35,10 @@ func act(t *rapid.T, w *world) {
 	case "die":
 		if p := pick(); p.Status != rollout.Stopped {
 			p.Status, p.Well, p.Why = rollout.Stopped, false, "it died"
+		}
+	case "end":
+		if p := pick(); p.Status == rollout.Running || p.Status == rollout.Starting {
+			p.Status, p.Well, p.Why = rollout.Stopping, false, "it ended"
 		}
 	case "sick":
 		if p := pick(); p.Status == rollout.Running {

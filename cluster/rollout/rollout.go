@@ -68,7 +68,7 @@ type Task struct {
 	Node       string
 	Created    time.Time
 	Status     Status
-	Wanted     bool // that it stops was asked for: it has not failed
+	Wanted     bool // that it stops, or has stopped, was asked for: it has not failed
 
 	Well    bool      // all that looks after its health says that it is well
 	Checked bool      // something looks after it: a health check, a load balancer
@@ -79,7 +79,7 @@ type Task struct {
 	Protected time.Time // no deployment stops it before
 	Leaving   bool      // its machine is to be empty, or the task is to be moved
 	To        string    // the machine it is to be moved to
-	Away      bool      // its machine has not been heard of for a moment: it may run or not
+	Away      bool      // its machine has not been heard of for a moment, or nobody has asked it how it is yet: it may do its work or not
 	Lost      bool      // its machine has been away for long
 }
 
