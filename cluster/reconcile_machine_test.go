@@ -219,6 +219,45 @@ func TestBalancersAreAskedAndLeftFirst(t *testing.T) {
 	})
 }
 
+// A server that has just begun has not asked the targets yet: what was well is not stopped for that, as it would be
+// if it had never been.
+func TestTargetsThatWereWellAreGivenTimeToSaySo(t *testing.T) {
+	balancer := &clustertest.Balancer{}
+	keeps(t, func(config *cluster.Config) { *balancer = clustertest.Balancer{}; config.Balancer = balancer }, func(w keeping) {
+		const group = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/1"
+		spec := web()
+		spec.NetworkMode = "bridge"
+		spec.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+		ref := w.register("web", spec)
+		w.obedient('a', 1024, 1024)
+		n := service("web", ref, 2)
+		n.Balancers = []cluster.LoadBalancer{{TargetGroup: group, Container: "web", Port: 80}}
+		w.serve(n)
+		w.until("both are targets", "web", func(cluster.Service) bool {
+			return balancer.Say(group, cluster.TargetInitial, cluster.TargetInitial) == 2
+		})
+		balancer.Say(group, cluster.TargetInitial, cluster.TargetHealthy)
+		w.steady("web", 2)
+
+		balancer.Say(group, cluster.TargetHealthy, cluster.TargetInitial)
+		_, err := w.UpdateService(w.Context(), account, "default", "web", cluster.ServiceUpdate{Force: true})
+		wantErr(w.T, err, nil)
+		w.until("two more are targets, and none has left", "web", func(cluster.Service) bool {
+			if left := balancer.Say(group, cluster.TargetDraining, cluster.TargetDraining); left > 0 {
+				w.Fatalf("%d tasks that were well are taken away before anybody asked them", left)
+			}
+			return balancer.Say(group, cluster.TargetInitial, cluster.TargetInitial) == 4
+		})
+		balancer.Say(group, cluster.TargetInitial, cluster.TargetHealthy)
+		w.until("the old ones leave", "web", func(cluster.Service) bool { return balancer.Say(group, cluster.TargetDraining, "") > 0 })
+		w.until("all of them", "web", func(s cluster.Service) bool {
+			balancer.Say(group, cluster.TargetDraining, "")
+			return s.Running == 2
+		})
+		w.steady("web", 2)
+	})
+}
+
 func TestATargetGroupThatIsNotThereIsNamed(t *testing.T) {
 	balancer := &clustertest.Balancer{Refuses: errs.New(errs.NotFound, "One or more target groups not found")}
 	keeps(t, func(config *cluster.Config) { config.Balancer = balancer }, func(w keeping) {
