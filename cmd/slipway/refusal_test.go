@@ -40,7 +40,7 @@ func TestRefusals(t *testing.T) {
 		{"an unknown member", func(w *wireCall) { w.body = `{"clusterName": "half", "colour": "red"}` }, "SerializationException", "colour"},
 		{"a member of another type", func(w *wireCall) { w.body = `{"clusterName": 7}` }, "SerializationException", "clusterName"},
 		{"a value that may not be", func(w *wireCall) { w.body = `{"clusterName": "no good"}` }, "InvalidParameterException", "no good"},
-		{"an operation that AWS has", func(w *wireCall) { w.operation("CreateService") }, "UnsupportedOperationException", "CreateService"},
+		{"an operation that AWS has", func(w *wireCall) { w.operation("CreateTaskSet") }, "UnsupportedOperationException", "CreateTaskSet"},
 		{"an operation that nobody has", func(w *wireCall) { w.operation("CreateHavoc") }, "UnknownOperationException", "CreateHavoc"},
 		{"a service that is not served", func(w *wireCall) {
 			w.service = "sqs"
@@ -136,7 +136,7 @@ func TestAWSCommandWithWrongCredentials(t *testing.T) {
 		{"AWS_SECRET_ACCESS_KEY", "wrong", "ecr create-repository --repository-name half", "An error occurred (InvalidSignatureException) when calling the CreateRepository operation: "},
 		{"AWS_DEFAULT_REGION", "eu-west-1", "ecs create-cluster --cluster-name half", "An error occurred (InvalidSignatureException) when calling the CreateCluster operation: "},
 		{"AWS_SESSION_TOKEN", "token", "logs create-log-group --log-group-name half", "An error occurred (UnrecognizedClientException) when calling the CreateLogGroup operation: "},
-		{"AWS_PAGER", "", "ecs create-service --service-name half --task-definition x --desired-count 1", "An error occurred (UnsupportedOperationException) when calling the CreateService operation: "},
+		{"AWS_PAGER", "", "ecs create-task-set --cluster half --service half --task-definition x", "An error occurred (UnsupportedOperationException) when calling the CreateTaskSet operation: "},
 	} {
 		cmd := exec.Command(program(t, "aws"), append([]string{"--endpoint-url", c.endpoint}, strings.Fields(r.args)...)...)
 		cmd.Env = append(c.env(), r.variable+"="+r.value)

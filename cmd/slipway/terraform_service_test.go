@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Services are made, changed, rolled out and taken away by Terraform, which waits until they are steady and finds
@@ -45,8 +46,14 @@ func TestTerraformMakesServices(t *testing.T) {
 func (c *cloud) wantServices(answers map[string]string) {
 	c.t.Helper()
 	for query, want := range answers {
-		got := c.aws(append([]string{"ecs", "describe-services", "--cluster", "blue", "--output", "text"}, strings.Fields(query)...)...)
-		if strings.Join(strings.Fields(got), " ") != want {
+		ask := append([]string{"ecs", "describe-services", "--cluster", "blue", "--output", "text"}, strings.Fields(query)...)
+		got := ""
+		for until := time.Now().Add(time.Minute); time.Now().Before(until); { // a rollout is over a moment after its tasks run
+			if got = strings.Join(strings.Fields(c.aws(ask...)), " "); got == want {
+				break
+			}
+		}
+		if got != want {
 			c.t.Errorf("describe-services %s is %s, want %s", query, got, want)
 		}
 	}

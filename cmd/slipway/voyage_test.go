@@ -289,7 +289,7 @@ func outputVoyage(t *testing.T, c *cloud) {
 	if all := strings.Join(lines, ""); len(all) != 300000+len("end")+len("last words") {
 		t.Errorf("%d bytes of output in %d events, want 300013", len(all), len(lines))
 	}
-	if got := c.do(c.slipway("logs", "-f", taskID(task)[:8])); !strings.HasSuffix(got, "end\nlast words\n") {
+	if got := c.do(c.slipway("logs", "-f", shortID(task))); !strings.HasSuffix(got, "end\nlast words\n") {
 		t.Errorf("slipway logs -f ends with %q", got[max(0, len(got)-40):])
 	}
 
@@ -431,7 +431,7 @@ func runVoyage(t *testing.T, c *cloud) {
 	if !strings.Contains(text, `"taskArn": "arn:`) || !strings.Contains(text, `"lastStatus": "`) || strings.Contains(text, "null") {
 		t.Errorf("slipway ps -o json is not as aws ecs describe-tasks has it:\n%s", text)
 	}
-	c.do(c.slipway("stop", "--wait", id[:8]))
+	c.do(c.slipway("stop", "--wait", shortTask(id)))
 	missing := c.slipway("run", "nosuch")
 	said, _ := missing.CombinedOutput()
 	if missing.ProcessState.ExitCode() != 1 || !strings.Contains(string(said), "hint: ") {
