@@ -125,7 +125,7 @@ func (r *rollout) outcome(s types.Service) (over bool, err error) {
 }
 
 func (r *rollout) failed(text string) error {
-	return withHint(errors.New(text), `"slipway services %s" tells what happened, "slipway ps -a" lists its tasks`, r.service)
+	return withHint(errors.New(text), `"slipway services %s" tells what happened, "slipway ps -a" lists its tasks, "slipway logs TASK" tells what one has printed`, r.service)
 }
 
 // interrupted leaves the rollout going, or takes it back and waits for that.

@@ -150,3 +150,9 @@ func TestADefinitionIsRevised(t *testing.T) {
 		t.Errorf("one that is not there: %v", err)
 	}
 }
+
+func TestAFailedRolloutSaysWhereToLook(t *testing.T) {
+	err := (&rollout{service: "web"}).failed("the rollout failed")
+	want(t, err.Error(), "the rollout failed")
+	want(t, hintOf(err), `"slipway services web" tells what happened, "slipway ps -a" lists its tasks, "slipway logs TASK" tells what one has printed`)
+}
