@@ -14,7 +14,6 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"slipway/cluster"
 )
 
 // balanced is a service "web" of a cloud, behind a load balancer.
@@ -37,7 +36,7 @@ func newBalanced(t *testing.T, c *cloud) *balanced {
 	b.elb = elb.NewFromConfig(c.config, func(o *elb.Options) { o.RetryMaxAttempts = 1 })
 	for _, i := range c.instances("default") {
 		for _, a := range i.Attributes {
-			if *a.Name == cluster.AttributeAddress {
+			if *a.Name == "slipway.address" {
 				b.machines[*i.ContainerInstanceArn] = aws.ToString(a.Value)
 			}
 		}
