@@ -46,7 +46,7 @@ type Control struct {
 	applying sync.Mutex
 }
 
-// New brings the tables up to date. Nothing listens before Run.
+// New brings the tables up to date. Nothing listens before Serve or Run.
 func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 	files, err := fs.Sub(schema, "schema")
 	if err != nil {
@@ -69,6 +69,9 @@ const (
 	period = 15 * time.Second
 	drain  = 5 * time.Second // how long requests may take to end when the server stops
 )
+
+// Serve begins to serve what the tables say now, and returns when it does. Run has to follow.
+func (c *Control) Serve(ctx context.Context) error { return c.apply(ctx) }
 
 // Run serves what the tables say until ctx ends, and returns when all is still.
 func (c *Control) Run(ctx context.Context) {

@@ -16,6 +16,8 @@ import (
 	"slipway/cluster/clustertest"
 	"slipway/ingress"
 	"slipway/nodeapi"
+	"slipway/store"
+	"slipway/store/storetest"
 )
 
 // machine is a node whose tasks are servers in this process, each on a port of its own.
@@ -157,4 +159,51 @@ func TestARollingUpdateLosesNoRequest(t *testing.T) {
 	end()
 	clients.Wait()
 	t.Logf("%d requests, %d lost", asked.Load(), lost.Load())
+}
+
+// A server that says that it is ready has its load balancers listen, however long it takes to learn of them.
+func TestLoadBalancersListenOnceTheServerIsReady(t *testing.T) {
+	url := storetest.PostgresURL(t)
+	s := open(t, func(c *Config) { c.Store = url })
+	data, stop := s.config.Data, start(t, s)
+	_, port := balanced(t, s, s.root.Owner.Account)
+	stop()
+
+	s = open(t, func(c *Config) { c.Data, c.Store = data, url })
+	unlock := lock(t, s.db, "ingress_listeners")
+	stop = start(t, s)
+	defer stop()
+	time.AfterFunc(300*time.Millisecond, unlock)
+	if status, body := get(t, s.api, "/readyz"); status != http.StatusOK {
+		t.Errorf("readyz: %d %s", status, body)
+	}
+	line, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatalf("the server is ready, and its load balancer is not: %v", err)
+	}
+	line.Close()
+}
+
+// lock keeps everybody from a table of a PostgreSQL until it is unlocked.
+func lock(t *testing.T, db *store.DB, table string) (unlock func()) {
+	t.Helper()
+	locked, over := make(chan struct{}), make(chan struct{})
+	tried := sync.OnceFunc(func() { close(locked) })
+	var holding sync.WaitGroup
+	holding.Go(func() {
+		err := db.Update(context.Background(), func(tx *store.Tx) error {
+			if _, err := tx.Exec(`lock table ` + table + ` in access exclusive mode`); err != nil {
+				return err
+			}
+			tried()
+			<-over
+			return nil
+		})
+		tried()
+		if err != nil {
+			t.Errorf("lock table %s: %v", table, err)
+		}
+	})
+	<-locked
+	return func() { close(over); holding.Wait() }
 }

@@ -230,6 +230,9 @@ func (s *Server) tellClients(context.Context) error {
 // Run answers until ctx ends, and returns when all is still: first the doors drain, then the
 // loops end. Call Close after it.
 func (s *Server) Run(ctx context.Context) error {
+	if err := s.ingress.Serve(ctx); err != nil { // first, so that who finds the server ready finds its load balancers
+		slog.Warn("load balancers are served later", "error", err)
+	}
 	slog.Info("ready", "endpoint", "http://"+s.config.Advertise, "nodes", s.nodesAt(), "account", s.root.Owner.Account, "region", s.config.Region, "store", s.db.Dialect())
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
