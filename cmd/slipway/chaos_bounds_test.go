@@ -11,8 +11,9 @@ import (
 )
 
 // bounds hold what is seen of a service against its bounds. There are never more tasks than the maximum, those on
-// their way out counted. There are as many healthy ones as the minimum, less those that were killed since there last
-// were enough of them for a while: those are faults, which the service cannot be asked not to have.
+// their way out counted. There are as many healthy ones as the minimum, less what kills have taken and nothing has
+// made up for yet: from one sample to the next the service itself takes none away below the minimum, and counts
+// among its healthy ones those that were killed a moment ago, of which it cannot know.
 type bounds struct {
 	t           testing.TB
 	least, most int
@@ -20,8 +21,8 @@ type bounds struct {
 	mu      sync.Mutex
 	last    glance
 	killed  map[string]bool // targets, by address, until the load balancer has let go of them
-	owed    int             // what was killed and not made up for
-	enough  time.Time       // since when there are enough, with no killed one among them; zero: there are not
+	known   []time.Time     // when it let go of others, a moment ago
+	owed    int             // how many fewer than the minimum there may be
 	samples int
 	fewest  int // healthy ones seen
 	highest int // tasks seen
@@ -32,16 +33,19 @@ func newBounds(t testing.TB, least, most int) *bounds {
 	return &bounds{t: t, least: least, most: most, killed: map[string]bool{}, fewest: most}
 }
 
-// whole is how long there have to be enough before what was killed is forgotten: by then the service acts by nothing
-// that it saw before.
-const whole = 2 * time.Second
+// lag is how long the service may go by what it saw before a kill, once its load balancer has let go of the target.
+const lag = time.Second
 
-// doom chooses a healthy target to be killed, where another one is left, and tells which task it is.
+// unknown counts the killed ones of which the service may not know yet.
+func (b *bounds) unknown() int { return len(b.killed) + len(b.known) }
+
+// doom chooses a healthy target to be killed, and tells which task it is: none where that, and what the service may do
+// while it does not know of it, could leave no healthy one.
 func (b *bounds) doom(dice *rand.Rand) (task string, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at := slices.Sorted(maps.Keys(b.last.well))
-	if len(at) < 2 {
+	if len(at) < 2 || b.unknown()+1 >= b.least {
 		return "", false
 	}
 	victim := at[dice.IntN(len(at))]
@@ -50,7 +54,7 @@ func (b *bounds) doom(dice *rand.Rand) (task string, ok bool) {
 	}
 	delete(b.last.well, victim)
 	b.killed[victim] = true
-	b.owed, b.enough = b.owed+1, time.Time{}
+	b.owed++
 	return task, true
 }
 
@@ -58,7 +62,7 @@ func (b *bounds) doom(dice *rand.Rand) (task string, ok bool) {
 func (b *bounds) add(g glance) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	maps.DeleteFunc(b.killed, func(at string, _ bool) bool { return !g.there[at] })
+	b.learn(g)
 	maps.DeleteFunc(g.well, func(at, _ string) bool { return b.killed[at] })
 	n := len(g.well)
 	b.last, b.samples = g, b.samples+1
@@ -69,13 +73,17 @@ func (b *bounds) add(g glance) {
 	if n < b.least-b.owed {
 		b.wrong = append(b.wrong, fmt.Sprintf("sample %d: %d healthy tasks, and the minimum is %d, of which %d were killed", b.samples, n, b.least, b.owed))
 	}
-	switch {
-	case n < b.least || len(b.killed) > 0:
-		b.enough = time.Time{}
-	case b.enough.IsZero():
-		b.enough = time.Now()
-	case time.Since(b.enough) > whole:
-		b.owed = 0
+	b.owed = max(b.least-n, b.unknown(), 0)
+}
+
+// learn forgets the killed ones of which the service knows.
+func (b *bounds) learn(g glance) {
+	b.known = slices.DeleteFunc(b.known, func(at time.Time) bool { return time.Since(at) > lag })
+	for at := range b.killed {
+		if !g.there[at] {
+			delete(b.killed, at)
+			b.known = append(b.known, time.Now())
+		}
 	}
 }
 
