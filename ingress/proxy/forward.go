@@ -61,8 +61,11 @@ func (v *visit) forward(p *pool) {
 	v.fail(last.status())
 }
 
-// choose is the target that the client's cookie names or, if it names none, the next.
+// choose is the target that has the request already, or that the client's cookie names, or the next.
 func (v *visit) choose(p *pool, tried []*target) *target {
+	if v.begun != nil {
+		return v.begun.t
+	}
 	if p.group.Load().Sticky > 0 && len(tried) == 0 {
 		if cookie, err := v.r.Cookie(stickyCookie); err == nil {
 			if t := p.byCookie(cookie.Value); t != nil {
@@ -78,10 +81,12 @@ const stickyCookie = "AWSALB"
 
 // repeatable tells whether a request may be made twice: it changes nothing by being made again (RFC 9110, 9.2.2),
 // and it has no body that was given away already.
-func (v *visit) repeatable() bool {
-	switch v.r.Method {
+func (v *visit) repeatable() bool { return repeatable(v.r.Method, v.r.ContentLength) }
+
+func repeatable(method string, length int64) bool {
+	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
-		return v.r.ContentLength == 0
+		return length == 0
 	}
 	return false
 }
@@ -106,7 +111,9 @@ func (v *visit) through(t *target, p *pool, limit time.Duration) *failure {
 // through1 speaks HTTP/1.1 with the target.
 func (v *visit) through1(t *target, fresh bool, limit time.Duration) *failure {
 	ctx := v.r.Context()
-	c, err := t.open(ctx, fresh, v.repeatable(), limit)
+	x := v.begun
+	v.begun = nil
+	c, err := v.open(x, t, fresh, limit)
 	if err != nil {
 		return &failure{err: err, unreached: true}
 	}
@@ -119,8 +126,7 @@ func (v *visit) through1(t *target, fresh bool, limit time.Duration) *failure {
 			t.drop(c)
 		}
 	}()
-	v.writeHead(c.w)
-	sent := v.send(c)
+	sent := v.send(c, x != nil)
 	defer sent.finish(v)
 	if _, err := c.r.Peek(1); err != nil {
 		return &failure{err: err, silent: true}
@@ -136,6 +142,15 @@ func (v *visit) through1(t *target, fresh bool, limit time.Duration) *failure {
 	return nil
 }
 
+// open returns a connection to the target: that on which the request was sent already, if it was.
+func (v *visit) open(x *begun, t *target, fresh bool, limit time.Duration) (*conn, error) {
+	if x == nil {
+		return t.open(v.r.Context(), fresh, v.repeatable(), limit)
+	}
+	t.running.Add(-1) // that it runs is counted by now
+	return x.c, nil
+}
+
 // sending is a body on its way to a target; nil: there is none.
 type sending struct {
 	c     *conn
@@ -145,8 +160,13 @@ type sending struct {
 	over  bool
 }
 
-// send sends what is written, and the body after it, while the answer may come already.
-func (v *visit) send(c *conn) *sending {
+// send sends the request unless that was done; its body while the answer may come already.
+func (v *visit) send(c *conn, done bool) *sending {
+	if done {
+		c.expect(v.l.Idle)
+		return nil
+	}
+	v.writeHead(c.w)
 	if v.r.ContentLength == 0 {
 		c.expect(v.l.Idle)
 		c.w.Flush() // that it failed is seen when the answer is read

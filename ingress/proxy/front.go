@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -189,9 +190,12 @@ type binding struct {
 	l     *limited
 	http  *http.Server
 
+	handed  *handover
+	closing atomic.Bool // what is answered now is the last of its connection
+
 	mu    sync.Mutex
-	lines map[net.Conn]struct{} // of TCP
-	ended bool
+	lines map[net.Conn]*client // those of TCP have nil; those that net/http has are not here
+	ended bool                 // there are to be no more
 }
 
 // Bounds of what strangers send.
@@ -202,9 +206,9 @@ const (
 )
 
 func (f *Front) serve(l net.Listener, port int, tcp bool) *binding {
-	b := &binding{front: f, port: port, tcp: tcp, l: &limited{Listener: l, room: make(chan struct{}, maxLines), closed: make(chan struct{})}, lines: map[net.Conn]struct{}{}}
+	b := &binding{front: f, port: port, tcp: tcp, l: &limited{Listener: l, room: make(chan struct{}, maxLines), closed: make(chan struct{})}, lines: map[net.Conn]*client{}}
 	if tcp {
-		f.running.Go(b.acceptLines)
+		f.running.Go(b.accept)
 		return b
 	}
 	protocols := new(http.Protocols)
@@ -213,13 +217,17 @@ func (f *Front) serve(l net.Listener, port int, tcp bool) *binding {
 	b.http = &http.Server{
 		Handler: b, Protocols: protocols, ReadHeaderTimeout: headerTime, IdleTimeout: silent, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug), DisableGeneralOptionsHandler: true,
-		ConnState: func(_ net.Conn, s http.ConnState) {
+		ConnContext: withHanded,
+		ConnState: func(c net.Conn, s http.ConnState) {
 			if s == http.StateClosed || s == http.StateHijacked {
+				c.(*handed).drop()
 				b.l.release()
 			}
 		},
 	}
-	f.running.Go(func() { b.http.Serve(b.l) })
+	b.handed = newHandover(l)
+	f.running.Go(func() { b.http.Serve(b.handed) })
+	f.running.Go(b.accept)
 	return b
 }
 
@@ -234,13 +242,16 @@ func (b *binding) close() {
 
 // end takes nothing new, and cuts what has not ended after a while.
 func (b *binding) end(drain time.Duration) {
+	b.l.Close()
 	if b.http == nil {
-		b.l.Close()
 		b.cutLines()
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
+	b.closing.Store(true)
+	b.http.SetKeepAlivesEnabled(false)
+	b.endClients(ctx) // some of them may want to be handed over to the last
 	if b.http.Shutdown(ctx) != nil {
 		b.http.Close()
 	}
@@ -249,7 +260,11 @@ func (b *binding) end(drain time.Duration) {
 // ServeHTTP answers a request by what the table says now.
 func (b *binding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l := b.front.table.Load().listener(b.port, r.Host)
-	v := visit{w: w, r: r, l: l}
+	v := visit{w: w, r: r, l: l, begun: begunOf(r)}
+	if v.begun != nil {
+		v.goOn()
+		return
+	}
 	if l == nil {
 		v.fail(http.StatusServiceUnavailable)
 		return
@@ -271,6 +286,14 @@ func (b *binding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			v.fail(http.StatusServiceUnavailable)
 		}
 	}
+}
+
+// goOn has a request answered that a target was sent already, whatever the table says now.
+func (v *visit) goOn() {
+	v.l = v.begun.l
+	v.ip, v.port = splitAddress(v.r.RemoteAddr)
+	io.Copy(io.Discard, v.r.Body) // it was read, and it was sent
+	v.forward(v.begun.p)
 }
 
 func splitAddress(a string) (ip, port string) {

@@ -21,6 +21,7 @@ type visit struct {
 	port    string
 	named   []string // headers that Connection names: they are for this line alone
 	upgrade string   // the protocol that the client asks for; "": none
+	begun   *begun   // what was sent already; nil: nothing
 }
 
 // ownHeader tells which headers of a request are not passed on as they are: those of the line to the client, and
@@ -89,12 +90,17 @@ func (v *visit) writeHead(w *bufio.Writer) {
 	case v.upgrade != "":
 		writeField(w, "Connection", "Upgrade")
 		writeField(w, "Upgrade", v.upgrade)
-	case r.ContentLength > 0 || r.ContentLength == 0 && (r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch):
+	case r.ContentLength > 0 || r.ContentLength == 0 && hasLength(r.Method):
 		writeField(w, "Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	case r.ContentLength < 0:
 		writeField(w, "Transfer-Encoding", "chunked")
 	}
 	w.WriteString("\r\n")
+}
+
+// hasLength tells whether a method has a body by its meaning, so that the length is told where there is none.
+func hasLength(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
 // asked is what a request asks for, in the form that goes behind its method.
@@ -115,17 +121,21 @@ func writeField(w *bufio.Writer, name, value string) {
 // added are the headers that tell the target who asked, and how. Source: Application Load Balancers, "HTTP
 // headers and Application Load Balancers".
 func (v *visit) added(add func(name, value string)) {
-	given := v.r.Header["X-Forwarded-For"]
-	switch v.l.Forwarded {
+	v.l.added(v.ip, v.port, v.r.Header["X-Forwarded-For"], v.r.Header["X-Amzn-Trace-Id"], add)
+}
+
+// added adds them to a request that came from a port of an address and had some already.
+func (l *listener) added(ip, port string, given, trace []string, add func(name, value string)) {
+	switch l.Forwarded {
 	case "remove":
 	case "preserve":
 		for _, value := range given {
 			add("X-Forwarded-For", value)
 		}
 	default:
-		from := v.ip
-		if v.l.ClientPort {
-			from = net.JoinHostPort(v.ip, v.port)
+		from := ip
+		if l.ClientPort {
+			from = net.JoinHostPort(ip, port)
 		}
 		if len(given) > 0 {
 			from = strings.Join(given, ", ") + ", " + from
@@ -133,8 +143,8 @@ func (v *visit) added(add func(name, value string)) {
 		add("X-Forwarded-For", from)
 	}
 	add("X-Forwarded-Proto", "http")
-	add("X-Forwarded-Port", v.l.port)
-	add("X-Amzn-Trace-Id", traced(v.r.Header["X-Amzn-Trace-Id"]))
+	add("X-Forwarded-Port", l.port)
+	add("X-Amzn-Trace-Id", traced(trace))
 }
 
 // traced is the trace of a request: a new root, or what the client named with a part of our own before it.

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// acceptLines passes on the connections of a TCP listener.
-func (b *binding) acceptLines() {
+// accept serves the connections of a listener.
+func (b *binding) accept() {
 	for {
 		c, err := b.l.Accept()
 		switch {
@@ -17,30 +17,43 @@ func (b *binding) acceptLines() {
 		case err != nil:
 			time.Sleep(10 * time.Millisecond) // too many open files, and its like
 			continue
-		case !b.keep(c):
-			c.Close()
-			b.l.release()
-			continue
 		}
-		b.front.running.Go(func() {
-			defer b.l.release()
-			defer b.forget(c)
-			b.passLine(c)
-		})
+		b.take(c.(*net.TCPConn))
 	}
 }
 
-func (b *binding) keep(c net.Conn) bool {
+// take serves a connection.
+func (b *binding) take(c *net.TCPConn) {
+	var asks *client
+	if !b.tcp {
+		asks = newClient(b, c)
+	}
+	switch {
+	case !b.keep(c, asks):
+		c.Close()
+		b.l.release()
+	case b.tcp:
+		b.front.running.Go(func() {
+			defer b.l.release()
+			defer b.forget(c)
+			defer c.Close()
+			b.passLine(c)
+		})
+	default:
+		b.front.running.Go(asks.serve)
+	}
+}
+
+func (b *binding) keep(c net.Conn, asks *client) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.ended {
-		b.lines[c] = struct{}{}
+		b.lines[c] = asks
 	}
 	return !b.ended
 }
 
 func (b *binding) forget(c net.Conn) {
-	c.Close()
 	b.mu.Lock()
 	delete(b.lines, c)
 	b.mu.Unlock()
@@ -53,6 +66,33 @@ func (b *binding) cutLines() {
 	for c := range b.lines {
 		c.Close()
 	}
+}
+
+// endClients closes those that wait, and waits for the others until ctx ends. Then it closes them.
+func (b *binding) endClients(ctx context.Context) {
+	for {
+		left := b.closeClients(ctx.Err() != nil)
+		if left == 0 || ctx.Err() != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// closeClients closes those that wait, or all, and returns how many there are.
+func (b *binding) closeClients(all bool) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	for _, c := range b.lines {
+		if c.state.CompareAndSwap(waiting, closed) || all {
+			c.Close()
+		}
+	}
+	return len(b.lines)
 }
 
 // passLine joins a client with a target. One that cannot be reached is passed over; a client for whom there is

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -54,6 +55,10 @@ func TestARequestReachesItsTarget(t *testing.T) {
 }
 
 func TestWithoutTargetsItIs503AndWithDeadOnes502(t *testing.T) {
+	bothWays(t, testWithoutTargetsItIs503AndWithDeadOnes502)
+}
+
+func testWithoutTargetsItIs503AndWithDeadOnes502(t *testing.T, newWorld opening) {
 	w := newWorld(t)
 	if status, body := w.get("/"); status != 503 || !strings.Contains(body, "503 Service Temporarily Unavailable") {
 		t.Errorf("without targets: %d %s", status, body)
@@ -82,7 +87,9 @@ func TestWithoutTargetsItIs503AndWithDeadOnes502(t *testing.T) {
 	}
 }
 
-func TestASilentTargetIs504(t *testing.T) {
+func TestASilentTargetIs504(t *testing.T) { bothWays(t, testASilentTargetIs504) }
+
+func testASilentTargetIs504(t *testing.T, newWorld opening) {
 	w := newWorld(t, func(p *proxy.Plan) { p.Listeners[0].Idle = 50 * time.Millisecond })
 	ended := make(chan struct{})
 	target, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-ended })
@@ -94,6 +101,10 @@ func TestASilentTargetIs504(t *testing.T) {
 }
 
 func TestOnlyWhatMayBeAskedTwiceIsAskedTwice(t *testing.T) {
+	bothWays(t, testOnlyWhatMayBeAskedTwiceIsAskedTwice)
+}
+
+func testOnlyWhatMayBeAskedTwiceIsAskedTwice(t *testing.T, newWorld opening) {
 	w := newWorld(t, func(p *proxy.Plan) { p.Groups[0].Check.Off = true })
 	var asked atomic.Int32
 	hangsUp, _ := serve(t, func(rw http.ResponseWriter, _ *http.Request) {
@@ -112,7 +123,7 @@ func TestOnlyWhatMayBeAskedTwiceIsAskedTwice(t *testing.T) {
 		t.Error("the target that hangs up was never asked")
 	}
 	for range 6 {
-		res, err := http.Post(w.url("/"), "text/plain", strings.NewReader("once"))
+		res, err := w.client.Post(w.url("/"), "text/plain", strings.NewReader("once"))
 		must(t, err)
 		res.Body.Close()
 		if res.StatusCode == 502 {
@@ -129,7 +140,7 @@ func TestPostsPassOverWhatIsNotThere(t *testing.T) {
 	good, _ := serve(t, func(rw http.ResponseWriter, r *http.Request) { io.Copy(rw, r.Body) })
 	w.set(good, proxy.Target{ID: "dead", Host: "127.0.0.1", Port: deadPort(t)})
 	for range 6 {
-		res, err := http.Post(w.url("/"), "text/plain", strings.NewReader("body"))
+		res, err := w.client.Post(w.url("/"), "text/plain", strings.NewReader("body"))
 		must(t, err)
 		body, _ := io.ReadAll(res.Body)
 		res.Body.Close()
@@ -140,6 +151,10 @@ func TestPostsPassOverWhatIsNotThere(t *testing.T) {
 }
 
 func TestUnhealthyTargetsGetNothingWhileOthersAreWell(t *testing.T) {
+	bothWays(t, testUnhealthyTargetsGetNothingWhileOthersAreWell)
+}
+
+func testUnhealthyTargetsGetNothingWhileOthersAreWell(t *testing.T, newWorld opening) {
 	w := newWorld(t)
 	var ill atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -186,6 +201,10 @@ func TestUnhealthyTargetsGetNothingWhileOthersAreWell(t *testing.T) {
 }
 
 func TestADrainingTargetEndsWhatItHasAndGetsNothingNew(t *testing.T) {
+	bothWays(t, testADrainingTargetEndsWhatItHasAndGetsNothingNew)
+}
+
+func testADrainingTargetEndsWhatItHasAndGetsNothingNew(t *testing.T, newWorld opening) {
 	w := newWorld(t)
 	began, goOn := make(chan struct{}), make(chan struct{})
 	slow, _ := serve(t, func(rw http.ResponseWriter, r *http.Request) {
@@ -215,7 +234,9 @@ func TestADrainingTargetEndsWhatItHasAndGetsNothingNew(t *testing.T) {
 	}
 }
 
-func TestWhatRunsBeyondTheDelayIsCut(t *testing.T) {
+func TestWhatRunsBeyondTheDelayIsCut(t *testing.T) { bothWays(t, testWhatRunsBeyondTheDelayIsCut) }
+
+func testWhatRunsBeyondTheDelayIsCut(t *testing.T, newWorld opening) {
 	w := newWorld(t)
 	began := make(chan struct{})
 	target, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -276,7 +297,7 @@ func TestLargeBodiesPassWhole(t *testing.T) {
 	w.set(target)
 	body := strings.Repeat("0123456789abcdef", 200_000)
 	for _, path := range []string{"/", "/?sized"} {
-		res, err := http.Post(w.url(path), "text/plain", strings.NewReader(body))
+		res, err := w.client.Post(w.url(path), "text/plain", strings.NewReader(body))
 		must(t, err)
 		got, err := io.ReadAll(res.Body)
 		must(t, err)
@@ -406,7 +427,9 @@ func TestAClientSticksToItsTarget(t *testing.T) {
 	}
 }
 
-func TestWeights(t *testing.T) {
+func TestWeights(t *testing.T) { bothWays(t, testWeights) }
+
+func testWeights(t *testing.T, newWorld opening) {
 	w := newWorld(t, func(p *proxy.Plan) {
 		p.Listeners[0].Default = proxy.Action{Forward: []proxy.Share{{Group: group, Weight: 1}, {Group: "other", Weight: 3}, {Group: "none", Weight: 0}}}
 		p.Groups = append(p.Groups, proxy.Group{ID: "other", Check: proxy.Check{Off: true}})
@@ -426,6 +449,10 @@ func TestWeights(t *testing.T) {
 }
 
 func TestTheTargetWithTheLeastToDoIsAskedNext(t *testing.T) {
+	bothWays(t, testTheTargetWithTheLeastToDoIsAskedNext)
+}
+
+func testTheTargetWithTheLeastToDoIsAskedNext(t *testing.T, newWorld opening) {
 	w := newWorld(t, func(p *proxy.Plan) { p.Groups[0].Least = true })
 	goOn := make(chan struct{})
 	began := make(chan struct{}, 1)
@@ -454,7 +481,9 @@ func TestTheTargetWithTheLeastToDoIsAskedNext(t *testing.T) {
 	}
 }
 
-func TestStopLetsRequestsEnd(t *testing.T) {
+func TestStopLetsRequestsEnd(t *testing.T) { bothWays(t, testStopLetsRequestsEnd) }
+
+func testStopLetsRequestsEnd(t *testing.T, newWorld opening) {
 	w := newWorld(t)
 	began, goOn := make(chan struct{}), make(chan struct{})
 	target, _ := serve(t, func(rw http.ResponseWriter, r *http.Request) {
@@ -478,5 +507,82 @@ func TestStopLetsRequestsEnd(t *testing.T) {
 	<-ended
 	if _, err := http.Get(w.url("/")); err == nil {
 		t.Error("it still answers")
+	}
+}
+
+func TestNobodyAnswersAClientThatIsGone(t *testing.T) {
+	bothWays(t, testNobodyAnswersAClientThatIsGone)
+}
+
+func testNobodyAnswersAClientThatIsGone(t *testing.T, newWorld opening) {
+	w := newWorld(t, func(p *proxy.Plan) { p.Groups[0].Check.Off = true })
+	began, gone := make(chan struct{}), make(chan struct{})
+	target, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-r.Context().Done()
+		close(gone)
+	})
+	w.set(target)
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, "GET", w.url("/"), nil)
+	must(t, err)
+	failed := make(chan error)
+	go func() {
+		_, err := w.client.Do(r)
+		failed <- err
+	}()
+	<-began
+	if n := w.front.States(group)[0].Running; n != 1 {
+		t.Errorf("%d requests run", n)
+	}
+	cancel()
+	if <-failed == nil {
+		t.Error("it was answered")
+	}
+	<-gone
+	until(t, "nothing runs", func() bool { return w.front.States(group)[0].Running == 0 })
+}
+
+func TestALongRequestIsAnsweredAndCountedOnce(t *testing.T) {
+	bothWays(t, testALongRequestIsAnsweredAndCountedOnce)
+}
+
+func testALongRequestIsAnsweredAndCountedOnce(t *testing.T, newWorld opening) {
+	w := newWorld(t, func(p *proxy.Plan) { p.Groups[0].Check.Off = true })
+	var asked atomic.Int32
+	target, _ := serve(t, func(rw http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		time.Sleep(time.Second) // longer than a request may take that net/http has nothing to do with
+		io.Copy(rw, r.Body)
+	})
+	w.set(target)
+	for range 2 {
+		answer := make(chan string)
+		go func() {
+			res, err := w.client.Post(w.url("/"), "text/plain", strings.NewReader("body"))
+			must(t, err)
+			defer res.Body.Close()
+			body, _ := io.ReadAll(res.Body)
+			answer <- fmt.Sprint(res.StatusCode, " ", string(body))
+		}()
+		before := asked.Load()
+		until(t, "the target is asked", func() bool { return asked.Load() > before })
+		for n := 0; n != -1; {
+			select {
+			case got := <-answer:
+				if got != "200 body" {
+					t.Errorf("answered %s", got)
+				}
+				n = -1
+			case <-time.After(20 * time.Millisecond):
+				if s := w.front.States(group)[0]; s.Running > 2 {
+					t.Errorf("%d requests run", s.Running)
+				}
+			}
+		}
+		until(t, "nothing runs", func() bool { return w.front.States(group)[0].Running == 0 })
+	}
+	if asked.Load() != 2 {
+		t.Errorf("the target was asked %d times", asked.Load())
 	}
 }

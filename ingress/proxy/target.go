@@ -95,7 +95,7 @@ func (t *target) take() *conn {
 
 // give puts a connection back that can be used again.
 func (t *target) give(c *conn) {
-	if t.draining.Load() {
+	if t.draining.Load() || c.r.Buffered() > 0 { // what nobody asked for is not to answer the next request
 		t.drop(c)
 		return
 	}

@@ -50,6 +50,9 @@ func (v *visit) tunnel(t *target, c *conn, res *http.Response) *failure {
 	if w.Flush() != nil {
 		return nil
 	}
+	if h, ok := client.(*handed); ok && len(h.read) == 0 {
+		client = h.TCPConn // so that the kernel passes on what comes
+	}
 	client.SetDeadline(time.Time{})
 	c.SetDeadline(time.Time{})
 	join(side{client, rw.Reader}, side{c.Conn, c.r}, v.l.Idle)

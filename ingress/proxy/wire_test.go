@@ -197,9 +197,12 @@ func TestNothingIsLostWhileTargetsComeAndGo(t *testing.T) {
 	var asked, lost atomic.Int64
 	ctx, cancel := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
-	for range 8 {
+	for i := range 8 {
 		clients.Go(func() {
 			client := &http.Client{Transport: &http.Transport{}}
+			if i%2 == 0 {
+				client.Transport = unusual{&http.Transport{}}
+			}
 			defer client.CloseIdleConnections()
 			for ctx.Err() == nil {
 				asked.Add(1)

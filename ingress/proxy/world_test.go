@@ -25,13 +25,40 @@ type world struct {
 	plan  proxy.Plan
 	port  int
 	end   func()
+
+	client *http.Client
+}
+
+// opening makes a world.
+type opening func(*testing.T, ...func(*proxy.Plan)) *world
+
+// bothWays has a test's requests pass once as they are, and once with something in them that makes net/http read them.
+func bothWays(t *testing.T, test func(*testing.T, opening)) {
+	t.Run("plain", func(t *testing.T) { test(t, newWorld) })
+	t.Run("by net/http", func(t *testing.T) {
+		test(t, func(t *testing.T, change ...func(*proxy.Plan)) *world {
+			w := newWorld(t, change...)
+			w.client = &http.Client{Transport: unusual{&http.Transport{}}}
+			t.Cleanup(w.client.CloseIdleConnections)
+			return w
+		})
+	})
+}
+
+// unusual sends requests that the fast way leaves to net/http.
+type unusual struct{ *http.Transport }
+
+func (u unusual) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Pragma", "unusual")
+	return u.Transport.RoundTrip(r)
 }
 
 const group = "group"
 
 func newWorld(t *testing.T, change ...func(*proxy.Plan)) *world {
 	t.Helper()
-	w := &world{t: t, front: proxy.New("127.0.0.1"), port: freePort(t)}
+	w := &world{t: t, front: proxy.New("127.0.0.1"), port: freePort(t), client: http.DefaultClient}
 	codes, err := proxy.ParseCodes("200", 200, 499)
 	must(t, err)
 	w.plan = proxy.Plan{
@@ -135,7 +162,7 @@ func (w *world) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%
 // get returns the status and body of an answer.
 func (w *world) get(path string) (int, string) {
 	w.t.Helper()
-	res, err := http.Get(w.url(path))
+	res, err := w.client.Get(w.url(path))
 	must(w.t, err)
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
