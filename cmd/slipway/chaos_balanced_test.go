@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,9 +40,8 @@ func newBalanced(t *testing.T, c *cloud) *balanced {
 			}
 		}
 	}
-	_, port, _ := net.SplitHostPort(freeAddress(t, "127.0.0.1"))
-	b.url = "http://127.0.0.1:" + port + "/"
-	number, _ := strconv.Atoi(port)
+	port := lastingPort(t)
+	b.url = fmt.Sprintf("http://127.0.0.1:%d/", port)
 	lb, err := b.elb.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{Name: aws.String("web")})
 	if err != nil {
 		t.Fatal(err)
@@ -54,12 +53,26 @@ func newBalanced(t *testing.T, c *cloud) *balanced {
 		t.Fatal(err)
 	}
 	b.group = *group.TargetGroups[0].TargetGroupArn
-	_, err = b.elb.CreateListener(t.Context(), &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(int32(number)),
+	_, err = b.elb.CreateListener(t.Context(), &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(int32(port)),
 		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: &b.group}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// lastingPort is one that nobody listens at, below those that connections are given: it is free again after an outage.
+func lastingPort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		port := 10000 + rand.IntN(20000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
 }
 
 // register makes a new revision of the tasks, which answer with a text.

@@ -26,9 +26,9 @@ var stormMinutes = flag.Float64("chaos.minutes", 0.6, "how long TestServicesInTh
 
 // A service behind a load balancer, on three machines: its tasks are killed, agents and the control plane are killed
 // with -9 and started again, in random order, while clients ask all the time; in the second half a new version is
-// rolled out every 20 seconds. No request that may be made twice fails while the control plane is there, for it is the
-// load balancer, too; there are never more tasks than the maximum, and never fewer healthy ones than the minimum but
-// for those that were killed.
+// rolled out every 20 seconds, or more often in a short run. No request that may be made twice fails while the control
+// plane is there, for it is the load balancer, too; there are never more tasks than the maximum, and never fewer
+// healthy ones than the minimum but for those that were killed.
 func TestServicesInTheStorm(t *testing.T) {
 	t.Logf("go test ./cmd/slipway -run TestServicesInTheStorm -chaos.minutes %g -chaos.seed %d", *stormMinutes, *chaosSeed)
 	s := newStorm(t, rand.New(rand.NewPCG(*chaosSeed, 0)))
