@@ -401,7 +401,7 @@ func TestTwoLoadBalancersShareAPort(t *testing.T) {
 }
 
 func TestAClientSticksToItsTarget(t *testing.T) {
-	w := newWorld(t, func(p *proxy.Plan) { p.Groups[0].Sticky = time.Hour })
+	w := newWorld(t, func(p *proxy.Plan) { p.Groups[0].Sticky, p.Groups[0].Check.Off = time.Hour, true })
 	name := func(s string) http.HandlerFunc {
 		return func(rw http.ResponseWriter, _ *http.Request) {
 			http.SetCookie(rw, &http.Cookie{Name: "own", Value: "kept"})
