@@ -32,7 +32,7 @@ demo: ## Build, start Slipway, push an image and run it; Ctrl-C ends it (as root
 
 test: lint bin/versitygw bin/session-manager-plugin ## Install what the tests need and run all of them (as root)
 	@scripts/need $(TEST_NEEDS)
-	SLIPWAY_TEST_ALL=1 go test -timeout 20m -skip '^TestCrash$$' ./...
+	SLIPWAY_TEST_ALL=1 go test -timeout 25m -skip '^TestCrash$$' ./...
 	@# Alone: beside other tests, a machine this small starves containerd of the seconds that it gives its shims.
 	SLIPWAY_TEST_ALL=1 go test -timeout 10m -p 1 -run '^TestCrash$$' ./cmd/slipway ./engine/containerd ./audit
 
