@@ -33,9 +33,12 @@ func shmget(args []string) {
 }
 
 func tty([]string) {
-	for name, f := range map[string]*os.File{"in": os.Stdin, "out": os.Stdout} {
+	for _, f := range []struct {
+		name string
+		*os.File
+	}{{"in", os.Stdin}, {"out", os.Stdout}} {
 		_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-		fmt.Println(name, err == nil)
+		fmt.Println(f.name, err == nil)
 	}
 }
 
