@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	coreimages "github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/images/archive"
+	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
@@ -75,7 +77,7 @@ func (e *Engine) loaded(ctx context.Context, text string) (*image, error) {
 }
 
 // take reads an archive and makes its image ready. The lease keeps what it brings until the image's record does.
-func (e *Engine) take(ctx context.Context, a engine.Archive) (*image, error) {
+func (e *Engine) take(ctx context.Context, a engine.Archive) (img *image, err error) {
 	source, err := a.Open(ctx)
 	if err != nil {
 		return nil, err
@@ -86,7 +88,13 @@ func (e *Engine) take(ctx context.Context, a engine.Archive) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer done(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			e.discard(context.WithoutCancel(ctx))
+			return
+		}
+		done(context.WithoutCancel(ctx))
+	}()
 	index, err := e.ingest(ctx, sieve)
 	if err != nil {
 		return nil, err
@@ -96,7 +104,7 @@ func (e *Engine) take(ctx context.Context, a engine.Archive) (*image, error) {
 		return nil, err
 	}
 	defer e.images.holds.hold(target.Digest.String())()
-	img, err := e.present(ctx, target.Digest)
+	img, err = e.present(ctx, target.Digest)
 	if img == nil && err == nil {
 		img, err = e.makeReady(ctx, target)
 	}
@@ -104,6 +112,15 @@ func (e *Engine) take(ctx context.Context, a engine.Archive) (*image, error) {
 		e.used(target.Digest.String())
 	}
 	return img, err
+}
+
+// discard ends the lease of ctx and waits for containerd to collect what only it kept, which containerd would do else
+// when enough other things have come.
+func (e *Engine) discard(ctx context.Context) {
+	id, _ := leases.FromContext(ctx)
+	if err := e.client.LeasesService().Delete(ctx, leases.Lease{ID: id}, leases.SynchronousDelete); err != nil {
+		slog.Warn("what an archive left is not collected yet", "error", err)
+	}
 }
 
 // ingest puts what is in an archive into containerd's store, and gives the index of its images.
