@@ -88,16 +88,16 @@ var requestIDs = regexp.MustCompile(`<RequestId>[^<]*</RequestId>`)
 
 // plain is an answer without the names of what it is about.
 func (w *matrixWorld) plain(text string) string {
-	text = requestIDs.ReplaceAllString(text, "")
+	text = accountARN.ReplaceAllString(requestIDs.ReplaceAllString(text, ""), "account/$1/NAME")
 	for _, of := range []things{w.here[0], w.here[1], w.gone} {
 		for _, id := range []string{of.balancer, of.group} {
-			text = strings.ReplaceAll(text, "/"+id, "/ID")
+			text = regexp.MustCompile("/"+regexp.QuoteMeta(id)+`\b`).ReplaceAllString(text, "/ID")
 		}
 		for _, name := range []string{of.name, of.task, of.node, of.key, string(of.digest)} {
 			text = strings.ReplaceAll(text, name, "NAME")
 		}
 	}
-	return accountARN.ReplaceAllString(text, "account/$1/NAME")
+	return text
 }
 
 var accountARN = regexp.MustCompile(`account/(o-[a-z0-9]+)/[0-9]{12}`)
