@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -24,8 +25,8 @@ import (
 
 var stormMinutes = flag.Float64("chaos.minutes", 0.6, "how long TestServicesInTheStorm makes trouble")
 
-// A service behind a load balancer, on three machines: its tasks are killed, agents and the control plane are killed
-// with -9 and started again, in random order, while clients ask all the time; in the second half a new version is
+// A service behind a load balancer, on three machines: its tasks are killed, machines are drained, agents and the
+// control plane are killed with -9 and started again, in random order, while clients ask all the time; in the second half a new version is
 // rolled out every 20 seconds, or more often in a short run. No request that may be made twice fails while the control
 // plane is there, for it is the load balancer, too; there are never more tasks than the maximum, and never fewer
 // healthy ones than the minimum but for those that were killed.
@@ -77,7 +78,7 @@ type storm struct {
 }
 
 // troubles are how often each has come.
-type troubles struct{ tasks, agents, planes, rollouts int }
+type troubles struct{ tasks, drains, agents, planes, rollouts int }
 
 func newStorm(t *testing.T, dice *rand.Rand) *storm {
 	l := newLan(t, 3)
@@ -120,7 +121,7 @@ func (s *storm) rage(length time.Duration) {
 // trouble makes one, and mends it.
 func (s *storm) trouble() {
 	a, while := s.agents[s.dice.IntN(len(s.agents))], time.Duration(s.dice.IntN(3000))*time.Millisecond
-	switch s.dice.IntN(6) {
+	switch s.dice.IntN(7) {
 	case 0, 1, 2:
 		s.killTask()
 	case 3:
@@ -133,7 +134,20 @@ func (s *storm) trouble() {
 		s.outage(while)
 	case 5:
 		s.outage(3 * while) // longer than its lease of the services lasts
+	case 6:
+		s.drain(while)
 	}
+}
+
+// drain has the tasks of a machine go to the others, and then the machine take tasks again.
+func (s *storm) drain(while time.Duration) {
+	all := slices.Sorted(maps.Keys(s.machines))
+	machine := all[s.dice.IntN(len(all))]
+	s.setInstance("default", machine, types.ContainerInstanceStatusDraining)
+	time.Sleep(3*time.Second + while)
+	s.killTask()
+	s.setInstance("default", machine, types.ContainerInstanceStatusActive)
+	s.drains++
 }
 
 // outage kills the control plane and starts it again after a while, in which a task is killed, too.
@@ -199,7 +213,7 @@ func (s *storm) settled() {
 }
 
 func (s *storm) tell() {
-	s.t.Logf("killed: %d tasks, %d agents, %d control planes; %d rolling updates", s.tasks, s.troubles.agents, s.planes, s.rollouts)
+	s.t.Logf("killed: %d tasks, %d agents, %d control planes; %d drains, %d rolling updates", s.tasks, s.troubles.agents, s.planes, s.drains, s.rollouts)
 	s.t.Logf("%s", s.bounds)
 	s.t.Logf("%s", s.traffic)
 	if s.tasks == 0 || s.rollouts == 0 {

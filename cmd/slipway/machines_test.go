@@ -117,13 +117,7 @@ func (c *cloud) registerApp(family string) {
 
 func drains(t *testing.T, c *cloud) {
 	first := *c.instances("web")[0].ContainerInstanceArn
-	set := func(status types.ContainerInstanceStatus) {
-		_, err := c.ecs.UpdateContainerInstancesState(t.Context(), &ecs.UpdateContainerInstancesStateInput{Cluster: aws.String("web"), ContainerInstances: []string{first}, Status: status})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	set(types.ContainerInstanceStatusDraining)
+	c.setInstance("web", first, types.ContainerInstanceStatusDraining)
 	for range 3 {
 		out, err := c.ecs.RunTask(t.Context(), &ecs.RunTaskInput{Cluster: aws.String("web"), TaskDefinition: aws.String("app")})
 		if err != nil || len(out.Tasks) != 1 || *out.Tasks[0].ContainerInstanceArn == first {
@@ -131,7 +125,16 @@ func drains(t *testing.T, c *cloud) {
 		}
 		c.untilIn("web", "STOPPED", out.Tasks[0])
 	}
-	set(types.ContainerInstanceStatusActive)
+	c.setInstance("web", first, types.ContainerInstanceStatusActive)
+}
+
+// setInstance drains a machine, or has it take tasks again.
+func (c *cloud) setInstance(cluster, instance string, status types.ContainerInstanceStatus) {
+	c.t.Helper()
+	_, err := c.ecs.UpdateContainerInstancesState(c.t.Context(), &ecs.UpdateContainerInstancesStateInput{Cluster: &cluster, ContainerInstances: []string{instance}, Status: status})
+	if err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // cutOff: while its cable is pulled a machine runs on, and its tasks end; it tells so when it is back.
