@@ -33,18 +33,20 @@ func (a *ask) request(b []byte) (*http.Request, error) {
 	return http.ReadRequest(bufio.NewReaderSize(bytes.NewReader(b[:a.head]), a.head))
 }
 
-// methods are those of plain requests.
-var methods = []string{"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"}
+// message is what a head is read into. What it is told is to be plain, or it says no.
+type message interface {
+	begin(line []byte) bool // with its end
+	readField(f field) bool
+	end(b, left []byte) reading // of all that there is, what comes after the head
+}
 
-// read understands a request, strictly: what two readers could understand in two ways is not plain, nor is what is
-// seldom asked.
-func (a *ask) read(b []byte) reading {
+// readHead reads the head of a message, line by line.
+func readHead(b []byte, m message) reading {
 	line, rest, found := cutLine(b)
 	if !found {
 		return unfinished(b)
 	}
-	*a = ask{kept: append(a.kept[:0], line...), length: -1}
-	if !a.readFirst(line[:len(line)-2]) {
+	if !m.begin(line) {
 		return unusual
 	}
 	for {
@@ -53,12 +55,24 @@ func (a *ask) read(b []byte) reading {
 		case v != whole:
 			return v
 		case f.name == nil:
-			return a.end(b, left)
-		case !a.readField(f):
+			return m.end(b, left)
+		case !m.readField(f):
 			return unusual
 		}
 		rest = left
 	}
+}
+
+// methods are those of plain requests.
+var methods = []string{"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"}
+
+// read understands a request, strictly: what two readers could understand in two ways is not plain, nor is what is
+// seldom asked.
+func (a *ask) read(b []byte) reading { return readHead(b, a) }
+
+func (a *ask) begin(line []byte) bool {
+	*a = ask{kept: append(a.kept[:0], line...), length: -1}
+	return a.readFirst(line[:len(line)-2])
 }
 
 func (a *ask) end(b, left []byte) reading {
@@ -152,27 +166,11 @@ type told struct {
 }
 
 // read understands an answer that is there with all of its body, as strictly as a request.
-func (t *told) read(b []byte) reading {
-	line, rest, found := cutLine(b)
-	if !found {
-		return unfinished(b)
-	}
+func (t *told) read(b []byte) reading { return readHead(b, t) }
+
+func (t *told) begin(line []byte) bool {
 	*t = told{kept: append(t.kept[:0], line...), length: -1}
-	if !t.readFirst(line[:len(line)-2]) {
-		return unusual
-	}
-	for {
-		f, left, v := cutField(rest)
-		switch {
-		case v != whole:
-			return v
-		case f.name == nil:
-			return t.end(b, left)
-		case !t.readField(f):
-			return unusual
-		}
-		rest = left
-	}
+	return t.readFirst(line[:len(line)-2])
 }
 
 func (t *told) end(b, left []byte) reading {
