@@ -5,17 +5,11 @@ import (
 
 	"slipway/api/awswire"
 	"slipway/ingress"
+	"slipway/ingress/route"
 )
 
 func (d *door) createRule(c ctx, in *CreateRuleInput) (*CreateRuleOutput, error) {
-	if err := refuse(member{"Transforms", len(in.Transforms) > 0}); err != nil {
-		return nil, err
-	}
-	list, err := actionsOf(in.Actions)
-	if err != nil {
-		return nil, err
-	}
-	specs, err := conditionsOf(in.Conditions)
+	list, specs, err := readRule(in.Transforms, in.Actions, in.Conditions)
 	if err != nil {
 		return nil, err
 	}
@@ -23,6 +17,18 @@ func (d *door) createRule(c ctx, in *CreateRuleInput) (*CreateRuleOutput, error)
 		Account: account(c), Listener: in.ListenerArn, Priority: int(in.Priority), Conditions: specs, Actions: list, Tags: tagsOf(in.Tags),
 	})
 	return &CreateRuleOutput{Rules: []Rule{rule(u)}}, err
+}
+
+// readRule reads what a rule does, and when.
+func readRule(transforms []RuleTransform, does []Action, when []RuleCondition) (list []ingress.Action, specs []route.Spec, err error) {
+	if err := refuse(member{"Transforms", len(transforms) > 0}); err != nil {
+		return nil, nil, err
+	}
+	if list, err = actionsOf(does); err != nil {
+		return nil, nil, err
+	}
+	specs, err = conditionsOf(when)
+	return list, specs, err
 }
 
 // rule is a rule as the wire has it.
@@ -63,14 +69,7 @@ func order(u ingress.Rule) string {
 }
 
 func (d *door) modifyRule(c ctx, in *ModifyRuleInput) (*ModifyRuleOutput, error) {
-	if err := refuse(member{"Transforms", len(in.Transforms) > 0}); err != nil {
-		return nil, err
-	}
-	list, err := actionsOf(in.Actions)
-	if err != nil {
-		return nil, err
-	}
-	specs, err := conditionsOf(in.Conditions)
+	list, specs, err := readRule(in.Transforms, in.Actions, in.Conditions)
 	if err != nil {
 		return nil, err
 	}
