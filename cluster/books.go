@@ -210,24 +210,6 @@ func (b *books) of(ctx context.Context, db *store.DB, account string) (*ledger, 
 	return l, nil
 }
 
-// nodes returns the machines that serve a cluster, as they are now. They are the caller's own.
-func (c *Control) nodes(ctx context.Context, account, cluster string) ([]placement.Node, error) {
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
-	l, err := c.books.of(ctx, c.db, account)
-	if err == nil {
-		err = c.db.View(ctx, l.refresh)
-	}
-	if err != nil {
-		return nil, err
-	}
-	nodes := slices.Clone(l.view(cluster).Nodes())
-	for i := range nodes {
-		nodes[i].Counts = maps.Clone(nodes[i].Counts)
-	}
-	return nodes, nil
-}
-
 // roomTopic is touched when machines of an account have more room, have come, or are other than they were. That of the
 // account "" is touched for all accounts.
 func roomTopic(account string) string { return "room:" + account }

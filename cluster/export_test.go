@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"slipway/cluster/placement"
 	"slipway/store"
@@ -40,9 +42,22 @@ func (c *Control) Leave(ctx context.Context, i Instance) error { return c.leave(
 // Room is how what waits for room is woken.
 func (c *Control) Room(account string) (<-chan struct{}, func()) { return c.room(account) }
 
-// Nodes are the machines of a cluster as placements see them.
+// Nodes are the machines of a cluster as placements see them now. They are the caller's own.
 func (c *Control) Nodes(ctx context.Context, account, cluster string) ([]placement.Node, error) {
-	return c.nodes(ctx, account, cluster)
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	l, err := c.books.of(ctx, c.db, account)
+	if err == nil {
+		err = c.db.View(ctx, l.refresh)
+	}
+	if err != nil {
+		return nil, err
+	}
+	nodes := slices.Clone(l.view(cluster).Nodes())
+	for i := range nodes {
+		nodes[i].Counts = maps.Clone(nodes[i].Counts)
+	}
+	return nodes, nil
 }
 
 // RunGuarded is RunTask with a guard, as services place tasks.

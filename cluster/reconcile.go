@@ -120,7 +120,7 @@ func (k *keeper) run(ctx context.Context) {
 	defer k.release(ctx)
 	news, stop1 := k.c.db.Watch(servicesTopic(k.account, k.cluster))
 	defer stop1()
-	room, stop2 := k.c.db.Watch("room:" + k.account)
+	room, stop2 := k.c.room(k.account)
 	defer stop2()
 	retry := k.c.config.Services.Backoff
 	for {
