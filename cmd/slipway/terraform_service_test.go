@@ -1,10 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Services are made, changed, rolled out and taken away by Terraform, which waits until they are steady and finds
@@ -47,15 +47,9 @@ func (c *cloud) wantServices(answers map[string]string) {
 	c.t.Helper()
 	for query, want := range answers {
 		ask := append([]string{"ecs", "describe-services", "--cluster", "blue", "--output", "text"}, strings.Fields(query)...)
-		got := ""
-		for until := time.Now().Add(time.Minute); time.Now().Before(until); { // a rollout is over a moment after its tasks run
-			if got = strings.Join(strings.Fields(c.aws(ask...)), " "); got == want {
-				break
-			}
-		}
-		if got != want {
-			c.t.Errorf("describe-services %s is %s, want %s", query, got, want)
-		}
+		within(c.t, fmt.Sprintf("describe-services %s to be %s", query, want), func() bool { // a rollout is over a moment after its tasks run
+			return strings.Join(strings.Fields(c.aws(ask...)), " ") == want
+		})
 	}
 }
 
