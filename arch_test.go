@@ -76,7 +76,7 @@ var plan = []struct {
 	{"blob", "", "floor"},
 	{"demo", "", "runs in a container"},
 	{"bench", "server agent engine", "measures whole parts"},
-	{"bench/placement", "cluster nodeapi store events", "measures the room of tasks over machines that are rows"},
+	{"bench/placement", "cluster nodeapi store events bench/machine", "measures the room of tasks over machines that are rows"},
 	{"sim", "cluster agent engine nodeapi store events", "the room of tasks and many machines in one bubble of time; tests alone"},
 }
 

@@ -12,34 +12,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/bench/machine"
 )
 
 // describe prints what the figures are to be read beside.
 func describe(out io.Writer) {
 	fmt.Fprintf(out, "command:     %s\n", strings.Join(append([]string{"go run ./bench/tasks"}, os.Args[1:]...), " "))
 	fmt.Fprintf(out, "date:        %s\n", time.Now().UTC().Format(time.RFC3339))
-	fmt.Fprintf(out, "machine:     %s, %d cores, load %s\n", cpuModel(), runtime.NumCPU(), load())
+	fmt.Fprintf(out, "machine:     %s, %d cores, load %s\n", machine.CPU(), runtime.NumCPU(), machine.Load())
 	fmt.Fprintf(out, "kernel:      %s\n", kernel())
 	fmt.Fprintf(out, "containerd:  %s\n", firstLine("containerd", "--version"))
 	fmt.Fprintf(out, "runc:        %s\n", firstLine("runc", "--version"))
 	fmt.Fprintf(out, "dockerd:     %s\n", firstLine("dockerd", "--version"))
 	fmt.Fprintf(out, "slipway:     %s, %s\n", firstLine("git", "describe", "--tags", "--always", "--dirty"), runtime.Version())
-}
-
-func cpuModel() string {
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(info)) {
-		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
-}
-
-func load() string {
-	averages, _ := os.ReadFile("/proc/loadavg")
-	first, _, _ := strings.Cut(string(averages), " ")
-	return first
 }
 
 func kernel() string {
