@@ -42,6 +42,7 @@ var plan = []struct {
 	{"api/ssmmessages", "cluster nodeapi", "a door and its room, whose streams speak in the words of the nodes' wire"},
 	{"api/secretsmanager", "api/awswire secrets", "a door and its room"},
 	{"api/elbv2", "api/awswire ingress", "a door and its room"},
+	{"api/lambda", "api/awswire functions", "a door and its room"},
 	{"oci", "registry", "a door and its room"},
 
 	{"accounts", "store events seal", "a room: never another room"},
@@ -50,6 +51,7 @@ var plan = []struct {
 	{"cluster", "store events nodeapi schedulers/wire", "a room whose nodes and schedulers are its own, in the words of their wires: never another room"},
 	{"cluster/placement", "", "a pure core"},
 	{"cluster/rollout", "", "a pure core"},
+	{"functions", "store events blob seal nodeapi", "a room whose code is its own, in the words of the nodes' wire: never another room"},
 	{"ingress", "store", "a room: never another room"},
 	{"ingress/route", "", "a pure core"},
 	{"ingress/proxy", "ingress/route", "the data path: knows no tables and no accounts"},

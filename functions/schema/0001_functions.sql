@@ -1,0 +1,61 @@
+-- Names are bytes, so that they are ordered byte by byte, whatever the collation of the database. Settings,
+-- tags, weights and layers are JSON.
+
+create table functions_functions (
+	id       text   primary key, -- never used twice
+	account  text   not null,
+	name     bytea  not null,
+	number   bigint not null, -- of the last change to the function or to what hangs on it: what servers remember is of that number
+	next     bigint not null, -- number of the version that is published next
+	reserved bigint not null, -- calls at a time that it may have, of those of the account; -1: not said
+	tags     text   not null,
+	created  bigint not null
+);
+create unique index functions_functions_name on functions_functions (account, name);
+
+-- $LATEST is version 0.
+create table functions_versions (
+	id            text   primary key, -- FUNCTION/VERSION
+	function      text   not null references functions_functions (id) on delete cascade,
+	version       bigint not null,
+	settings      text   not null,
+	sealed        bytea  not null, -- environment
+	code          text   not null, -- digest of the zip; '': it is an image
+	size          bigint not null, -- of the code, bytes
+	image         text   not null, -- digest of the image; '': it is a zip
+	release       text   not null, -- what a sandbox is assigned
+	since         bigint not null, -- when it came to this release
+	good          text   not null, -- the release before it, as JSON, until this one is known to start; ''
+	revision      text   not null,
+	state         text   not null,
+	state_code    text   not null,
+	state_reason  text   not null,
+	update_state  text   not null,
+	update_code   text   not null,
+	update_reason text   not null,
+	tries         bigint not null, -- of having it ready
+	modified      bigint not null
+);
+create unique index functions_versions_version on functions_versions (function, version);
+create index functions_versions_code on functions_versions (code) where code <> '';
+create index functions_versions_pending on functions_versions (id) where state = 'Pending' or update_state = 'InProgress';
+
+create table functions_aliases (
+	id          text   primary key, -- FUNCTION/NAME
+	function    text   not null references functions_functions (id) on delete cascade,
+	name        bytea  not null,
+	version     bigint not null,
+	weights     text   not null, -- of other versions: {"2":0.1}
+	description text   not null,
+	revision    text   not null,
+	since       bigint not null -- when it came to these versions
+);
+create unique index functions_aliases_name on functions_aliases (function, name);
+
+-- Code that was put into the blob store, and when it was last wanted: what nothing names is swept some time after.
+create table functions_code (
+	digest text   primary key,
+	size   bigint not null,
+	wanted bigint not null
+);
+create index functions_code_wanted on functions_code (wanted);

@@ -1,0 +1,2 @@
+-- Layers, permissions, concurrency, URLs and event invoke configurations.
+select 1;
