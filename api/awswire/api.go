@@ -36,9 +36,13 @@ type API struct {
 	Global      bool     // one for all regions: us-east-1 may sign for it, too
 	Rules       Rules    // the constraint table
 	Operations  []string // all that the service has, served or not, sorted
+	Unserved    []Path   // of a service that speaks RestJSON: where those are that are not served
 
 	served []string // those with generated shapes, by NewOp
 }
+
+// Path is where restJson1 has an operation.
+type Path struct{ Operation, Method, URI string }
 
 // Rules is a constraint table: what the values of each named shape must satisfy.
 type Rules map[string]Rule

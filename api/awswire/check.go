@@ -40,6 +40,8 @@ var javaEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 // aheadless are the patterns of models that look ahead, which RE2 does not, as it says the same.
 var aheadless = strings.NewReplacer(
 	`^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`, `[a-z0-9](?:-[a-z0-9]|[a-z0-9]-?[a-z0-9])(?:-?[a-z0-9])*`, // an account's alias; its length is a rule of its own
+	`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, `[0-9]*[a-zA-Z_-][a-zA-Z0-9_-]*`, // a function's alias
+	`((?!^\d+$)^[0-9a-zA-Z-_]+$)`, `[0-9]*[a-zA-Z_-][a-zA-Z0-9_-]*`, // and where a URL is its
 )
 
 // fromJava rewrites what models use and RE2 spells otherwise: characters by number, and all those

@@ -22,6 +22,7 @@ type FaultType struct {
 	Code   string // its code on the Query wire, where it differs from Shape
 	Member string // the member that carries the text, where it is not "message"
 	Status int    // HTTP; 500 and above is the receiver's fault, below is the sender's
+	Typed  bool   // it has a member Type, which says whose fault it is: "User" or "Service"
 
 	rpcStatus int // on the JSON and CBOR wires, where it differs from Status
 }
@@ -85,6 +86,10 @@ func (f *Fault) encode(w writer, typed bool) {
 		w.member(&typeMember)
 		w.text(f.Shape)
 	}
+	if f.Typed {
+		w.member(&sideMember)
+		w.text(f.who())
+	}
 	text := &messageMember
 	if f.Member != "" {
 		text = newMember(f.Member)
@@ -95,7 +100,15 @@ func (f *Fault) encode(w writer, typed bool) {
 	w.close()
 }
 
-var typeMember, messageMember = *newMember("__type"), *newMember("message")
+// who names who is to blame, as services have it whose faults have a Type.
+func (t FaultType) who() string {
+	if t.Status >= 500 {
+		return "Service"
+	}
+	return "User"
+}
+
+var typeMember, sideMember, messageMember = *newMember("__type"), *newMember("Type"), *newMember("message")
 
 func (f *Fault) encodeExtra(w writer) {
 	for _, e := range f.extra {

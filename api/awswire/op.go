@@ -94,6 +94,9 @@ func NewService(api *API, faults Faults, bindings ...Binding) *Service {
 			s.routes.add(&b)
 		}
 	}
+	for _, p := range api.Unserved {
+		s.routes.add(&Binding{operation: operation{api: api, name: p.Operation, method: p.Method, uri: p.URI}})
+	}
 	return s
 }
 

@@ -87,8 +87,7 @@ func (x *exchange) route(body string) (*call, error) {
 		if c.binding == nil {
 			return nil, noRoute.Newf("Slipway serves no operation of %s at %s %s", x.service.api.ServiceID, x.r.Method, x.r.URL.Path)
 		}
-		x.operation = c.binding.name
-		return c, nil
+		name = c.binding.name
 	}
 	return c, x.bind(c, name)
 }

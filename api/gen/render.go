@@ -94,8 +94,23 @@ func (r *renderer) api() error {
 	for _, name := range slices.Sorted(maps.Keys(r.model.Operations)) {
 		r.printf("%q,\n", name)
 	}
-	r.printf("},\n}\n\n")
+	r.printf("},\n")
+	if slices.Contains(protocols, "awswire.RestJSON") {
+		r.unserved()
+	}
+	r.printf("}\n\n")
 	return r.take("API", "the service")
+}
+
+// unserved writes the paths of operations that are not served: to name one, it must be found.
+func (r *renderer) unserved() {
+	r.printf("Unserved: []awswire.Path{\n")
+	for _, name := range slices.Sorted(maps.Keys(r.model.Operations)) {
+		if op := r.model.Operations[name]; !slices.Contains(r.svc.Operations, name) {
+			r.printf("{Operation: %q, Method: %q, URI: %q},\n", name, op.HTTP.Method, op.HTTP.URI)
+		}
+	}
+	r.printf("},\n")
 }
 
 func (r *renderer) operations() error {
@@ -307,6 +322,9 @@ func faultFields(name string, s *shape) []string {
 	}
 	if _, ok := s.Members["Message"]; ok {
 		fields = append(fields, `Member: "Message"`)
+	}
+	if _, ok := s.Members["Type"]; ok {
+		fields = append(fields, "Typed: true")
 	}
 	return fields
 }

@@ -407,7 +407,7 @@ var (
 	InvalidInputException                = awswire.FaultType{Shape: "InvalidInputException", Status: 400, Member: "Message"}
 	ServiceException                     = awswire.FaultType{Shape: "ServiceException", Status: 500, Member: "Message"}
 	TargetNotFoundException              = awswire.FaultType{Shape: "TargetNotFoundException", Status: 400, Member: "Message"}
-	TooManyRequestsException             = awswire.FaultType{Shape: "TooManyRequestsException", Status: 400, Member: "Message"}
+	TooManyRequestsException             = awswire.FaultType{Shape: "TooManyRequestsException", Status: 400, Member: "Message", Typed: true}
 	UnsupportedAPIEndpointException      = awswire.FaultType{Shape: "UnsupportedAPIEndpointException", Status: 400, Member: "Message"}
 )
 

@@ -1,0 +1,32 @@
+// Package lambda is the door of room functions: it speaks the AWS Lambda API, version 2015-03-31, answers at the
+// URLs of functions, and holds no state.
+//
+// Event source mappings, code signing, capacity providers, durable executions and tenants are refused by name and
+// never ignored.
+package lambda
+
+import (
+	"context"
+	"slices"
+
+	"slipway/api/awswire"
+	"slipway/functions"
+)
+
+type ctx = context.Context
+
+type door struct {
+	room   *functions.Control
+	region string
+}
+
+// New returns the door of the room in region.
+func New(c *functions.Control, region string) *awswire.Service {
+	d := &door{c, region}
+	return awswire.NewService(API, faults, slices.Concat(
+		d.calls(),     // Invoke, InvokeAsync, InvokeWithResponseStream
+		d.functions(), // functions, their code, versions and aliases, the account's settings
+		d.layers(),    // layers, their versions and who may use them
+		d.settings(),  // permissions, concurrency, URLs, event invoke configurations, tags and what else a function is told
+	)...)
+}
