@@ -52,6 +52,7 @@ var plan = []struct {
 	{"cluster/placement", "", "a pure core"},
 	{"cluster/rollout", "", "a pure core"},
 	{"functions", "store events blob seal nodeapi", "a room whose code is its own, in the words of the nodes' wire: never another room"},
+	{"functions/fleet", "nodeapi", "the data path: knows machines by their wire, and no tables"},
 	{"ingress", "store", "a room: never another room"},
 	{"ingress/route", "", "a pure core"},
 	{"ingress/proxy", "ingress/route", "the data path: knows no tables and no accounts"},

@@ -1,0 +1,25 @@
+package fleet
+
+import "time"
+
+// Record is one execution, as it is written down. Records are kept in memory until they are handed over, once in
+// Config.Flush or Config.Batch records: a fleet that is killed loses at most what came since.
+type Record struct {
+	At         time.Time // when it began in its sandbox
+	Account    string
+	Function   string // ARN, without a qualifier
+	Version    string
+	Release    string
+	Request    string
+	Sandbox    string
+	Node       string
+	Memory     int // MiB that it had
+	Duration   time.Duration
+	Wait       time.Duration // until it had a sandbox
+	Init       time.Duration // of the sandbox that was made for it; 0: it was there
+	Stale      time.Duration // for how long there had been a newer release
+	MemoryPeak int64         // bytes
+	CPU        time.Duration
+	Cold       bool
+	Error      string // "": the function answered; else the type of its failure, or "Host" where the machine failed
+}
