@@ -53,6 +53,7 @@ var plan = []struct {
 	{"cluster/rollout", "", "a pure core"},
 	{"functions", "store events blob seal nodeapi", "a room whose code is its own, in the words of the nodes' wire: never another room"},
 	{"functions/fleet", "nodeapi", "the data path: knows machines by their wire, and no tables"},
+	{"functions/archive", "", "a pure core"},
 	{"ingress", "store", "a room: never another room"},
 	{"ingress/route", "", "a pure core"},
 	{"ingress/proxy", "ingress/route", "the data path: knows no tables and no accounts"},
@@ -84,7 +85,7 @@ var plan = []struct {
 }
 
 // onlyStandard are parts that import nothing but the standard library and internal/*.
-var onlyStandard = []string{"internal", "cluster/placement", "ingress/route", "registry/lifecycle", "logs/pattern", "accounts/policy", "api/awswire"}
+var onlyStandard = []string{"internal", "cluster/placement", "ingress/route", "registry/lifecycle", "logs/pattern", "accounts/policy", "functions/archive", "api/awswire"}
 
 // testsMay is what tests may import beyond the plan: the suites and helpers, and what they
 // put on the other side of a wire.
