@@ -58,7 +58,7 @@ func (l *ledger) put(m *machine) {
 	known := l.machines[m.node.ID]
 	l.machines[m.node.ID] = m
 	delete(l.stale, m.node.ID)
-	if known == nil || known.member != m.member || known.cluster != m.cluster || !known.node.Since.Equal(m.node.Since) {
+	if known == nil || !known.alike(m) {
 		clear(l.views)
 		return
 	}
@@ -74,7 +74,15 @@ func (l *ledger) show(m *machine) {
 	}
 }
 
+// alike tells whether two states of a machine are to be seen in the same views, at the same place.
+func (m *machine) alike(other *machine) bool {
+	return m.member == other.member && m.cluster == other.cluster && m.node.Since.Equal(other.node.Since) && m.takesSandboxes() == other.takesSandboxes()
+}
+
 func (m *machine) serves(cluster string) bool {
+	if cluster == everyCluster {
+		return m.member && m.takesSandboxes()
+	}
 	return m.member && (m.cluster == cluster || m.cluster == "")
 }
 

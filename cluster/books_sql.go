@@ -199,6 +199,9 @@ func (l *ledger) readTasks(tx *store.Tx, machines map[string]*machine, ids []str
 	if err == nil {
 		err = l.readDisks(tx, machines, ids)
 	}
+	if err == nil {
+		err = l.readHolds(tx, machines, ids)
+	}
 	if err != nil {
 		return err
 	}

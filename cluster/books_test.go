@@ -1,8 +1,10 @@
 package cluster_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -22,6 +24,7 @@ type books struct {
 	nodes []*clustertest.Node
 	sizes []nodeapi.Hello
 	tasks []*entry
+	holds map[string]cluster.Hold
 }
 
 type entry struct {
@@ -30,8 +33,8 @@ type entry struct {
 	stopped  bool
 }
 
-// Whatever is run, stopped and reported, in any order: what is left of a node is what it offers
-// without what its tasks hold that have not stopped, and never below nothing; and what is known by heart of it is so.
+// Whatever is run, stopped, reported, held, resized and freed, in any order: what is left of a node is what it offers
+// without what its tasks hold that have not stopped, and what sandboxes hold, and never below nothing; and what is known by heart of it is so.
 func TestTheBooksBalance(t *testing.T) {
 	checks := flag.Lookup("rapid.checks").Value
 	if usual := checks.String(); usual == "100" { // a round is thirty transactions: let few do
@@ -43,7 +46,7 @@ func TestTheBooksBalance(t *testing.T) {
 		round := 0
 		rapid.Check(outer, func(t *rapid.T) {
 			round++
-			b := &books{world: w}
+			b := &books{world: w, holds: map[string]cluster.Hold{}}
 			cluster := fmt.Sprint("books-", round)
 			b.create(cluster)
 			for i := range rapid.IntRange(1, 3).Draw(t, "nodes") {
@@ -55,10 +58,16 @@ func TestTheBooksBalance(t *testing.T) {
 				"run":    func(t *rapid.T) { b.run(t, cluster) },
 				"stop":   func(t *rapid.T) { b.stop(t, cluster) },
 				"report": b.report,
+				"hold":   b.hold,
+				"grow":   b.grow,
+				"free":   b.free,
 				"":       func(t *rapid.T) { b.balance(t, cluster) },
 			})
 			for _, n := range b.nodes {
 				n.Leave()
+			}
+			if err := b.Free(b.Context(), slices.Collect(maps.Keys(b.holds))...); err != nil {
+				t.Fatal(err)
 			}
 		})
 	})
@@ -106,6 +115,51 @@ func (b *books) report(t *rapid.T) {
 	task.stopped = task.stopped || status == nodeapi.Stopped
 }
 
+func (b *books) hold(t *rapid.T) {
+	r := cluster.HoldRequest{Account: account, CPU: rapid.IntRange(0, 150).Draw(t, "cpu"), Memory: rapid.IntRange(1, 150).Draw(t, "memory")}
+	if rapid.Bool().Draw(t, "picky") {
+		r.Node, r.Avoid = rapid.SampledFrom(b.nodes).Draw(t, "best").ID, []string{rapid.SampledFrom(b.nodes).Draw(t, "worst").ID}
+	}
+	h, err := b.Hold(b.Context(), r)
+	if errors.Is(err, cluster.ErrNoRoom) || errors.Is(err, cluster.ErrNoMachine) && len(r.Avoid) > 0 && len(b.nodes) == 1 {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(r.Avoid, h.Node) {
+		t.Fatalf("machine %s is to be avoided and was given", h.Node)
+	}
+	b.holds[h.ID] = h
+}
+
+// one draws one of the holds, if there is any.
+func (b *books) one(t *rapid.T) cluster.Hold {
+	if len(b.holds) == 0 {
+		t.Skip("nothing is held")
+	}
+	return b.holds[rapid.SampledFrom(slices.Sorted(maps.Keys(b.holds))).Draw(t, "hold")]
+}
+
+func (b *books) grow(t *rapid.T) {
+	h := b.one(t)
+	h.CPU, h.Memory = rapid.IntRange(0, 300).Draw(t, "cpu"), rapid.IntRange(1, 300).Draw(t, "memory")
+	switch err := b.Grow(b.Context(), h.ID, h.CPU, h.Memory); {
+	case err == nil:
+		b.holds[h.ID] = h
+	case !errors.Is(err, cluster.ErrNoRoom):
+		t.Fatal(err)
+	}
+}
+
+func (b *books) free(t *rapid.T) {
+	h := b.one(t)
+	if err := b.Free(b.Context(), h.ID, "of no such name"); err != nil {
+		t.Fatal(err)
+	}
+	delete(b.holds, h.ID)
+}
+
 func (b *books) balance(t *rapid.T, name string) {
 	b.wantBooks()
 	known, err := b.Nodes(b.Context(), account, name)
@@ -127,6 +181,11 @@ func (b *books) balance(t *rapid.T, name string) {
 		at := slices.IndexFunc(known, func(n placement.Node) bool { return n.ID == hello.Node })
 		if at < 0 || known[at].CPU != left.CPU || known[at].Memory != left.Memory || len(known[at].Taken) != len(left.Taken) {
 			t.Fatalf("what is known by heart of node %s is %+v, and what is so %+v", hello.Node, known, left)
+		}
+		for _, h := range b.holds {
+			if h.Node == hello.Node {
+				cpu, memory = cpu-h.CPU, memory-h.Memory
+			}
 		}
 		running, pending := found[0].Tasks(name)
 		if n := known[at].Counts; n[placement.Running] != running || n[placement.Pending] != pending || n[""] != n[placement.ByGroup("family:books")] {

@@ -117,6 +117,7 @@ func (c *Control) Run(ctx context.Context) {
 	loops.Go(func() { loop.Run(ctx, "cluster.delete", c.config.KeepAlive, nil, c.deleteUnused) })
 	loops.Go(func() { c.runLeaving(ctx) })
 	loops.Go(func() { loop.Run(ctx, "cluster.prefetch", time.Minute, nil, c.expirePrefetches) })
+	loops.Go(func() { loop.Run(ctx, "cluster.holds", c.config.KeepAlive, nil, c.keepHolds) })
 	loops.Go(func() { c.runServices(ctx) })
 	loops.Go(func() { c.watchSchedulers(ctx) })
 	loops.Go(func() { loop.Run(ctx, "cluster.prune", c.config.KeepStopped/24, nil, c.prune) })

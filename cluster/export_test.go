@@ -14,6 +14,8 @@ import (
 func (c *Control) DropStale(ctx context.Context) error { return c.dropStale(ctx) }
 func (c *Control) Prune(ctx context.Context) error     { return c.prune(ctx) }
 
+func (c *Control) KeepHolds(ctx context.Context) error { return c.keepHolds(ctx) }
+
 func (c *Control) DeleteUnused(ctx context.Context) error  { return c.deleteUnused(ctx) }
 func (c *Control) RevokeStopped(ctx context.Context) error { return c.revokeStopped(ctx) }
 

@@ -30,6 +30,7 @@ type Instance struct {
 	Changed    time.Time // when it was connected or disconnected last
 	Seen       time.Time // when its session last proved that it is alive
 	Held       []Held
+	Sandboxes  Held             // what sandboxes of functions hold, of no cluster
 	Taken      []placement.Port // host ports of its tasks, asked for or given
 	Tags       []Tag
 	Provider   string    // capacity provider of the cluster that stands for its group; "": none
@@ -71,6 +72,8 @@ func (i Instance) Remaining() placement.Node {
 		n.CPU -= h.CPU
 		n.Memory -= h.Memory
 	}
+	n.CPU -= i.Sandboxes.CPU
+	n.Memory -= i.Sandboxes.Memory
 	return n
 }
 

@@ -56,7 +56,7 @@ func scanInstance(rows *sql.Rows) (i Instance, err error) {
 	return i, nil
 }
 
-// readHeld fills in what was said of the given nodes, and what tasks hold of them, those with the given ids; nil is all of the account.
+// readHeld fills in what was said of the given nodes, and what tasks and sandboxes hold of them, those with the given ids; nil is all of the account.
 func readHeld(tx *store.Tx, account string, instances []Instance, ids []string) error {
 	byID := make(map[string]*Instance, len(instances))
 	for i := range instances {
@@ -76,6 +76,14 @@ func readHeld(tx *store.Tx, account string, instances []Instance, ids []string) 
 				}
 				return err
 			})
+	})
+	if err != nil {
+		return err
+	}
+	err = heldBySandboxes(tx, account, ids, func(node string, h Held) {
+		if i := byID[node]; i != nil {
+			i.Sandboxes = h
+		}
 	})
 	if err != nil {
 		return err

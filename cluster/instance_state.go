@@ -258,6 +258,9 @@ func (c *Control) leave(ctx context.Context, i Instance) error {
 		if err := forgetSaid(tx, i); err != nil {
 			return err
 		}
+		if err := dropHolds(tx, i.ID); err != nil {
+			return err
+		}
 		if err := machineChanged(tx, i.Account, i.ID); err != nil {
 			return err
 		}

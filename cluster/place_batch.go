@@ -27,10 +27,10 @@ type batch struct {
 	ledgers map[string]*ledger // by account
 
 	// What one run of the transaction makes. The database may have it run anew.
-	placed []placed
-	facts  []events.Fact
-	holds  map[string]*hold // by node
-	number int64            // of the changes
+	placed  []placed
+	facts   []events.Fact
+	entries map[string]*entry // by node
+	number  int64             // of the changes
 }
 
 // placed is a task that was given a node, and who wanted it.
@@ -39,29 +39,32 @@ type placed struct {
 	bid  *bid
 }
 
-// hold is what the batch changes in the books of a node.
-type hold struct {
+// entry is what the batch changes in the books of a node.
+type entry struct {
 	account     string
 	cpu, memory int
 	room        bool // something is given back
 	anew        bool // not all of it was entered in the books: they are to be read anew
 }
 
-// open has the books ready of all accounts that want tasks.
+// open has the books ready of all accounts that want room.
 func (b *batch) open(ctx context.Context) error {
 	b.ledgers = map[string]*ledger{}
 	keys := map[string]map[string]bool{} // of tags by which tasks are counted, by account
 	for _, w := range b.works {
-		if w.bid == nil {
+		account := w.wants()
+		if account == "" {
 			continue
 		}
-		account := w.bid.order.model.Account
 		l, err := b.c.books.of(ctx, b.c.db, account)
 		if err != nil {
 			return err
 		}
 		if b.ledgers[account] = l; keys[account] == nil {
 			keys[account] = map[string]bool{}
+		}
+		if w.bid == nil {
+			continue
 		}
 		for _, key := range w.bid.countKeys() {
 			keys[account][key] = true
@@ -82,7 +85,7 @@ func (b *batch) reportsFrom(l *ledger) bool {
 
 // close enters into the books what was committed. Where it was not, what was entered is read anew.
 func (b *batch) close(committed bool) {
-	for node, h := range b.holds {
+	for node, h := range b.entries {
 		l := b.ledgers[h.account]
 		if l == nil || l.machines[node] == nil {
 			continue
@@ -96,7 +99,7 @@ func (b *batch) close(committed bool) {
 // run is the transaction: what has ended makes room for what is placed, and the events come last.
 func (b *batch) run(tx *store.Tx) error {
 	b.close(false) // of the run before
-	b.placed, b.facts, b.holds = nil, nil, map[string]*hold{}
+	b.placed, b.facts, b.entries = nil, nil, map[string]*entry{}
 	for _, l := range b.ledgers {
 		if err := l.refresh(tx); err != nil {
 			return err
@@ -105,11 +108,17 @@ func (b *batch) run(tx *store.Tx) error {
 	if err := b.observeAll(tx); err != nil {
 		return err
 	}
+	if err := b.freeAll(tx); err != nil {
+		return err
+	}
 	bids, err := b.admit(tx)
 	if err != nil {
 		return err
 	}
 	if err := b.plan(tx, bids); err != nil {
+		return err
+	}
+	if err := b.holdAll(tx); err != nil {
 		return err
 	}
 	if err := b.write(tx, bids); err != nil {
@@ -259,15 +268,15 @@ func (b *batch) take(now time.Time, l *ledger, w *bid, node string) {
 	w.started.Tasks = append(w.started.Tasks, t)
 	b.placed = append(b.placed, placed{t, w})
 	l.take(l.machines[node], t, w.request)
-	h := b.hold(t.Account, node)
+	h := b.entry(t.Account, node)
 	h.cpu, h.memory = h.cpu+t.CPU, h.memory+t.Memory
 }
 
-func (b *batch) hold(account, node string) *hold {
-	h := b.holds[node]
+func (b *batch) entry(account, node string) *entry {
+	h := b.entries[node]
 	if h == nil {
-		h = &hold{account: account}
-		b.holds[node] = h
+		h = &entry{account: account}
+		b.entries[node] = h
 	}
 	return h
 }
@@ -310,7 +319,7 @@ var errMoved = errs.New(errs.Unavailable, "the machines that were chosen have ch
 
 // writeBooks enters what was placed and what has ended, where nobody else did since it was read, and then the events.
 func (b *batch) writeBooks(tx *store.Tx) error {
-	if len(b.holds) == 0 {
+	if len(b.entries) == 0 {
 		return events.AppendAll(tx, b.facts)
 	}
 	number, err := changeNumber(tx)
@@ -318,8 +327,8 @@ func (b *batch) writeBooks(tx *store.Tx) error {
 		return err
 	}
 	b.number = number
-	rows := make([][]any, 0, len(b.holds))
-	for node, h := range b.holds {
+	rows := make([][]any, 0, len(b.entries))
+	for node, h := range b.entries {
 		seen := int64(-1)
 		if l := b.ledgers[h.account]; l != nil && l.machines[node] != nil {
 			seen = l.machines[node].changes

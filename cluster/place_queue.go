@@ -15,10 +15,11 @@ type queue struct {
 	leading bool
 }
 
-// work is what a call waits for: tasks to be placed, or a report to be written down.
+// work is what a call waits for: tasks to be placed, a report to be written down, or room to be held or given back.
 type work struct {
 	bid    *bid
 	report *reported
+	room   *roomWork
 
 	lead chan struct{} // it is on this call to lead
 	done chan struct{} // closed with err and what else came of it
@@ -36,10 +37,24 @@ func newWork() *work { return &work{lead: make(chan struct{}, 1), done: make(cha
 
 // weight is how much of a batch the work takes.
 func (w *work) weight() int {
-	if w.bid != nil {
+	switch {
+	case w.bid != nil:
 		return 1 + w.bid.count()
+	case w.room != nil:
+		return 1 + len(w.room.free)
 	}
 	return 1 + len(w.report.tasks)
+}
+
+// wants is the account of whose machines room is wanted; "": none is.
+func (w *work) wants() string {
+	switch {
+	case w.bid != nil:
+		return w.bid.order.model.Account
+	case w.room != nil:
+		return w.room.account
+	}
+	return ""
 }
 
 // do has work done by whoever leads, which may be the caller. Where ctx ends before, the work may be done nevertheless.

@@ -277,13 +277,13 @@ func (w world) wantBooks() {
 	w.Helper()
 	err := w.db.View(w.Context(), func(tx *store.Tx) error {
 		var wrong string
-		err := tx.Row(`select b.node from books b left join tasks t on t.node = b.node and t.status < 8
+		err := tx.Row(`select b.node from books b left join (select node, cpu, memory from tasks where status < 8 union all select node, cpu, memory from holds) t on t.node = b.node
 			group by b.node, b.held_cpu, b.held_memory having b.held_cpu <> coalesce(sum(t.cpu), 0) or b.held_memory <> coalesce(sum(t.memory), 0)`).Scan(&wrong)
 		if errors.Is(err, store.ErrNoRows) {
 			return nil
 		}
 		if err == nil {
-			w.Errorf("what is kept of node %s is not what its tasks hold", wrong)
+			w.Errorf("what is kept of node %s is not what its tasks and sandboxes hold", wrong)
 		}
 		return err
 	})

@@ -62,7 +62,7 @@ func (b *batch) observeAll(tx *store.Tx) error {
 		if o.news {
 			changed = append(changed, o.task)
 			if writePorts(bound(o.task.Seen)) != o.bound {
-				h := b.hold(o.task.Account, o.task.Node)
+				h := b.entry(o.task.Account, o.task.Node)
 				h.anew = true
 			}
 		}
@@ -131,7 +131,7 @@ func (b *batch) advance(t Task, before nodeapi.TaskReport) {
 	if !over && stateKey(before.Status) == stateKey(t.Seen.Status) {
 		return
 	}
-	h := b.hold(t.Account, t.Node)
+	h := b.entry(t.Account, t.Node)
 	if over {
 		h.cpu, h.memory, h.room = h.cpu-t.CPU, h.memory-t.Memory, true
 	}

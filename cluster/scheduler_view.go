@@ -94,7 +94,7 @@ func wireNodes(tx *store.Tx, k schedulerKey, ids []string) ([]wire.Node, error) 
 }
 
 func (i Instance) wire(cluster string) wire.Node {
-	n := wire.Node{ID: i.ID, Status: i.Status, Connected: i.Connected, CPU: i.CPU, Memory: i.Memory, FreeCPU: i.CPU, FreeMemory: i.Memory, Attributes: i.Attributes}
+	n := wire.Node{ID: i.ID, Status: i.Status, Connected: i.Connected, CPU: i.CPU, Memory: i.Memory, FreeCPU: i.CPU - i.Sandboxes.CPU, FreeMemory: i.Memory - i.Sandboxes.Memory, Attributes: i.Attributes}
 	for _, h := range i.Held {
 		n.FreeCPU -= h.CPU
 		n.FreeMemory -= h.Memory
