@@ -30,6 +30,14 @@ type Control struct {
 type Config struct {
 	Account string // the root account
 	Region  string // that of all ARNs
+	Images  Images
+	Roles   Roles
+	Fleet   Fleet
+
+	// CheckPolicy has every policy checked before it is kept; nil: none is taken.
+	CheckPolicy func(text string) error
+	// Advertise is the host:port of the API, for links to it.
+	Advertise string
 }
 
 // New brings the tables up to date; those of events must be there. Environments are sealed under keys, which are

@@ -1,5 +1,5 @@
 -- Names are bytes, so that they are ordered byte by byte, whatever the collation of the database. Settings,
--- tags, weights and layers are JSON.
+-- tags and weights are JSON.
 
 create table functions_functions (
 	id       text   primary key, -- never used twice
@@ -13,19 +13,26 @@ create table functions_functions (
 );
 create unique index functions_functions_name on functions_functions (account, name);
 
--- $LATEST is version 0.
+create table functions_environments (
+	id       text  primary key, -- never used twice
+	function text  not null references functions_functions (id) on delete cascade,
+	sealed   bytea not null -- variables as JSON
+);
+create index functions_environments_function on functions_environments (function);
+
+-- $LATEST is version 0. Version -1 is what $LATEST was before it was updated, until the update is known to start.
 create table functions_versions (
 	id            text   primary key, -- FUNCTION/VERSION
 	function      text   not null references functions_functions (id) on delete cascade,
 	version       bigint not null,
 	settings      text   not null,
-	sealed        bytea  not null, -- environment
+	environment   text   not null, -- '': none
 	code          text   not null, -- digest of the zip; '': it is an image
-	size          bigint not null, -- of the code, bytes
-	image         text   not null, -- digest of the image; '': it is a zip
-	release       text   not null, -- what a sandbox is assigned
+	size          bigint not null, -- of the zip, bytes
+	image         text   not null, -- where to pull the image from, with its digest; '': it is a zip
+	release       text   not null, -- code and configuration together: what a sandbox is assigned
 	since         bigint not null, -- when it came to this release
-	good          text   not null, -- the release before it, as JSON, until this one is known to start; ''
+	origin        text   not null, -- of a version: the revision of $LATEST that it was published from
 	revision      text   not null,
 	state         text   not null,
 	state_code    text   not null,
@@ -33,11 +40,9 @@ create table functions_versions (
 	update_state  text   not null,
 	update_code   text   not null,
 	update_reason text   not null,
-	tries         bigint not null, -- of having it ready
 	modified      bigint not null
 );
 create unique index functions_versions_version on functions_versions (function, version);
-create index functions_versions_code on functions_versions (code) where code <> '';
 create index functions_versions_pending on functions_versions (id) where state = 'Pending' or update_state = 'InProgress';
 
 create table functions_aliases (
@@ -45,17 +50,31 @@ create table functions_aliases (
 	function    text   not null references functions_functions (id) on delete cascade,
 	name        bytea  not null,
 	version     bigint not null,
-	weights     text   not null, -- of other versions: {"2":0.1}
+	weights     text   not null, -- of another version: {"2":0.1}
 	description text   not null,
 	revision    text   not null,
 	since       bigint not null -- when it came to these versions
 );
 create unique index functions_aliases_name on functions_aliases (function, name);
 
--- Code that was put into the blob store, and when it was last wanted: what nothing names is swept some time after.
+-- Code that was put into the blob store, and when it was wanted last: what nothing uses is swept some time after.
 create table functions_code (
 	digest text   primary key,
 	size   bigint not null,
 	wanted bigint not null
 );
 create index functions_code_wanted on functions_code (wanted);
+
+-- Which code a version has: its own and that of its layers.
+create table functions_used (
+	version text not null references functions_versions (id) on delete cascade,
+	digest  text not null,
+	primary key (version, digest)
+);
+create index functions_used_digest on functions_used (digest);
+
+-- What links to code are signed with.
+create table functions_keys (
+	id     text  primary key,
+	sealed bytea not null
+);

@@ -1,0 +1,7 @@
+package functions
+
+import "context"
+
+func (c *Control) resolve(_ context.Context, r Ref) (*Target, error) {
+	return nil, c.noFunction(r)
+}
