@@ -143,8 +143,7 @@ func (b *books) one(t *rapid.T) cluster.Hold {
 
 func (b *books) grow(t *rapid.T) {
 	h := b.one(t)
-	h.CPU, h.Memory = rapid.IntRange(0, 300).Draw(t, "cpu"), rapid.IntRange(1, 300).Draw(t, "memory")
-	switch err := b.Grow(b.Context(), h.ID, h.CPU, h.Memory); {
+	switch h, err := b.Grow(b.Context(), h.ID, rapid.IntRange(1, 300).Draw(t, "memory"), rapid.IntRange(0, 300).Draw(t, "cpu")); {
 	case err == nil:
 		b.holds[h.ID] = h
 	case !errors.Is(err, cluster.ErrNoRoom):

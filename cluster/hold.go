@@ -25,8 +25,8 @@ type Hold struct {
 // attribute AttributeFunctions is "false" give none.
 type HoldRequest struct {
 	Account string
-	CPU     int      // units of 1/1024 of a core
 	Memory  int      // MiB
+	CPU     int      // units of 1/1024 of a core; less, where that is a greater part of the machine than Memory is
 	Node    string   // the machine that is best, if it has room; "": none is
 	Avoid   []string // machines that are of no use
 }
@@ -50,9 +50,9 @@ func (c *Control) Hold(ctx context.Context, r HoldRequest) (Hold, error) {
 	return w.hold, w.err
 }
 
-// Grow has a hold be of that size from now on: more than it was, or less. It fails with ErrNoRoom where its machine has
-// not as much, with ErrNoHold and with ErrBusy; then it stays as it was.
-func (c *Control) Grow(ctx context.Context, id string, cpu, memory int) error {
+// Grow has a hold be of that size from now on: more than it was, or less. Its cpu is bounded as that of a HoldRequest. It
+// fails with ErrNoRoom where its machine has not as much, with ErrNoHold and with ErrBusy; then it stays as it was.
+func (c *Control) Grow(ctx context.Context, id string, memory, cpu int) (Hold, error) {
 	var held []Hold
 	err := c.db.View(ctx, func(tx *store.Tx) (err error) {
 		held, err = readHolds(tx, []string{id})
@@ -62,13 +62,13 @@ func (c *Control) Grow(ctx context.Context, id string, cpu, memory int) error {
 		err = fmt.Errorf("%w: %s", ErrNoHold, id)
 	}
 	if err != nil {
-		return err
+		return Hold{}, err
 	}
 	w := &roomWork{account: held[0].Account, grow: &Hold{ID: id, CPU: cpu, Memory: memory}}
 	if err := c.doRoom(ctx, w); err != nil {
-		return err
+		return Hold{}, err
 	}
-	return w.err
+	return w.hold, w.err
 }
 
 // Free gives back what is held. What is not held, or not any more, is free.
@@ -173,24 +173,37 @@ func (b *batch) holdAll(tx *store.Tx) error {
 	return insertHolds(tx, held, b.c.config.Registry)
 }
 
-// find holds room on the machine that is best.
+// find holds room on the machine that is best. One whose cpu is taken by tasks is passed over.
 func (b *batch) find(now time.Time, w *roomWork) {
 	w.hold, w.err = Hold{}, nil
 	l, r := b.ledgers[w.account], w.ask
-	fleet := order{avoid: r.Avoid}.allowed(l.view(everyCluster), l.kept)
-	answer := fleet.Plan(r.wanted())
-	if len(answer.Chosen) == 0 {
-		w.err = refused(fleet, answer)
-		return
+	full := false
+	for avoid := slices.Clone(r.Avoid); ; {
+		fleet := order{avoid: avoid}.allowed(l.view(everyCluster), l.kept)
+		answer := fleet.Plan(r.wanted())
+		if len(answer.Chosen) == 0 {
+			w.err = refused(fleet, answer, full)
+			return
+		}
+		n := l.machines[answer.Chosen[0]].node
+		if cpu := cpuOf(n, r.Memory, r.CPU); cpu <= n.CPU {
+			w.hold = Hold{ID: ids.Hex(16), Account: r.Account, Node: n.ID, CPU: cpu, Memory: r.Memory, Created: now}
+			b.change(w.hold, cpu, r.Memory, 1)
+			return
+		}
+		full, avoid = true, append(avoid, n.ID)
 	}
-	w.hold = Hold{ID: ids.Hex(16), Account: r.Account, Node: answer.Chosen[0], CPU: r.CPU, Memory: r.Memory, Created: now}
-	b.change(w.hold, r.CPU, r.Memory, 1)
+}
+
+// cpuOf is how much of a machine's cpu goes with so much of its memory: no greater part, and no more than most.
+func cpuOf(n placement.Node, memory, most int) int {
+	return min(most, int(int64(memory)*int64(n.AllCPU)/int64(max(n.AllMemory, 1))))
 }
 
 // wanted is the request in the words of placement: the machine that is preferred, and otherwise where the fewest
 // sandboxes are.
 func (r *HoldRequest) wanted() placement.Request {
-	wanted := placement.Request{Need: placement.Need{CPU: r.CPU, Memory: r.Memory}, Count: 1, Group: sandboxGroup, Brief: true,
+	wanted := placement.Request{Need: placement.Need{Memory: r.Memory}, Count: 1, Group: sandboxGroup, Brief: true,
 		Strategies: []placement.Strategy{{Type: placement.Spread, Field: "instanceId"}}}
 	if r.Node != "" {
 		wanted.Prefer = []string{r.Node}
@@ -200,7 +213,10 @@ func (r *HoldRequest) wanted() placement.Request {
 }
 
 // refused tells why no machine has room.
-func refused(fleet *placement.Fleet, answer placement.Answer) error {
+func refused(fleet *placement.Fleet, answer placement.Answer, full bool) error {
+	if full {
+		return fmt.Errorf("%w: tasks have the cpu of those that have the memory", ErrNoRoom)
+	}
 	for _, n := range fleet.Nodes() {
 		if n.Refusal == "" || n.Refusal == placement.Reserved {
 			return fmt.Errorf("%w: %s", ErrNoRoom, lacks(answer))
@@ -218,7 +234,7 @@ func lacks(answer placement.Answer) string {
 
 // grow has a hold be as large as is wanted, where its machine has room for it. One that is to be smaller always is.
 func (b *batch) grow(tx *store.Tx, w *roomWork) error {
-	w.err = nil
+	w.hold, w.err = Hold{}, nil
 	found, err := readHolds(tx, []string{w.grow.ID})
 	if err != nil {
 		return err
@@ -229,12 +245,15 @@ func (b *batch) grow(tx *store.Tx, w *roomWork) error {
 		return nil
 	}
 	h := found[0]
-	cpu, memory := w.grow.CPU-h.CPU, w.grow.Memory-h.Memory
 	left := l.machines[h.Node].node
+	w.grow.CPU = cpuOf(left, w.grow.Memory, w.grow.CPU)
+	cpu, memory := w.grow.CPU-h.CPU, w.grow.Memory-h.Memory
 	if cpu > max(left.CPU, 0) || memory > max(left.Memory, 0) {
 		w.err = fmt.Errorf("%w: machine %s has cpu %d and memory %d left, and %d and %d more are wanted", ErrNoRoom, h.Node, left.CPU, left.Memory, cpu, memory)
 		return nil
 	}
 	b.change(h, cpu, memory, 0)
+	w.hold = h
+	w.hold.CPU, w.hold.Memory = w.grow.CPU, w.grow.Memory
 	return resizeHold(tx, h.ID, w.grow.CPU, w.grow.Memory)
 }
