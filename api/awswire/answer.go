@@ -45,7 +45,19 @@ func (a *answer) send(w http.ResponseWriter, id string) {
 	}
 	w.WriteHeader(a.status)
 	w.Write(a.body) // a client that is gone misses its answer, which is all that can be said
-	giveBack(a.pooled, a.body)
+	a.free()
+}
+
+// own makes b the body, as it is.
+func (a *answer) own(b []byte) {
+	a.free()
+	a.body, a.pooled = b, nil
+}
+
+func (a *answer) free() {
+	if a.pooled != nil {
+		giveBack(a.pooled, a.body)
+	}
 }
 
 var noneType = reflect.TypeFor[None]()

@@ -38,7 +38,7 @@ type API struct {
 	Operations  []string // all that the service has, served or not, sorted
 	Unserved    []Path   // of a service that speaks RestJSON: where those are that are not served
 
-	served []string // those with generated shapes, by NewOp
+	served []Operation // those with generated shapes, by NewOp
 }
 
 // Path is where restJson1 has an operation.

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// buffers holds the bytes that requests are read into and answers are written into.
+// buffers holds the bytes that answers are written into.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // maxPooled keeps the rare large buffer from being held for ever.
@@ -50,58 +50,64 @@ func (x *exchange) takeTurn() (done func(), err error) {
 }
 
 // readBody reads the body as it was sent, has it verified, and returns it without its content
-// encoding. The string is a copy of its own, so that decoded values may alias it.
-func (x *exchange) readBody(verify func(sent []byte) error) (string, error) {
+// encoding. The bytes are the call's own, so that decoded values may alias them.
+func (x *exchange) readBody(verify func(sent []byte) error) ([]byte, error) {
 	done, err := x.takeTurn()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer done()
-	p := buffers.Get().(*[]byte)
-	sent, err := readAll((*p)[:0], x.r.Body, x.mux.config.MaxBody, x.r.ContentLength)
-	defer func() { giveBack(p, sent) }()
+	sent, err := readAll(x.r.Body, x.mux.config.MaxBody, x.r.ContentLength)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	_ = x.control.SetReadDeadline(time.Time{}) // what comes next on the connection is not the body
 	if err := verify(sent); err != nil {
-		return "", err
+		return nil, err
 	}
 	switch encoding := x.r.Header.Get("Content-Encoding"); encoding {
 	case "", "identity":
-		return string(sent), nil
+		return sent, nil
 	case "gzip":
 		return x.unzip(sent)
 	default:
-		return "", FaultType{Shape: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType}.
+		return nil, FaultType{Shape: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType}.
 			Newf("The content encoding '%s' is not supported: send gzip or none.", encoding)
 	}
 }
 
+// growth is how much room a body gets at once, that has come as far as largeBody: a payload of a function
+// is copied no further then.
+const growth = 8 << 20
+
 // readAll reads a body of at most limit bytes, which says that it has length, or -1. What is only said
 // to come takes no room yet.
-func readAll(into []byte, body io.Reader, limit, length int64) ([]byte, error) {
-	b := bytes.NewBuffer(into)
+func readAll(body io.Reader, limit, length int64) ([]byte, error) {
+	var b bytes.Buffer
 	if length > 0 {
 		b.Grow(int(min(length, limit, largeBody)) + bytes.MinRead)
 	}
-	if _, err := b.ReadFrom(io.LimitReader(body, limit+1)); err != nil {
-		return b.Bytes(), incomplete.Newf("The body could not be read to its end: %v", err)
+	body = io.LimitReader(body, limit+1)
+	if _, err := io.CopyN(&b, body, min(limit+1, largeBody)); err == nil && length > largeBody {
+		b.Grow(int(min(length-largeBody, growth)) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(body); err != nil {
+		return nil, incomplete.Newf("The body could not be read to its end: %v", err)
 	}
 	if int64(b.Len()) > limit {
-		return b.Bytes(), tooLarge.Newf("The body is larger than %d bytes.", limit)
+		return nil, tooLarge.Newf("The body is larger than %d bytes.", limit)
 	}
 	return b.Bytes(), nil
 }
 
-func (x *exchange) unzip(sent []byte) (string, error) {
+func (x *exchange) unzip(sent []byte) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(sent))
 	if err != nil {
-		return "", &unreadable{text: "the body is not gzip, as Content-Encoding says: " + err.Error()}
+		return nil, &unreadable{text: "the body is not gzip, as Content-Encoding says: " + err.Error()}
 	}
-	plain, err := readAll(nil, z, x.mux.config.MaxBody, -1)
+	plain, err := readAll(z, x.mux.config.MaxBody, -1)
 	if f, ok := errors.AsType[*Fault](err); ok && f.Shape == incomplete.Shape {
-		return "", &unreadable{text: f.Message}
+		return nil, &unreadable{text: f.Message}
 	}
-	return string(plain), err
+	return plain, err
 }

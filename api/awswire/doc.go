@@ -22,5 +22,7 @@
 //
 // A tag is `aws:"name,options"`. The options are required; rule=R, an entry of the API's
 // constraint table; time=iso8601, rfc822 or unixTimestamp where it is not the protocol's
-// own form; and, for restJson1, uri=, querystring=, header=, headers=, status and payload.
+// own form; for restJson1, uri=, querystring=, header=, headers=, status and payload; and, where an
+// answer is a stream, events for the member that is one of them, and eventpayload for what such a one
+// holds as it is.
 package awswire

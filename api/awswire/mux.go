@@ -101,11 +101,13 @@ func NewMux(config Config, services ...*Service) *Mux {
 func (m *Mux) names() string { return strings.Join(slices.Sorted(maps.Keys(m.byName)), ", ") }
 
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{mux: m, r: r, id: ids.UUID(), protocol: protocolOf(r), start: time.Now(), control: http.NewResponseController(w)}
+	x := &exchange{mux: m, r: r, w: w, id: ids.UUID(), protocol: protocolOf(r), start: time.Now(), control: http.NewResponseController(w)}
 	// Where deadlines are not served, the server's own timeouts have to do.
 	_ = x.control.SetReadDeadline(x.start.Add(bodyTime))
 	a, call := x.answer()
-	a.send(w, x.id)
+	if a != nil {
+		a.send(w, x.id)
+	}
 	call.Duration = time.Since(x.start)
 	m.config.Observe(call)
 }
@@ -114,6 +116,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type exchange struct {
 	mux       *Mux
 	r         *http.Request
+	w         http.ResponseWriter
 	control   *http.ResponseController
 	id        string
 	start     time.Time
@@ -125,23 +128,32 @@ type exchange struct {
 	who       Caller        // zero until the signature was found good
 	input     reflect.Value // invalid until the call is authorized
 	asked     []Asked
+	header    http.Header // of the answer, beside what its model says
+	streamed  *stream     // nil until an answer has begun that is a stream
 }
 
-// answer does the call and writes it down, in this order: what is written down is the outcome.
+// answer does the call and writes it down, in this order: what is written down is the outcome. The
+// answer is nil if it was a stream, which is written down when it begins.
 func (x *exchange) answer() (*answer, *Call) {
 	a, err := x.serve()
 	call := x.call()
 	if err != nil {
 		call.Fault = x.faultOf(err)
 	}
-	if x.claimed != "" {
-		if err := x.mux.config.Record(x.r.Context(), call); err != nil {
-			call.Fault = x.faultOf(fmt.Errorf("write down the call: %w", err))
+	if s := x.streamed; s != nil {
+		call.Status = s.status
+		if call.Fault != nil {
+			s.end(call.Fault)
 		}
+		return nil, call
+	}
+	if err := x.record(call); err != nil {
+		call.Fault = x.faultOf(err)
 	}
 	if call.Fault != nil {
 		a = x.refuse(call.Fault)
 	}
+	maps.Copy(a.header, x.header)
 	call.Status = a.status
 	return a, call
 }
@@ -188,6 +200,9 @@ func (x *exchange) serve() (*answer, error) {
 	out, err := x.do(call.binding, in)
 	if err != nil {
 		return nil, err
+	}
+	if _, streamed := out.(*stream); streamed {
+		return nil, nil
 	}
 	return x.accept(call.binding, out), nil
 }

@@ -21,7 +21,7 @@ type operation struct {
 
 // NewOp declares an operation that Slipway serves. Only generated code calls it.
 func NewOp[I, O any](api *API, name, method, uri string, status int) *Op[I, O] {
-	api.served = append(api.served, name)
+	api.served = append(api.served, Operation{Name: name, Method: method, URI: uri, Input: reflect.TypeFor[I]()})
 	return &Op[I, O]{operation{api, name, method, uri, status}}
 }
 
@@ -104,9 +104,9 @@ func NewService(api *API, faults Faults, bindings ...Binding) *Service {
 // "not supported" like those without shapes, but a finished door has none.
 func (s *Service) Unbound() []string {
 	var names []string
-	for _, name := range s.api.served {
-		if _, ok := s.bound[name]; !ok {
-			names = append(names, name)
+	for _, op := range s.api.served {
+		if _, ok := s.bound[op.Name]; !ok {
+			names = append(names, op.Name)
 		}
 	}
 	return names
@@ -117,9 +117,20 @@ func (s *Service) API() *API { return s.api }
 
 // Operation is one of those that a door serves.
 type Operation struct {
-	Name  string
-	Input reflect.Type // a generated struct
-	Open  bool         // every caller who signed may do it
+	Name   string
+	Method string       // of HTTP, where restJson1 has it
+	URI    string       // the path there, with labels: "/things/{Name}"
+	Input  reflect.Type // a generated struct
+	Open   bool         // every caller who signed may do it
+}
+
+// Served returns the operation of a name, if it is one with generated shapes.
+func (a *API) Served(name string) (Operation, bool) {
+	i := slices.IndexFunc(a.served, func(op Operation) bool { return op.Name == name })
+	if i < 0 {
+		return Operation{}, false
+	}
+	return a.served[i], true
 }
 
 // Bound lists the operations that the door serves, by name.
@@ -127,7 +138,7 @@ func (s *Service) Bound() []Operation {
 	list := make([]Operation, 0, len(s.bound))
 	for _, name := range slices.Sorted(maps.Keys(s.bound)) {
 		b := s.bound[name]
-		list = append(list, Operation{name, b.input, b.on == nil})
+		list = append(list, Operation{name, b.method, b.uri, b.input, b.on == nil})
 	}
 	return list
 }

@@ -29,7 +29,8 @@ var pets = &awswire.API{
 		"Note":  {Max: new(int64(4)), Sensitive: true},
 		"Age":   {Min: new(int64(0)), Max: new(int64(40))},
 	},
-	Operations: []string{"AdoptPet", "DescribePet", "GetPhoto", "GroomPet", "PutPhoto", "ReleasePet", "SearchPets", "WalkPet"},
+	Operations: []string{"AdoptPet", "DescribePet", "GetPhoto", "GroomPet", "PutPhoto", "ReleasePet", "SearchPets", "WalkPet", "WatchPet"},
+	Unserved:   []awswire.Path{{Operation: "WalkPet", Method: "POST", URI: "/pets/{Name}/walks"}},
 }
 
 var (
@@ -39,6 +40,7 @@ var (
 	releasePet  = awswire.NewOp[releasePetInput, awswire.None](pets, "ReleasePet", "DELETE", "/owners/{Owner}/pets/{Name}", 204)
 	putPhoto    = awswire.NewOp[photo, photoOutput](pets, "PutPhoto", "PUT", "/photos/{Path+}", 200)
 	getPhoto    = awswire.NewOp[getPhotoInput, photo](pets, "GetPhoto", "GET", "/photos/{Path+}", 200)
+	watchPet    = awswire.NewOp[watchPetInput, watchPetOutput](pets, "WatchPet", "POST", "/watched/{Name}", 200)
 )
 
 type species string
@@ -95,6 +97,31 @@ type getPhotoInput struct {
 	Path string `aws:"Path,required,uri=Path"`
 }
 
+type watchPetInput struct {
+	Name string `aws:"Name,required,uri=Name"`
+	Food []byte `aws:"Food,payload"`
+}
+
+type watchPetOutput struct {
+	Events *watchPetEvent `aws:"Events,events"`
+	Camera *string        `aws:"Camera,header=X-Camera"`
+	Kind   *string        `aws:"Kind,header=Content-Type"`
+	Status *int32         `aws:"Status,status"`
+}
+
+type watchPetEvent struct {
+	Seen *watchPetSeen `aws:"Seen"`
+	Gone *watchPetGone `aws:"Gone"`
+}
+
+type watchPetSeen struct {
+	Picture []byte `aws:"Picture,eventpayload"`
+}
+
+type watchPetGone struct {
+	Where *string `aws:"Where"`
+}
+
 type photoOutput struct {
 	Pet *pet `aws:"Pet,payload"`
 }
@@ -102,6 +129,7 @@ type photoOutput struct {
 var (
 	errNoPet    = errors.New("no such pet")
 	petNotFound = awswire.FaultType{Shape: "PetNotFoundException", Code: "PetNotFound", Status: 404}
+	petIsAway   = awswire.FaultType{Shape: "PetIsAwayException", Member: "Message", Status: 502, Typed: true}
 )
 
 func petDoor() *awswire.Service {
@@ -113,6 +141,7 @@ func petDoor() *awswire.Service {
 		putPhoto.Handle(func(_ context.Context, in *photo) (*photoOutput, error) {
 			return &photoOutput{&pet{Name: in.Path, Photo: in.Bytes}}, nil
 		}, awswire.Any),
+		watchPet.HandleStream(watch, awswire.Any),
 		getPhoto.Handle(func(_ context.Context, in *getPhotoInput) (*photo, error) {
 			return &photo{Path: in.Path, Bytes: []byte("GIF89a"), Title: new("Rex at " + in.Path)}, nil
 		}, awswire.Any),
@@ -123,6 +152,8 @@ func describe(_ context.Context, in *describePetInput) (*pet, error) {
 	switch in.Owner {
 	case "nobody":
 		return nil, fmt.Errorf("%w: %s", errNoPet, in.Name)
+	case "void":
+		return nil, petIsAway.New("The pet is away")
 	case "kennel":
 		return nil, petNotFound.New("The pet moved").With("movedTo", []string{"farm", "zoo"})
 	}
@@ -135,4 +166,26 @@ func describe(_ context.Context, in *describePetInput) (*pet, error) {
 
 func search(_ context.Context, in *searchPetsInput) (*searchPetsOutput, error) {
 	return &searchPetsOutput{Pets: []pet{}, Found: in.Limit, Status: new(int32(202)), Marks: in.Filters}, nil
+}
+
+// watch shows what the pet is fed, byte by byte, and where it went.
+func watch(_ context.Context, in *watchPetInput, to awswire.Stream[watchPetOutput]) error {
+	if in.Name == "nobody" {
+		return fmt.Errorf("%w: %s", errNoPet, in.Name)
+	}
+	if err := to.Send(&watchPetOutput{Camera: new("porch"), Kind: new("image/gif"), Status: new(int32(206))}); err != nil {
+		return err
+	}
+	for i := range in.Food {
+		if err := to.Send(&watchPetOutput{Events: &watchPetEvent{Seen: &watchPetSeen{in.Food[i : i+1]}}}); err != nil {
+			return err
+		}
+	}
+	switch in.Name {
+	case "shy":
+		return petNotFound.New("The pet ran away")
+	case "bold":
+		panic("the pet bit")
+	}
+	return to.Send(&watchPetOutput{Events: &watchPetEvent{Gone: &watchPetGone{Where: new("kitchen")}}})
 }

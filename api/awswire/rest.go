@@ -171,7 +171,7 @@ func (d *decoder) bound(m *member, v reflect.Value, r *http.Request, c *call, qu
 	case inHeaders:
 		return d.prefixed(m, v, r.Header)
 	case inPayload:
-		return c.body != "", d.payload(m, v, c.body)
+		return c.body != "", d.payload(m, v, c)
 	}
 	if len(values) == 0 {
 		return false, nil
@@ -217,21 +217,21 @@ func (d *decoder) prefixed(m *member, v reflect.Value, h http.Header) (bool, err
 }
 
 // payload decodes a member that is the whole body: bytes and text as they are, a structure as JSON.
-func (d *decoder) payload(m *member, v reflect.Value, body string) error {
-	if body == "" {
+func (d *decoder) payload(m *member, v reflect.Value, c *call) error {
+	if c.body == "" {
 		return nil
 	}
 	switch m.shape.kind {
 	case kindBlob:
-		m.settable(v).SetBytes([]byte(body))
+		m.settable(v).SetBytes(c.sent)
 		return nil
 	case kindString:
-		m.settable(v).SetString(body)
+		m.settable(v).SetString(c.body)
 		return nil
 	}
 	d.enter(step{member: m.name})
 	defer d.leave()
-	return d.json(body, func() error { return d.value(m.shape, m.settable(v)) })
+	return d.json(c.body, func() error { return d.value(m.shape, m.settable(v)) })
 }
 
 // rest encodes an output whose members travel in status, headers and body.
@@ -249,6 +249,16 @@ func (a *answer) rest(s *shape, v reflect.Value) {
 	if !payload {
 		body.close()
 		a.body = body.out
+	}
+}
+
+// heads encodes what travels in status and headers alone.
+func (a *answer) heads(s *shape, v reflect.Value) {
+	for i := range s.members {
+		m := &s.members[i]
+		if value, ok := m.value(v); ok && m.place != inEvents && m.place != inBody {
+			a.place(nil, m, value)
+		}
 	}
 }
 
@@ -274,7 +284,7 @@ func (a *answer) place(body *jsonWriter, m *member, v reflect.Value) {
 func (a *answer) payload(m *member, v reflect.Value) {
 	switch m.shape.kind {
 	case kindBlob:
-		a.body = append(a.body, v.Bytes()...)
+		a.own(v.Bytes())
 		a.header.Set("Content-Type", "application/octet-stream")
 	case kindString:
 		a.body = append(a.body, v.String()...)

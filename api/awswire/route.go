@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"unsafe"
 )
 
 // protocolOf tells the protocol by what each alone sends.
@@ -56,14 +57,15 @@ func (x *exchange) serviceByTarget() *Service {
 // call is a request whose operation is known.
 type call struct {
 	binding *Binding
-	body    string
+	sent    []byte            // the body: a payload is these bytes
+	body    string            // the same, and not a copy: nobody writes to it
 	form    url.Values        // of Query
 	labels  map[string]string // of RestJSON: what its path says
 }
 
 // route finds the operation that the request asks for.
-func (x *exchange) route(body string) (*call, error) {
-	c := &call{body: body}
+func (x *exchange) route(sent []byte) (*call, error) {
+	c := &call{sent: sent, body: unsafe.String(unsafe.SliceData(sent), len(sent))}
 	name := ""
 	switch x.protocol {
 	case JSON10, JSON11, CBOR:
@@ -73,7 +75,7 @@ func (x *exchange) route(body string) (*call, error) {
 		}
 	case Query:
 		var err error
-		if c.form, err = x.parameters(body); err != nil {
+		if c.form, err = x.parameters(c.body); err != nil {
 			return nil, err
 		}
 		if name = c.form.Get("Action"); name == "" {

@@ -49,6 +49,8 @@ const (
 	inHeaders // a map: every header that begins with the prefix
 	inStatus
 	inPayload // the member is the whole body
+	inEvents  // the body is a stream of events, of which the member is one
+	inEventPayload
 )
 
 type member struct {
@@ -204,6 +206,7 @@ func (c *compiler) member(f reflect.StructField, i int) member {
 
 var places = map[string]place{
 	"uri": inPath, "querystring": inQuery, "header": inHeader, "headers": inHeaders, "status": inStatus, "payload": inPayload,
+	"events": inEvents, "eventpayload": inEventPayload,
 }
 
 // timeFormat is how a time is written.

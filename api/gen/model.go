@@ -45,6 +45,7 @@ type ref struct {
 	LocationName    string `json:"locationName"`
 	Flattened       bool   `json:"flattened"`
 	TimestampFormat string `json:"timestampFormat"`
+	EventPayload    bool   `json:"eventpayload"`
 }
 
 type shape struct {
@@ -61,6 +62,7 @@ type shape struct {
 	Sensitive       bool           `json:"sensitive"`
 	Document        bool           `json:"document"`
 	Flattened       bool           `json:"flattened"`
+	EventStream     bool           `json:"eventstream"`
 	Payload         string         `json:"payload"`
 	Exception       bool           `json:"exception"`
 	Fault           bool           `json:"fault"`

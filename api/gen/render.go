@@ -256,8 +256,13 @@ func (r *renderer) tag(parent *shape, member string, use ref, required bool) str
 	case "statusCode":
 		parts = append(parts, "status")
 	}
-	if parent.Payload == member {
+	switch {
+	case s.EventStream:
+		parts = append(parts, "events")
+	case parent.Payload == member:
 		parts = append(parts, "payload")
+	case use.EventPayload:
+		parts = append(parts, "eventpayload")
 	}
 	if f := cmp.Or(use.TimestampFormat, s.TimestampFormat); f != "" {
 		parts = append(parts, "time="+f)

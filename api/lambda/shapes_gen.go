@@ -633,7 +633,7 @@ type InvokeWithResponseStreamInput struct {
 }
 
 type InvokeWithResponseStreamOutput struct {
-	EventStream               *InvokeWithResponseStreamResponseEvent `aws:"EventStream,payload"`
+	EventStream               *InvokeWithResponseStreamResponseEvent `aws:"EventStream,events"`
 	ExecutedVersion           *string                                `aws:"ExecutedVersion,header=X-Amz-Executed-Version"`
 	ResponseStreamContentType *string                                `aws:"ResponseStreamContentType,header=Content-Type"`
 	StatusCode                *int32                                 `aws:"StatusCode,status"`
@@ -1250,7 +1250,7 @@ type ImageConfigResponse struct {
 }
 
 type InvokeResponseStreamUpdate struct {
-	Payload []byte `aws:"Payload,rule=Blob"`
+	Payload []byte `aws:"Payload,rule=Blob,eventpayload"`
 }
 
 type InvokeWithResponseStreamCompleteEvent struct {

@@ -31,14 +31,19 @@ type Answer struct {
 // service speaks. It is signed unless the configuration has no credentials.
 func Call(t testing.TB, config aws.Config, api *awswire.API, operation string, members map[string]any) Answer {
 	t.Helper()
-	body, header := encode(t, api, operation, members)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, *config.BaseEndpoint+"/", strings.NewReader(body))
+	m := message{http.MethodPost, "/", http.Header{}, ""}
+	if api.Protocols[0] == awswire.RestJSON {
+		m = rest(t, api, operation, members)
+	} else {
+		m.body, m.header = encode(t, api, operation, members)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), m.method, *config.BaseEndpoint+m.path, strings.NewReader(m.body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(r.Header, header)
+	maps.Copy(r.Header, m.header)
 	if config.Credentials != nil {
-		sign(t, config, api, r, body)
+		sign(t, config, api, r, m.body)
 	}
 	res, err := config.HTTPClient.Do(r)
 	if err != nil {
