@@ -25,6 +25,9 @@ const (
 	MaxStream       = 20 << 20 // of an answer that goes to its caller as it comes
 )
 
+// Unhandled is the only value of X-Amz-Function-Error, as with all runtimes of today.
+const Unhandled = "Unhandled"
+
 // Invoke is a call of a function.
 type Invoke struct {
 	Account       string               // of the caller, whose function a bare name is
@@ -44,7 +47,7 @@ type Answer struct {
 	Request     string // id of the call
 	Payload     []byte // what the function answered, or the document of its error; empty if it was streamed
 	ContentType string // of Payload
-	Failed      string // X-Amz-Function-Error: "" or "Unhandled"
+	Failed      string // X-Amz-Function-Error: "" or Unhandled
 	Error       *nodeapi.FunctionError
 	Version     string // that was executed: "$LATEST" or a number
 	Release     string // code and configuration that were executed
