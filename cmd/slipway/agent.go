@@ -56,6 +56,7 @@ control plane, over mutual TLS, and no port of its own. Whoever works on this ma
 			return err
 		}
 		node.line = i
+		go keepLean(cmd.Context()) // until the command ends
 		return together(cmd.Context(), func(ctx context.Context) error { return node.run(ctx, i.Client(), plane) }, i.Run)
 	}
 	return cmd
