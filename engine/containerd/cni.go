@@ -26,21 +26,23 @@ type cni struct {
 	portmap  map[string]any
 	cacheDir string
 	gateway  netip.Addr // the bridge's, as host-local chooses it
+	leases   string     // folder of the addresses that host-local has given
 }
 
 func newCNI(o Options, subnet netip.Prefix, run string) cni {
-	cache := filepath.Join(run, "cni")
+	cache, leases := filepath.Join(run, "cni"), filepath.Join(run, "addresses")
 	return cni{
 		plugins:  libcni.NewCNIConfigWithCacheDir(o.CNI, cache, pluginExec{&invoke.DefaultExec{}}),
 		cacheDir: cache,
 		gateway:  subnet.Masked().Addr().Next(),
+		leases:   filepath.Join(leases, o.Bridge),
 		name:     o.Bridge,
 		bridge: map[string]any{
 			"type": "bridge", "bridge": o.Bridge, "isGateway": true, "isDefaultGateway": true, "hairpinMode": true,
 			"ipam": map[string]any{
 				"type":    "host-local",
-				"ranges":  [][]map[string]string{{{"subnet": subnet.Masked().String()}}},
-				"dataDir": filepath.Join(run, "addresses"), // with the boot's end its leases end
+				"ranges":  [][]map[string]string{{{"subnet": subnet.Masked().String(), "rangeEnd": heldPart(subnet).Addr().Prev().String()}}},
+				"dataDir": leases, // with the boot's end its leases end
 			},
 		},
 		portmap: map[string]any{"type": "portmap", "capabilities": map[string]bool{"portMappings": true}},

@@ -189,6 +189,9 @@ func (e *Engine) removeImage(ctx context.Context, digest string, since time.Time
 			return fmt.Errorf("%w: it was used at %s", engine.ErrInUse, at.Format(time.RFC3339Nano))
 		}
 	}
+	if err := e.dropRoot(ctx, digest); err != nil {
+		return err
+	}
 	e.images.forget(digest)
 	if err := os.Remove(e.useFile(digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

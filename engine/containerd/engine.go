@@ -18,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -101,6 +102,7 @@ type Engine struct {
 	cgroups    cgroups
 	listeners  listeners
 	volumes    volumes
+	heldNets   heldNets
 	containers keyedLock // by key
 	attempts   keyedLock // by that of the attempt
 	made       sync.Map  // container id to the latest attempt of this engine
@@ -140,12 +142,12 @@ func (e *Engine) open() (err error) {
 	if err := forgetFormerBoot(e.run); err != nil {
 		return err
 	}
-	for _, dir := range []string{e.run, e.tasksDir(), e.containersDir()} {
+	for _, dir := range []string{e.run, e.tasksDir(), e.containersDir(), e.heldData(), e.heldRuns()} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return err
 		}
 	}
-	if err := e.dropLooks(); err != nil {
+	if err := errors.Join(e.dropLooks(), e.unmountRoots()); err != nil {
 		return err
 	}
 	e.socket = e.options.Socket
@@ -159,8 +161,11 @@ func (e *Engine) open() (err error) {
 	e.volumes = volumes{root: filepath.Join(e.options.Data, "volumes"), locks: &keyedLock{}}
 	e.space = space{e.options.Data, freeAboveReserve}
 	e.cgroups = findCgroups(cgroupRoot, "slipway-"+e.name)
-	e.network, err = newNetwork(e.options, e.run, e.tasksDir(), e.cgroups)
-	return err
+	if e.network, err = newNetwork(e.options, e.run, e.tasksDir(), e.cgroups); err != nil {
+		return err
+	}
+	e.heldNets = newHeldNets(e.network.cni, netip.MustParsePrefix(e.options.Subnet))
+	return nil
 }
 
 func (e *Engine) tasksDir() string      { return filepath.Join(e.run, "tasks") }
@@ -203,7 +208,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	<-ctx.Done()
 	unused := e.unused(live)
 	end()
-	err := errors.Join(background.Wait(), e.network.dropSpares(context.WithoutCancel(ctx)))
+	err := errors.Join(background.Wait(), e.network.dropSpares(context.WithoutCancel(ctx)), e.unmountRoots())
 	if unused && err == nil {
 		err = e.tidy(live)
 	}

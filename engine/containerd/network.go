@@ -55,7 +55,7 @@ func newNetwork(o Options, run, tasks string, c cgroups) (*network, error) {
 	n := &network{
 		tasks:   tasks,
 		cni:     newCNI(o, subnet, run),
-		rules:   newRules(o.Bridge, subnet.Masked().String()),
+		rules:   newRules(o.Bridge, subnet.Masked().String(), heldPart(subnet).String()),
 		cgroups: c,
 		held:    map[string][]engine.Port{},
 		started: make(chan struct{}, 1),

@@ -35,7 +35,7 @@ type onceDone struct {
 // tables are those that hold rules of ours.
 var tables = []string{"nat", "filter"}
 
-func newRules(bridge, subnet string) rules {
+func newRules(bridge, subnet, held string) rules {
 	r := rules{bridge: bridge, chain: "SLIPWAY-" + bridge, once: &onceDone{}}
 	r.mine = map[string][]string{
 		"nat": {
@@ -47,11 +47,13 @@ func newRules(bridge, subnet string) rules {
 		},
 		"filter": {
 			"FORWARD -i " + bridge + " -d " + engine.HostAddress + " -j REJECT", // what is not led to us goes nowhere
+			"FORWARD -i " + bridge + " -s " + held + " -d 169.254.0.0/16 -j REJECT",
 			"FORWARD -i " + bridge + " -j ACCEPT",
 			"FORWARD -o " + bridge + " -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
 			// routeLocalnet would let a task that forges packets reach what listens on loopback alone.
 			"INPUT -i " + bridge + " -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP",
 			"INPUT -i " + bridge + " -p tcp -m conntrack --ctorigdst " + engine.HostAddress + " -j ACCEPT",
+			"INPUT -i " + bridge + " -s " + held + " -m conntrack ! --ctstate RELATED,ESTABLISHED -j REJECT", // the node is none of theirs
 		},
 	}
 	return r

@@ -1,0 +1,385 @@
+package containerd
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"slipway/engine"
+	"slipway/engine/containerd/hold"
+	"slipway/internal/ids"
+)
+
+// A held container is made by runc alone: without containerd's record and shim, which a container needs that is to
+// outlive us, and without a snapshot, it takes half the time. Its first process is hold, which ends when we do.
+// What it has on the machine is found by its id:
+//
+//	<data>/held/<id>/output   what its programs print; the folder is there before all else, and goes last
+//	<data>/held/<id>/scratch  the file system of its /tmp
+//	<run>/held/<id>/          its network namespace, the mount of /tmp, runc's configuration, and the socket of hold
+//	<run>/held-runc/<id>/     runc's state
+//	slipway-<name>/<id>/.held its cgroup
+
+// heldGroup is the cgroup of its processes. No container's key begins with a dot.
+const heldGroup = ".held"
+
+// holdFolder is where a held container finds hold and its socket.
+const holdFolder = "/dev/slipway"
+
+// holdPatience is how long hold may take to connect once runc has started it.
+const holdPatience = 30 * time.Second
+
+// held is an engine.Held.
+type held struct {
+	e       *Engine
+	id      string
+	image   *image
+	release func() // lets go of the image
+	address netip.Addr
+	cable   string
+
+	pid   int // of hold, on the machine
+	pidfd int
+	line  *net.UnixConn
+
+	running  sync.Mutex // one command at a time
+	started  chan int
+	ended    chan engine.ProgramEnd
+	finished chan struct{} // all is read that hold has told
+
+	ending sync.Mutex
+	gone   bool
+}
+
+var _ engine.Holder = (*Engine)(nil)
+
+func (e *Engine) heldData() string { return filepath.Join(e.options.Data, "held") }
+func (e *Engine) heldRuns() string { return filepath.Join(e.run, "held") }
+func (e *Engine) heldRunc() string { return filepath.Join(e.run, "held-runc") }
+
+func (h *held) data(name string) string { return filepath.Join(h.e.heldData(), h.id, name) }
+func (h *held) run(name string) string  { return filepath.Join(h.e.heldRuns(), h.id, name) }
+func (h *held) namespace() string       { return h.run("ns") }
+func (h *held) port() string            { return h.cable }
+
+// Hold makes its network, its scratch space and its process.
+func (e *Engine) Hold(ctx context.Context, s engine.HeldSpec) (engine.Held, error) {
+	if err := checkTask(s.ID); err != nil {
+		return nil, err
+	}
+	ctx = e.context(ctx)
+	img, err := e.imageOf(ctx, s.Image)
+	if err != nil {
+		return nil, told("hold "+s.ID, err)
+	}
+	h := &held{
+		e: e, id: s.ID, image: img, release: e.images.holds.hold(s.Image.Digest), cable: "sh" + ids.Hex(6), pidfd: -1,
+		started: make(chan int, 1), ended: make(chan engine.ProgramEnd, 16), finished: make(chan struct{}),
+	}
+	e.used(s.Image.Digest)
+	if err := h.make(ctx, s); err != nil {
+		err = errors.Join(err, h.End(context.WithoutCancel(ctx)))
+		if ctx.Err() != nil {
+			return nil, told("hold "+s.ID, err)
+		}
+		return nil, fmt.Errorf("%w %s of image %s: %w", engine.ErrCreate, s.ID, s.Image.Ref, err)
+	}
+	go h.listen()
+	return h, nil
+}
+
+func (h *held) make(ctx context.Context, s engine.HeldSpec) error {
+	for _, dir := range []string{h.data(""), h.run("dev")} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return err
+		}
+	}
+	if err := h.e.cgroups.limit(s.ID, s.Limits); err != nil {
+		return err
+	}
+	if err := makeNamespace(h.namespace()); err != nil {
+		return err
+	}
+	network := make(chan error, 1)
+	go func() { network <- h.e.plugHeld(ctx, h) }()
+	err := h.start(ctx, s)
+	return errors.Join(err, <-network)
+}
+
+// start makes what runc needs, and runs it.
+func (h *held) start(ctx context.Context, s engine.HeldSpec) error {
+	root, err := h.e.heldRoot(ctx, h.image)
+	if err != nil {
+		return err
+	}
+	var parts errgroup.Group
+	if s.Scratch > 0 && disksBound() {
+		parts.Go(func() error { return h.e.makeScratch(ctx, h.data("scratch"), h.run("tmp"), s.Scratch) })
+	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: h.run("dev/socket"), Net: "unix"})
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	parts.Go(func() error { return h.writeBundle(ctx, s, root) })
+	if err := parts.Wait(); err != nil {
+		return err
+	}
+	if err := h.runc(ctx); err != nil {
+		return err
+	}
+	return h.meet(listener)
+}
+
+// writeBundle writes what runc reads.
+func (h *held) writeBundle(ctx context.Context, s engine.HeldSpec, root string) error {
+	program, err := hold.Program(holdFolder + "/socket")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(h.run("dev/hold"), program, 0o755); err != nil {
+		return err
+	}
+	if err := errors.Join(os.Chmod(h.run("dev/hold"), 0o755), os.Chmod(h.run("dev/socket"), 0o777), os.Chmod(h.run("dev"), 0o755)); err != nil { // whatever the umask is
+		return err
+	}
+	spec, err := h.spec(ctx, s)
+	if err != nil {
+		return err
+	}
+	spec.Root = &specs.Root{Path: root, Readonly: true}
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(h.run("config.json"), data, 0o600)
+}
+
+// spec is that of a container which can do next to nothing.
+func (h *held) spec(ctx context.Context, s engine.HeldSpec) (*specs.Spec, error) {
+	asked := engine.Spec{
+		ID: h.id, Task: h.id, Name: "held", Image: s.Image, Hostname: s.Hostname, Namespace: h.namespace(),
+		Entrypoint: []string{holdFolder + "/hold"}, WorkingDir: "/", User: s.User,
+		ReadonlyRoot: true, CapDrop: []string{everything}, NoNewPrivs: true, PidsLimit: s.Pids, CPUShares: 1024,
+	}
+	spec, err := h.e.ociSpec(ctx, asked, h.image)
+	if err != nil {
+		return nil, err
+	}
+	if spec.Process.User.UID == 0 {
+		return nil, fmt.Errorf("user %q is root", s.User)
+	}
+	spec.Linux.CgroupsPath = h.e.cgroups.path(h.id, heldGroup)
+	spec.Process.Env = nil
+	for _, unneeded := range []string{"/dev/shm", "/dev/mqueue", "/sys/fs/cgroup"} { // the first two could be written to; the third is slow to mount
+		dropMount(spec, unneeded)
+	}
+	files, err := h.files(asked)
+	if err != nil {
+		return nil, err
+	}
+	spec.Mounts = append(append(spec.Mounts, files...), h.scratchMount(s),
+		specs.Mount{Destination: holdFolder, Source: h.run("dev"), Type: "bind", Options: []string{"bind", "rprivate", "ro", "nosuid", "nodev"}})
+	return spec, nil
+}
+
+func (h *held) scratchMount(s engine.HeldSpec) specs.Mount {
+	if disksBound() && s.Scratch > 0 {
+		return specs.Mount{Destination: "/tmp", Source: h.run("tmp"), Type: "bind", Options: []string{"bind", "rprivate", "rw", "nosuid", "nodev"}}
+	}
+	size := fmt.Sprintf("size=%d", max(s.Scratch, 4096))
+	return specs.Mount{Destination: "/tmp", Source: "tmpfs", Type: "tmpfs", Options: []string{"nosuid", "nodev", "rw", "mode=1777", size}}
+}
+
+// files are those that every container finds. Nobody can write to them.
+func (h *held) files(asked engine.Spec) (mounts []specs.Mount, err error) {
+	self := about{Hostname: hostnameOf(asked)}
+	for path, data := range map[string][]byte{
+		"/etc/hosts": hostsText(self, engine.Bridge, ""), "/etc/hostname": []byte(self.Hostname + "\n"), "/etc/resolv.conf": resolvText(asked),
+	} {
+		source := h.run(filepath.Base(path))
+		if err := replaceFile(source, data, 0o644); err != nil {
+			return nil, err
+		}
+		mounts = append(mounts, specs.Mount{Destination: path, Source: source, Type: "bind", Options: []string{"bind", "rprivate", "ro"}})
+	}
+	return mounts, nil
+}
+
+// runc starts hold.
+func (h *held) runc(ctx context.Context) error {
+	program, err := findProgram("runc")
+	if err != nil {
+		return err
+	}
+	output, err := os.OpenFile(h.Output(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer output.Close()
+	log := h.run("log")
+	cmd := exec.CommandContext(ctx, program, "--root", h.e.heldRunc(), "--log", log, "--log-format", "json", "run", "--detach", "--bundle", h.run(""), h.id)
+	cmd.Env = []string{"PATH=" + searchPath()}
+	cmd.Stdout = output
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("runc run: %w: %s", err, lastOfLog(log))
+	}
+	return nil
+}
+
+// lastOfLog is what runc says of its failure.
+func lastOfLog(file string) string {
+	text, _ := os.ReadFile(file)
+	last := ""
+	for line := range strings.Lines(string(text)) {
+		var entry struct{ Msg string }
+		if json.Unmarshal([]byte(line), &entry) == nil {
+			last = cmp.Or(entry.Msg, last)
+		}
+	}
+	return last
+}
+
+// meet takes hold's connection, and no other.
+func (h *held) meet(listener *net.UnixListener) error {
+	if err := listener.SetDeadline(time.Now().Add(holdPatience)); err != nil {
+		return err
+	}
+	line, err := listener.AcceptUnix()
+	if err != nil {
+		return fmt.Errorf("its first process does not connect: %w", err)
+	}
+	h.line = line
+	socket, err := line.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var peer *unix.Ucred
+	var peerErr error
+	err = socket.Control(func(fd uintptr) { peer, peerErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	if err = errors.Join(err, peerErr); err != nil {
+		return err
+	}
+	h.pid = int(peer.Pid)
+	h.pidfd, err = unix.PidfdOpen(h.pid, 0)
+	return err
+}
+
+// listen takes what hold tells until it has ended.
+func (h *held) listen() {
+	defer close(h.finished)
+	defer close(h.ended)
+	defer close(h.started)
+	failed := map[int]error{}
+	for {
+		var b [hold.EventSize]byte
+		if _, err := io.ReadFull(h.line, b[:]); err != nil {
+			return
+		}
+		switch e := hold.ReadEvent(b[:]); e.Kind {
+		case hold.Started:
+			select {
+			case h.started <- e.Pid:
+			default: // forged
+			}
+		case hold.Failed, hold.NoFolder:
+			if len(failed) < 64 { // or forged
+				failed[e.Pid] = fmt.Errorf("%w: %w", engine.ErrStart, syscall.Errno(e.Status))
+			}
+		case hold.Ended:
+			h.tell(endOf(e, failed[e.Pid]))
+			delete(failed, e.Pid)
+		}
+	}
+}
+
+// tell drops what nobody takes: only what a program has left behind comes in such numbers.
+func (h *held) tell(end engine.ProgramEnd) {
+	select {
+	case h.ended <- end:
+	default:
+	}
+}
+
+// endOf reads a status as wait(2) has it.
+func endOf(e hold.Event, failed error) engine.ProgramEnd {
+	status := syscall.WaitStatus(e.Status)
+	end := engine.ProgramEnd{Pid: e.Pid, Code: status.ExitStatus(), Err: failed}
+	if status.Signaled() {
+		end.Code, end.Signal = 128+int(status.Signal()), status.Signal().String()
+	}
+	return end
+}
+
+// End kills hold, and with it all that is in its namespace. What cannot be taken away now is when it is called again,
+// or by DropHeld.
+func (h *held) End(ctx context.Context) error {
+	h.ending.Lock()
+	defer h.ending.Unlock()
+	if h.gone {
+		return nil
+	}
+	if h.line != nil {
+		h.line.Close()
+	}
+	if h.pidfd >= 0 {
+		_ = unix.PidfdSendSignal(h.pidfd, unix.SIGKILL, nil, 0) // it may have ended
+		if ended, err := waitPidfd(h.pidfd, 10_000); !ended {
+			return fmt.Errorf("held container %s does not end: %v", h.id, err)
+		}
+		unix.Close(h.pidfd)
+		h.pidfd = -1
+	}
+	if err := h.e.dropHeld(h.id, h.cable, h.address); err != nil {
+		return fmt.Errorf("end held container %s: %w", h.id, err)
+	}
+	h.gone = true
+	h.release()
+	return nil
+}
+
+// dropHeld takes away all that a held container has on the machine, as far as it is there.
+func (e *Engine) dropHeld(id, cable string, address netip.Addr) error {
+	h := &held{e: e, id: id}
+	if err := e.cgroups.remove(id); err != nil { // which kills what may still run
+		return err
+	}
+	err := errors.Join(e.heldNets.unplug(cable, address), unmount(h.namespace()), dropScratch(h.data("scratch"), h.run("tmp")))
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.RemoveAll(filepath.Join(e.heldRunc(), id)), os.RemoveAll(h.run("")), os.RemoveAll(h.data("")))
+}
+
+// DropHeld takes away what a former process has left.
+func (e *Engine) DropHeld(_ context.Context) error {
+	var failed error
+	for _, dir := range []string{e.heldData(), e.heldRuns()} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, err)
+		}
+		for _, entry := range entries {
+			failed = errors.Join(failed, e.dropHeld(entry.Name(), "", netip.Addr{}))
+		}
+	}
+	return failed
+}

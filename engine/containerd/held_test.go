@@ -1,0 +1,164 @@
+package containerd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"slipway/engine"
+	"slipway/engine/enginetest"
+	"slipway/internal/ids"
+)
+
+// heldMachine has an engine with an image whose program can be held.
+type heldMachine struct {
+	*machine
+	e     *Engine
+	image engine.Image
+}
+
+func newHeldMachine(t testing.TB) *heldMachine {
+	t.Helper()
+	m := newMachine(t)
+	m.options.Log = slog.New(slog.DiscardHandler)
+	layer := []enginetest.Entry{enginetest.Dir("var", 0o755), enginetest.Dir("var/task", 0o755), enginetest.Dir("opt", 0o755)}
+	ref := enginetest.Push(t, enginetest.Registry(t)+"/test/held:1", enginetest.Image(t, layer))
+	h := &heldMachine{machine: m, e: m.start()}
+	var err error
+	if h.image, err = h.e.Pull(t.Context(), ref, engine.Login{}); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (m *heldMachine) spec() engine.HeldSpec {
+	return engine.HeldSpec{
+		ID: "sb-" + ids.Hex(16), Image: m.image, User: "993:990", Limits: engine.Limits{MemoryLimit: 64 << 20}, Pids: 100, Scratch: 16 << 20,
+	}
+}
+
+func (m *heldMachine) hold(s engine.HeldSpec) engine.Held {
+	m.t.Helper()
+	h, err := m.e.Hold(m.t.Context(), s)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() {
+		if err := h.End(context.Background()); err != nil {
+			m.t.Error(err)
+		}
+	})
+	return h
+}
+
+// runs runs the test program and tells how it ended and what all have printed so far.
+func (m *heldMachine) runs(h engine.Held, words ...string) (engine.ProgramEnd, string) {
+	m.t.Helper()
+	pid, err := h.Run(m.t.Context(), engine.Program{Command: words, Entrypoint: []string{enginetest.ProgramPath}})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for end := range h.Ended() {
+		if end.Pid == pid {
+			printed, err := os.ReadFile(h.Output())
+			if err != nil {
+				m.t.Fatal(err)
+			}
+			return end, string(printed)
+		}
+	}
+	m.t.Fatal("the container has ended")
+	return engine.ProgramEnd{}, ""
+}
+
+func TestHeldContainersRunWhatTheyAreTold(t *testing.T) {
+	m := newHeldMachine(t)
+	h := m.hold(m.spec())
+	end, printed := m.runs(h, "print", "first", "then", "exit", "3")
+	if end.Code != 3 || end.Err != nil || printed != "first\n" {
+		t.Errorf("it ended with %+v and printed %q", end, printed)
+	}
+	pid, err := h.Run(t.Context(), engine.Program{Entrypoint: []string{"/no/such"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := <-h.Ended(); end.Pid != pid || !errors.Is(end.Err, engine.ErrStart) || !errors.Is(end.Err, os.ErrNotExist) {
+		t.Errorf("what is not there ended with %+v", end)
+	}
+	if err := h.End(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if end, open := <-h.Ended(); open {
+		t.Errorf("after its end: %+v", end)
+	}
+}
+
+func TestFoldersShowUpInHeldContainers(t *testing.T) {
+	m := newHeldMachine(t)
+	h := m.hold(m.spec())
+	low, high := t.TempDir(), t.TempDir()
+	for file, text := range map[string]string{low + "/both": "low", low + "/low": "low", high + "/both": "high"} {
+		if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dir := range []string{low, high} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names := h.Executables("/var/task"); names != nil {
+		t.Errorf("before, there are %q", names)
+	}
+	err := h.Mount(t.Context(), []engine.HeldMount{{Sources: []string{low}, Path: "/var/task"}, {Sources: []string{low, high}, Path: "/opt"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := h.Executables("/var/task"); !slices.Equal(names, []string{"both", "low"}) {
+		t.Errorf("/var/task has %q", names)
+	}
+	_, printed := m.runs(h, "read", "/opt/both", "then", "read", "/opt/low", "then", "read", "/var/task/both")
+	if printed != "highlowlow" {
+		t.Errorf("it read %q", printed)
+	}
+}
+
+func BenchmarkHeld(b *testing.B) {
+	m := newHeldMachine(b)
+	clock := phases{}
+	code := filepath.Join(b.TempDir(), "code")
+	if err := os.Mkdir(code, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	must := func(err error) {
+		b.Helper()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		var h engine.Held
+		must(clock.time("hold-ms", func() (err error) { h, err = m.e.Hold(b.Context(), m.spec()); return err })())
+		must(clock.time("mount-ms", func() error {
+			return h.Mount(b.Context(), []engine.HeldMount{{Sources: []string{code}, Path: "/var/task"}})
+		})())
+		must(clock.time("listen-ms", func() error {
+			l, err := h.Listen(b.Context(), 9001)
+			if err == nil {
+				l.Close()
+			}
+			return err
+		})())
+		must(clock.time("run-ms", func() error {
+			_, err := h.Run(b.Context(), engine.Program{Entrypoint: []string{enginetest.ProgramPath}, Command: []string{"stubborn"}})
+			return err
+		})())
+		must(clock.time("end-ms", func() error { return h.End(context.Background()) })())
+	}
+	clock.report(b)
+}
+
