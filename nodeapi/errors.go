@@ -14,7 +14,11 @@ var ErrLocation = errs.New(errs.Invalid, "not the location of an image's archive
 type wireError struct {
 	Kind    string `json:"kind"`
 	Message string `json:"message"`
+	Cause   string `json:"cause,omitempty"` // of those that callers tell from others: noSandbox
 }
+
+// noSandbox is ErrNoSandbox on the wire.
+const noSandbox = "no-sandbox"
 
 var statusOf = map[errs.Kind]int{
 	errs.Internal:    http.StatusInternalServerError,
@@ -51,6 +55,9 @@ func (e *wireError) asError() error {
 	if !known {
 		cause = causes[errs.Internal.String()]
 	}
+	if e.Cause == noSandbox {
+		cause = ErrNoSandbox
+	}
 	return &remoteError{cause, e.Message}
 }
 
@@ -65,5 +72,6 @@ var causes = func() map[string]error {
 
 var (
 	errUnreachable = errs.New(errs.Unavailable, "control plane not reachable")
+	errOlder       = errs.New(errs.Unsupported, "the control plane is of a version that does not know this")
 	errDeadLine    = errs.New(errs.Unavailable, "control plane is silent")
 )

@@ -36,8 +36,8 @@ var (
 	errTooLarge      = errs.New(errs.Invalid, "request too large")
 )
 
-// NewHandler serves cp to nodes under /node/v1/, on a listener that asks for their certificates. Who
-// shows none can only join. What a node says it says of itself: it is refused where it names another.
+// NewHandler serves cp to nodes under /node/v1/, on a listener that asks for their certificates, and as a FunctionPlane
+// too where it is one. Who shows none can only join. What a node says it says of itself: it is refused where it names another.
 func NewHandler(cp ControlPlane, a Admission) http.Handler {
 	h := &handler{cp: cp, admission: a}
 	mux := http.NewServeMux()
@@ -50,6 +50,9 @@ func NewHandler(cp ControlPlane, a Admission) http.Handler {
 		func(ctx context.Context, o outputRequest) (OutputAck, error) { return cp.Output(ctx, o.Node, o.Output) }))
 	mux.HandleFunc("POST /node/v1/credentials", call(h, maxRequest, CredentialsRequest.node, cp.Credentials))
 	mux.HandleFunc("POST /node/v1/secrets", call(h, maxRequest, CredentialsRequest.node, cp.Secrets))
+	if fp, ok := cp.(FunctionPlane); ok {
+		h.handleFunctions(mux, fp)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hurry(w)
 		mux.ServeHTTP(w, r)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -202,26 +201,7 @@ const secretHeader = "Slipway-Stream-Secret"
 
 // Stream is ControlPlane.Stream: it opens a connection of its own, which ends with ctx too.
 func (c *Client) Stream(ctx context.Context, r StreamRequest) (io.ReadWriteCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"stream/"+r.ID, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Connection", "Upgrade")
-	req.Header.Set("Upgrade", upgrade)
-	req.Header.Set(secretHeader, r.Secret)
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, unreachable(ctx, err)
-	}
-	if resp.StatusCode != http.StatusSwitchingProtocols {
-		defer resp.Body.Close()
-		return nil, refused(resp)
-	}
-	rw, ok := resp.Body.(io.ReadWriteCloser)
-	if !ok {
-		return nil, errors.Join(errNoUpgrade, resp.Body.Close())
-	}
-	return rw, nil
+	return c.become(ctx, "stream/"+r.ID, upgrade, http.Header{secretHeader: {r.Secret}})
 }
 
 // stream brings the connection of a node together with who waits for it.
