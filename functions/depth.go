@@ -39,19 +39,20 @@ func (d *depths) admit(c *call) error {
 	return nil
 }
 
-// ended counts a call out.
+// ended counts a call out, as far as it was counted in.
 func (d *depths) ended(c *call) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.functions[c.Function]--; d.functions[c.Function] <= 0 {
+	if n := d.functions[c.Function]; n > 1 {
+		d.functions[c.Function] = n - 1
+	} else {
 		delete(d.functions, c.Function)
 	}
-	a := d.accounts[c.Account]
-	if a.calls <= 1 {
+	if a := d.accounts[c.Account]; a.calls > 1 {
+		d.accounts[c.Account] = depth{a.calls - 1, max(0, a.bytes-int64(len(c.Payload)))}
+	} else {
 		delete(d.accounts, c.Account)
-		return
 	}
-	d.accounts[c.Account] = depth{a.calls - 1, max(0, a.bytes-int64(len(c.Payload)))}
 }
 
 // recount looks how many calls wait: other servers write down calls, too, and make them.

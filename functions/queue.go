@@ -88,9 +88,9 @@ type queue struct {
 	behind  bool // calls are due for which there was no room
 }
 
-func newQueue(db *store.DB, config CallConfig) *queue {
+func newQueue(db *store.DB, config CallConfig, once func(context.Context, *call) result, rules ruleReader) *queue {
 	q := &queue{
-		db: db, config: config.filled(), update: db.Update, me: ids.Hex(8), more: make(chan struct{}, 1),
+		db: db, config: config.filled(), make: once, rules: rules, update: db.Update, me: ids.Hex(8), more: make(chan struct{}, 1),
 		flights: map[string]*call{}, streams: map[string]*stream{},
 	}
 	q.accepts = batch[*call]{write: q.insert, most: 256}

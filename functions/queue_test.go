@@ -54,26 +54,26 @@ func newOffice(t *testing.T, db *store.DB) *office {
 
 // queue is a server's queue that is not running yet.
 func (o *office) queue() *queue {
-	q := newQueue(o.db, o.config)
-	q.rules = func(_ *store.Tx, function, _ string) (rules, error) {
+	return newQueue(o.db, o.config, o.make, func(_ *store.Tx, function, _ string) (rules, error) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if r, ok := o.says[function]; ok {
 			return r, nil
 		}
 		return usualRules, nil
+	})
+}
+
+// make is how every server makes a call.
+func (o *office) make(ctx context.Context, c *call) result {
+	o.mu.Lock()
+	o.made = append(o.made, c)
+	answer := o.answer
+	o.mu.Unlock()
+	if answer == nil {
+		return result{kind: answered, version: "$LATEST", payload: []byte(`"hello"`)}
 	}
-	q.make = func(ctx context.Context, c *call) result {
-		o.mu.Lock()
-		o.made = append(o.made, c)
-		answer := o.answer
-		o.mu.Unlock()
-		if answer == nil {
-			return result{kind: answered, version: "$LATEST", payload: []byte(`"hello"`)}
-		}
-		return answer(ctx, c)
-	}
-	return q
+	return answer(ctx, c)
 }
 
 // run runs a queue until the test ends or stop is called.
