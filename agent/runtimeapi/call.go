@@ -181,9 +181,9 @@ func (s *Session) outcome(c *call) nodeapi.Outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(c)
-	o := c.outcome
-	o.Over = s.over
-	return o
+	c.outcome.Over = s.over
+	s.telemetry.done(c, &c.outcome)
+	return c.outcome
 }
 
 // finish ends the call, once. It is false for what comes later, which is dropped.

@@ -13,6 +13,7 @@ import (
 const (
 	maxHead     = 2 << 20
 	maxDocument = 256 << 10
+	maxKept     = 64 << 10 // of the buffer for long lines, from one request to the next
 	maxDrained  = 64 << 20 // of a body that is of no use, before its connection is closed
 )
 
@@ -43,6 +44,9 @@ type request struct {
 
 // read reads the head of the next request.
 func (q *request) read() error {
+	if cap(q.long) > maxKept {
+		q.long = nil
+	}
 	*q = request{r: q.r, long: q.long[:0], lineBuf: q.lineBuf[:0]}
 	line, err := q.line()
 	if err != nil {

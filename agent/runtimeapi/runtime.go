@@ -16,6 +16,7 @@ import (
 const (
 	runtimePath   = "/2018-06-01"
 	extensionPath = "/2020-01-01/extension"
+	logsPath      = "/2020-08-15/logs"
 	telemetryPath = "/2022-07-01/telemetry"
 	callPath      = runtimePath + "/runtime/invocation/"
 )
@@ -48,6 +49,8 @@ func (s *Session) route(c *conn, r *request) reply {
 		return s.method(r, "POST", func() reply { return s.extensionFailed(r, "Extension.InitError") })
 	case extensionPath + "/exit/error":
 		return s.method(r, "POST", func() reply { return s.extensionFailed(r, "Extension.ExitError") })
+	case logsPath: // as AWS's own emulator answers: extensions go on without
+		return fault(http.StatusAccepted, "Logs.NotSupported", "Logs API is not supported")
 	case telemetryPath:
 		return s.method(r, "PUT", func() reply { return s.subscribe(r) })
 	}

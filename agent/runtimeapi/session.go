@@ -85,7 +85,10 @@ func (s *Session) Ready(ctx context.Context) (*nodeapi.FunctionError, error) {
 	began := time.Now()
 	s.telemetry.initStart(s.cfg)
 	failed, err := s.until(ctx, func() bool { return s.asked && s.quiet() })
-	s.telemetry.initDone(began, failed)
+	if err == nil {
+		s.telemetry.extensions(s.known())
+		s.telemetry.initDone(began, failed)
+	}
 	return failed, err
 }
 
@@ -98,6 +101,16 @@ func (s *Session) until(ctx context.Context, done func() bool) (*nodeapi.Functio
 		err = ErrOver
 	}
 	return s.failed, err
+}
+
+// known are the extensions there are now.
+func (s *Session) known() (all []extension) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.extensions {
+		all = append(all, *e)
+	}
+	return all
 }
 
 // wait waits under the lock until done holds, or ctx ends.

@@ -68,7 +68,7 @@ func newSandbox(t *testing.T, c Config) *sandbox {
 		s.Close()
 		<-served
 	})
-	return &sandbox{s, t, &http.Client{Transport: transport}}
+	return &sandbox{Session: s, t: t, client: &http.Client{Transport: transport}}
 }
 
 // answer is what a request was answered.
@@ -95,7 +95,7 @@ func (s *sandbox) send(r *http.Request) answer {
 	res, err := s.client.Do(r)
 	if err != nil {
 		s.t.Errorf("%s %s: %v", r.Method, r.URL, err)
-		return answer{}
+		return answer{header: http.Header{}}
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
@@ -103,6 +103,19 @@ func (s *sandbox) send(r *http.Request) answer {
 		s.t.Error(err)
 	}
 	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+// waits makes a request that is not answered before the session ends.
+func (s *sandbox) waits(path string, header ...string) {
+	r, _ := http.NewRequest("GET", "http://sandbox"+path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	go func() {
+		if res, err := s.client.Do(r); err == nil {
+			res.Body.Close()
+		}
+	}()
 }
 
 func (s *sandbox) next() answer { return s.do("GET", "/2018-06-01/runtime/invocation/next", "") }

@@ -60,6 +60,7 @@ func (s *Session) Shutdown(ctx context.Context, reason string) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	s.stop = &shutdown{event: shutdownEvent(reason, time.Now().Add(limit)), told: map[*extension]bool{}}
+	s.telemetry.flush()
 	s.tell(time.Now().Add(limit))
 	_ = s.wait(ctx, s.gone) // time that is up is no error
 }
