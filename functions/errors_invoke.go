@@ -9,6 +9,7 @@ var (
 	ErrNotReady    = errs.New(errs.Conflict, "The operation cannot be performed at this time. The function is currently in the following state")
 	ErrThrottled   = errs.New(errs.Throttled, "Rate Exceeded.") // always a *Throttle
 	ErrLost        = errs.New(errs.Unavailable, "the machine that ran the function was lost while it ran")
+	ErrUnfit       = errs.New(errs.Unavailable, "the function cannot be started") // its image, code or role is not to be had
 	ErrNoRunner    = errs.New(errs.Unavailable, "no machine that runs functions can be reached")
 )
 

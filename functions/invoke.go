@@ -2,9 +2,15 @@ package functions
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"slipway/functions/fleet"
+	"slipway/internal/ids"
 	"slipway/nodeapi"
 )
 
@@ -56,11 +62,107 @@ type Answer struct {
 }
 
 // Invoke makes a call, or writes it down to be made later (EventCall): it returns then when the call cannot be
-// lost any more. An error of the function is told in Answer.Failed. It returns ErrNoFunction, ErrPayload,
-// ErrPayloadSize, ErrNotReady, one of the errors of throttling (see Throttle) or ErrLost.
-func (c *Control) Invoke(_ context.Context, i Invoke) (Answer, error) {
+// lost any more. An error of the function is told in Answer.Failed. It returns ErrPayload, ErrPayloadSize,
+// ErrNoFunction, ErrNoAlias, ErrNotReady, a *Throttle (ErrThrottled), ErrUnfit, ErrNoRunner, ErrLost, and the error
+// of ctx, with which a call is given up.
+func (c *Control) Invoke(ctx context.Context, i Invoke) (Answer, error) {
 	if err := i.check(); err != nil {
 		return Answer{}, err
 	}
-	return Answer{}, fmt.Errorf("%w: %s", ErrNoRunner, i.Function)
+	t, err := c.Resolve(ctx, i.Account, i.Function, i.Qualifier)
+	if err != nil {
+		return Answer{}, err
+	}
+	if i.Request == "" {
+		i.Request = ids.UUID()
+	}
+	switch i.Type {
+	case DryRun:
+		return Answer{Request: i.Request, Version: t.Version}, nil
+	case EventCall:
+		return Answer{Request: i.Request, Version: t.Version}, c.calls.accept(ctx, t.later(&i))
+	}
+	return c.callNow(ctx, t, &i)
+}
+
+// callNow makes a call and waits for its answer. A release that retires while the call waits for a sandbox has made
+// room for another, or its function is gone.
+func (c *Control) callNow(ctx context.Context, t *Target, i *Invoke) (Answer, error) {
+	r, err := c.config.Fleet.Invoke(ctx, t.call(i), i.Stream)
+	if errors.Is(err, fleet.ErrRetired) {
+		if t, err = c.Resolve(ctx, i.Account, i.Function, i.Qualifier); err != nil {
+			return Answer{}, err
+		}
+		r, err = c.config.Fleet.Invoke(ctx, t.call(i), i.Stream)
+	}
+	if err != nil {
+		return Answer{}, notCalled(ctx, err)
+	}
+	return answerOf(t, i, r), nil
+}
+
+// call is a call of what the target runs.
+func (t *Target) call(i *Invoke) fleet.Call {
+	most := int64(MaxPayload)
+	if i.Stream != nil {
+		most = MaxStream
+	}
+	return fleet.Call{
+		Release: t.Release, Line: t.Line, Since: t.Since, Stale: t.Stale, Limit: t.Limit,
+		Invocation: nodeapi.Invocation{
+			Request: i.Request, ARN: t.ARN, Payload: i.Payload, Timeout: t.Release.Timeout, ClientContext: i.ClientContext,
+			TraceID: i.TraceID, Tail: i.Tail, MaxAnswer: most,
+		},
+	}
+}
+
+// later is the call as it is written down.
+func (t *Target) later(i *Invoke) *call {
+	qualifier := strings.TrimPrefix(strings.TrimPrefix(t.ARN, t.Function), ":")
+	return &call{
+		ID: i.Request, Account: t.Account, Function: t.Function, Qualifier: qualifier, Payload: slices.Clone(i.Payload),
+		Context: i.ClientContext, Trace: i.TraceID,
+	}
+}
+
+func answerOf(t *Target, i *Invoke, r fleet.Result) Answer {
+	a := Answer{
+		Request: i.Request, Payload: r.Payload, ContentType: r.ContentType, Error: r.Error, Version: t.Version, Release: t.Release.ID,
+		Tail: r.Tail, Duration: r.Duration,
+	}
+	if r.Release != nil {
+		a.Version, a.Release = r.Release.Version, r.Release.ID
+	}
+	if r.Error != nil {
+		a.Failed, a.Payload = Unhandled, documentOf(r.Error)
+	}
+	return a
+}
+
+// documentOf is what a caller is given of a function that failed.
+func documentOf(e *nodeapi.FunctionError) []byte {
+	if len(e.Payload) > 0 {
+		return e.Payload
+	}
+	text, _ := json.Marshal(map[string]string{"errorType": e.Type, "errorMessage": e.Message}) // strings always can be
+	return text
+}
+
+// notCalled is why a call was not made, or not to its end, in the words of the room.
+func notCalled(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, fleet.ErrThrottled):
+		return &Throttle{Reason: ReasonReserved, RetryAfter: 1}
+	case errors.Is(err, fleet.ErrAccount), errors.Is(err, fleet.ErrNoRoom):
+		return &Throttle{Reason: ReasonConcurrency, RetryAfter: 1}
+	case errors.Is(err, fleet.ErrBusy):
+		return &Throttle{Reason: ReasonQueue, RetryAfter: 1}
+	case errors.Is(err, fleet.ErrNoMachine), errors.Is(err, fleet.ErrStopping), errors.Is(err, fleet.ErrRetired):
+		return fmt.Errorf("%w: %w", ErrNoRunner, err)
+	case errors.Is(err, fleet.ErrUnfit):
+		return fmt.Errorf("%w: %w", ErrUnfit, err)
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
 }

@@ -69,8 +69,8 @@ func (c *Control) ARN(r Ref) string {
 	return arn.ARN{Service: "lambda", Region: c.config.Region, Account: r.Account, Resource: resource}.String()
 }
 
-// isVersion tells the number of a version from the name of an alias.
-func isVersion(qualifier string) bool {
+// isNumber tells the number of a version from the name of an alias.
+func isNumber(qualifier string) bool {
 	return qualifier != "" && strings.Trim(qualifier, "0123456789") == ""
 }
 

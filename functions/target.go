@@ -22,8 +22,8 @@ type Target struct {
 	Stale   fleet.Staleness
 	Limit   fleet.Limit
 
-	share  float64 // of the calls that go to others
-	others []*Target
+	other *Target // of an alias that shares its calls
+	share float64 // of the calls that go to other
 }
 
 // Images is what the room needs of registries.

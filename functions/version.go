@@ -30,7 +30,8 @@ type Version struct {
 
 	id          string // FUNCTION/VERSION
 	function    string
-	environment string // id of Env
+	environment string // id of Env; "": there is none
+	sealed      []byte // Env
 }
 
 // String names a version.

@@ -32,7 +32,7 @@ create table functions_versions (
 	image         text   not null, -- where to pull the image from, with its digest; '': it is a zip
 	release       text   not null, -- code and configuration together: what a sandbox is assigned
 	since         bigint not null, -- when it came to this release
-	origin        text   not null, -- of a version: the revision of $LATEST that it was published from
+	origin        text   not null, -- of a version: what $LATEST was when it was published, as a hash
 	revision      text   not null,
 	state         text   not null,
 	state_code    text   not null,

@@ -1,0 +1,47 @@
+package functions
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"slipway/store"
+)
+
+// Alias is a name that stands for a version, and may give another one a share of its calls.
+type Alias struct {
+	Name        string
+	Version     int64 // 0: $LATEST
+	Other       int64 // 0: none
+	Share       float64
+	Description string
+	Revision    string
+	Since       time.Time
+}
+
+const aliasColumns = `name, version, weights, description, revision, since`
+
+func (a *Alias) scan(row interface{ Scan(...any) error }) error {
+	var name []byte
+	var weights string
+	var since int64
+	if err := row.Scan(&name, &a.Version, &weights, &a.Description, &a.Revision, &since); err != nil {
+		return err
+	}
+	a.Name, a.Since = string(name), store.Time(since)
+	shares := map[string]float64{}
+	if err := json.Unmarshal([]byte(weights), &shares); err != nil {
+		return err
+	}
+	for version, share := range shares {
+		a.Share = share
+		a.Other, _ = strconv.ParseInt(version, 10, 64)
+	}
+	return nil
+}
+
+// readAlias returns store.ErrNoRows.
+func readAlias(tx *store.Tx, f *function, name string) (a Alias, err error) {
+	err = a.scan(tx.Row(`select `+aliasColumns+` from functions_aliases where function = $1 and name = $2`, f.id, []byte(name)))
+	return a, err
+}

@@ -1,0 +1,167 @@
+package functions
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"slipway/blob"
+	"slipway/functions/archive"
+	"slipway/internal/errs"
+	"slipway/internal/ids"
+	"slipway/store"
+)
+
+// Code is what a function is made of: a zip or an image.
+type Code struct {
+	Zip   []byte
+	Image string // URI
+}
+
+// Limits of code. Source: Lambda Developer Guide, "Lambda quotas".
+const (
+	maxZip     = 50 << 20 // bytes
+	MaxStorage = 75 << 30 // bytes of all zips of an account
+)
+
+// taken is code that is there for a version to have it.
+type taken struct {
+	code  string
+	size  int64
+	image string
+}
+
+// take makes code ready to be had. It returns ErrInput, ErrTooLarge, ErrImage, or what archives are refused with.
+func (c *Control) take(ctx context.Context, account string, code Code, s *Settings) (t taken, err error) {
+	switch {
+	case s.Packaged && code.Image == "":
+		return t, errs.Say(ErrInput, "Please provide ImageUri when creating a function with packageType Image.")
+	case !s.Packaged && code.Image != "":
+		return t, errs.Say(ErrInput, "Please don't provide ImageUri when creating a function with packageType Zip.")
+	case s.Packaged:
+		s.ImageURI = code.Image
+		found, err := c.config.Images.Find(ctx, account, code.Image, s.Architecture)
+		return taken{image: found.Name + "@" + found.Digest}, err
+	}
+	digest, size, err := c.putZip(ctx, code.Zip)
+	return taken{code: digest, size: size}, err
+}
+
+// putZip checks a zip and puts it where code lies. Nothing sweeps it for keepUnused.
+func (c *Control) putZip(ctx context.Context, zip []byte) (digest string, size int64, err error) {
+	if err := checkZip(zip); err != nil {
+		return "", 0, err
+	}
+	d := blob.DigestOf(zip)
+	if err := c.want(ctx, d, len(zip)); err != nil {
+		return "", 0, err
+	}
+	upload := ids.UUID()
+	if err := c.blobs.Begin(ctx, upload); err != nil {
+		return "", 0, err
+	}
+	if _, err := c.blobs.Append(ctx, upload, 0, bytes.NewReader(zip)); err != nil {
+		return "", 0, errors.Join(err, c.blobs.Cancel(context.WithoutCancel(ctx), upload))
+	}
+	_, err = c.blobs.Commit(ctx, upload, d)
+	return string(d), int64(len(zip)), err
+}
+
+func checkZip(zip []byte) error {
+	if len(zip) == 0 {
+		return archive.ErrEmpty
+	}
+	if len(zip) > maxZip {
+		return errs.Say(ErrTooLarge, "Zipped size must be smaller than %d bytes", maxZip)
+	}
+	a, err := archive.Open(bytes.NewReader(zip), int64(len(zip)), archive.Code)
+	if err != nil {
+		return err
+	}
+	return a.Verify()
+}
+
+// want writes down that code is wanted now, before it is there: from then on no sweep takes it away.
+func (c *Control) want(ctx context.Context, d blob.Digest, size int) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.Serialize(codeLock); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`insert into functions_code (digest, size, wanted) values ($1, $2, $3) on conflict (digest) do update set wanted = excluded.wanted`,
+			string(d), size, store.Micros(tx.Now))
+		return err
+	})
+}
+
+// OpenCode opens code that a function or layer of the account has, by its digest, or that a function of the account
+// has by a layer of another. It returns ErrNoCode.
+func (c *Control) OpenCode(ctx context.Context, account, digest string) (blob.Reader, error) {
+	known := false
+	err := c.db.Row(ctx, `select exists (select 1 from functions_used u join functions_versions v on v.id = u.version join functions_functions f on f.id = v.function where u.digest = $1 and f.account = $2)
+		or exists (select 1 from functions_layer_versions v join functions_layers l on l.id = v.layer where v.code = $1 and l.account = $2)`, digest, account).Scan(&known)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		return nil, errs.Say(ErrNoCode, "There is no code %s.", digest)
+	}
+	return c.blobs.Open(ctx, blob.Digest(digest))
+}
+
+// CodeSha256 is what clients are told of the code: the hash of a zip in base64, that of an image in hexadecimal digits.
+func (v Version) CodeSha256() string {
+	if v.Code == "" {
+		_, digest, _ := strings.Cut(v.Image, "@sha256:")
+		return digest
+	}
+	return shaOf(v.Code)
+}
+
+func shaOf(digest string) string {
+	sum, err := hex.DecodeString(blob.Digest(digest).Hex())
+	if err != nil || len(sum) != sha256.Size {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(sum)
+}
+
+const (
+	codeLock   = "functions code"
+	keepUnused = time.Hour
+)
+
+// sweepCode takes code away that nothing uses.
+func (c *Control) sweepCode(ctx context.Context) error {
+	for {
+		digest := ""
+		err := c.db.Update(ctx, func(tx *store.Tx) error {
+			if err := tx.Serialize(codeLock); err != nil {
+				return err
+			}
+			digest = ""
+			err := tx.Row(`select digest from functions_code c where wanted < $1
+				and not exists (select 1 from functions_used u where u.digest = c.digest)
+				and not exists (select 1 from functions_layer_versions l where l.code = c.digest) limit 1`, store.Micros(tx.Now.Add(-keepUnused))).Scan(&digest)
+			if errors.Is(err, store.ErrNoRows) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			// While the lock is held nobody begins to want it; whoever does after that puts it once more.
+			if err := c.blobs.Delete(ctx, blob.Digest(digest)); err != nil {
+				return err
+			}
+			_, err = tx.Exec(`delete from functions_code where digest = $1`, digest)
+			return err
+		})
+		if err != nil || digest == "" {
+			return err
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package functions
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/singleflight"
+
+	"slipway/store"
+)
+
+// known is what calls run, by what they name, so that a call reads no database. What was read in one epoch is held
+// against the database once in the next, by the number of its function.
+type known struct {
+	epoch   atomic.Uint64 // counts changes of any function, here and as far as this server has heard of them
+	mu      sync.RWMutex
+	found   map[Ref]*finding
+	reading singleflight.Group
+}
+
+// finding is what a name stood for.
+type finding struct {
+	epoch    atomic.Uint64 // in which it was so
+	function string        // id
+	number   int64
+	target   *Target // nil: err says why
+	err      error
+}
+
+// follow hears of changes that other servers make, until ctx ends.
+func (c *Control) follow(ctx context.Context) {
+	wake, stop := c.db.Watch(topic)
+	defer stop()
+	for {
+		c.known.epoch.Add(1)
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		}
+	}
+}
+
+func (k *known) get(r Ref) *finding {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.found[r]
+}
+
+// keep remembers what was found. When that has become too much it begins anew.
+func (k *known) keep(r Ref, f *finding) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.found == nil || len(k.found) >= mostRemembered {
+		k.found = map[Ref]*finding{}
+	}
+	k.found[r] = f
+}
+
+// find returns what a name stands for now.
+func (c *Control) find(ctx context.Context, r Ref) (*finding, error) {
+	if f := c.known.get(r); f != nil && f.epoch.Load() == c.known.epoch.Load() {
+		return f, nil
+	}
+	read := c.known.reading.DoChan(r.Account+"/"+r.Name+":"+r.Qualifier, func() (any, error) {
+		return c.findAnew(context.WithoutCancel(ctx), r) // it is for all who wait
+	})
+	select {
+	case got := <-read:
+		f, _ := got.Val.(*finding)
+		return f, got.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// findAnew asks the database whether what is remembered is so, and reads it if it is not.
+func (c *Control) findAnew(ctx context.Context, r Ref) (*finding, error) {
+	epoch := c.known.epoch.Load() // whoever changes something after that is in a later one
+	if f := c.known.get(r); f != nil {
+		same, err := c.unchanged(ctx, r, f)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			f.epoch.Store(epoch)
+			return f, nil
+		}
+	}
+	f, err := c.read(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	f.epoch.Store(epoch)
+	c.known.keep(r, f)
+	return f, nil
+}
+
+func (c *Control) unchanged(ctx context.Context, r Ref, f *finding) (bool, error) {
+	var id string
+	var number int64
+	err := c.db.Row(ctx, `select id, number from functions_functions where account = $1 and name = $2`, r.Account, []byte(r.Name)).Scan(&id, &number)
+	if errors.Is(err, store.ErrNoRows) {
+		return false, nil
+	}
+	return id == f.function && number == f.number, err
+}
