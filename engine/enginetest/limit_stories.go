@@ -55,6 +55,7 @@ func cpuShared(t *testing.T, b *Body) {
 	burner := func(name string, shares uint64) *Container {
 		spec := task.Spec(name, "burn")
 		spec.CPUShares = shares
+		spec.Env = append(spec.Env, "GODEBUG=asyncpreemptoff=1") // or Go takes it off its core, and it waits for a thread on another
 		c := task.RunSpec(spec)
 		c.Prints("burning")
 		return c
