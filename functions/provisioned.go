@@ -3,7 +3,6 @@ package functions
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -48,6 +47,9 @@ func (c *Control) Provision(ctx context.Context, r Ref, n int) (Provisioned, err
 		_, err = tx.Exec(`insert into functions_provisioned (function, qualifier, requested, modified) values ($1, $2, $3, $4)
 			on conflict (function, qualifier) do update set requested = excluded.requested, modified = excluded.modified`,
 			p.id, []byte(p.Qualifier), n, store.Micros(tx.Now))
+		if err == nil {
+			err = bumpAll(tx, p.Account)
+		}
 		return err
 	})
 	return set, err
@@ -110,6 +112,9 @@ func (c *Control) Unprovision(ctx context.Context, r Ref) error {
 	}
 	return c.editPlace(ctx, r, func(tx *store.Tx, p place) error {
 		_, err := tx.Exec(`delete from functions_provisioned where function = $1 and qualifier = $2`, p.id, []byte(p.Qualifier))
+		if err == nil {
+			err = bumpAll(tx, p.Account)
+		}
 		return err
 	})
 }
@@ -161,20 +166,23 @@ func (c *Control) provisionedList(ctx context.Context, r Ref) (list []Provisione
 func (c *Control) progress(ctx context.Context, r Ref, one *Provisioned) error {
 	r.Qualifier = one.Qualifier
 	one.Status = ProvisionInProgress
-	t, err := c.resolve(ctx, r)
+	f, err := c.find(ctx, r)
 	switch {
-	case errors.Is(err, ErrNoFunction), errors.Is(err, ErrNotReady):
-		return nil
+	case errs.KindOf(err) == errs.NotFound:
+		return nil // it has gone meanwhile
 	case err != nil:
 		return err
+	case f.target == nil:
+		one.Reason = reasonOf(f.err)
+		return nil
 	}
-	now := c.config.Fleet.Provisioned(t.Release)
+	now := c.config.Fleet.Provisioned(f.target.Release)
 	one.Allocated, one.Ready = min(now.Allocated, one.Requested), min(now.Ready, one.Requested)
 	switch {
 	case one.Ready >= one.Requested:
 		one.Status = ProvisionReady
 	case now.Err != nil:
-		one.Status, one.Reason = ProvisionFailed, now.Err.Error()
+		one.Status, one.Reason = ProvisionFailed, reasonOf(now.Err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -37,6 +38,19 @@ const (
 	Buffered       = "BUFFERED"
 	ResponseStream = "RESPONSE_STREAM"
 )
+
+// Address is where a URL is: at a host below the name that the API has, or below localhost where it has only an
+// address.
+func (c *Control) Address(u URL) string {
+	host, port, err := net.SplitHostPort(c.config.Advertise)
+	if err != nil || host == "" || net.ParseIP(host) != nil {
+		host = "localhost"
+	}
+	if port != "" {
+		host += ":" + port
+	}
+	return "http://" + u.ID + ".lambda-url." + c.config.Region + "." + host + "/"
+}
 
 // CreateURL gives a function or an alias its URL. It returns ErrNoFunction, ErrThere or ErrInput.
 func (c *Control) CreateURL(ctx context.Context, r Ref, s URLSettings) (URL, error) {
