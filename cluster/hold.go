@@ -28,6 +28,7 @@ type HoldRequest struct {
 	Memory  int      // MiB
 	CPU     int      // units of 1/1024 of a core; less, where that is a greater part of the machine than Memory is
 	Node    string   // the machine that is best, if it has room; "": none is
+	Only    bool     // and no other will do
 	Avoid   []string // machines that are of no use
 }
 
@@ -179,10 +180,14 @@ func (b *batch) find(now time.Time, w *roomWork) {
 	l, r := b.ledgers[w.account], w.ask
 	full := false
 	for avoid := slices.Clone(r.Avoid); ; {
+		if r.Only && slices.Contains(avoid, r.Node) {
+			w.err = fmt.Errorf("%w: machine %s", ErrNoRoom, r.Node)
+			return
+		}
 		fleet := order{avoid: avoid}.allowed(l.view(everyCluster), l.kept)
 		answer := fleet.Plan(r.wanted())
 		if len(answer.Chosen) == 0 {
-			w.err = refused(fleet, answer, full)
+			w.err = r.refused(fleet, answer, full)
 			return
 		}
 		n := l.machines[answer.Chosen[0]].node
@@ -205,7 +210,10 @@ func cpuOf(n placement.Node, memory, most int) int {
 func (r *HoldRequest) wanted() placement.Request {
 	wanted := placement.Request{Need: placement.Need{Memory: r.Memory}, Count: 1, Group: sandboxGroup, Brief: true,
 		Strategies: []placement.Strategy{{Type: placement.Spread, Field: "instanceId"}}}
-	if r.Node != "" {
+	switch {
+	case r.Only:
+		wanted.On = []string{r.Node}
+	case r.Node != "":
 		wanted.Prefer = []string{r.Node}
 		wanted.Strategies = append([]placement.Strategy{{Type: placement.Scheduler, Field: "fleet"}}, wanted.Strategies...)
 	}
@@ -213,11 +221,14 @@ func (r *HoldRequest) wanted() placement.Request {
 }
 
 // refused tells why no machine has room.
-func refused(fleet *placement.Fleet, answer placement.Answer, full bool) error {
+func (r *HoldRequest) refused(fleet *placement.Fleet, answer placement.Answer, full bool) error {
 	if full {
 		return fmt.Errorf("%w: tasks have the cpu of those that have the memory", ErrNoRoom)
 	}
 	for _, n := range fleet.Nodes() {
+		if r.Only && n.ID != r.Node {
+			continue
+		}
 		if n.Refusal == "" || n.Refusal == placement.Reserved {
 			return fmt.Errorf("%w: %s", ErrNoRoom, lacks(answer))
 		}

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -123,10 +124,18 @@ func TestWhereASandboxGoes(t *testing.T) {
 		best := small
 		best.Node = b.ID
 		wantEqual(w.T, "where it is best", w.holds(best).Node, b.ID)
-		best.Memory, best.Node = 950, b.ID
-		if h := w.holds(best); h.Node == "" || w.Free(w.Context(), h.ID) != nil {
-			w.Errorf("a machine that is full and best is passed over: %+v", h)
+		best.Memory, best.Node = 985, a.ID
+		h := w.holds(best)
+		wantEqual(w.T, "where what is best is full", h.Node, b.ID)
+		if err := w.Free(w.Context(), h.ID); err != nil {
+			w.Fatal(err)
 		}
+		only := cluster.HoldRequest{CPU: 10, Memory: 1000, Node: b.ID, Only: true}
+		w.refusesHold(only, cluster.ErrNoRoom)
+		only.Memory, only.Node = 10, c.ID
+		wantEqual(w.T, "where no other machine will do", w.holds(only).Node, c.ID)
+		only.Node = strings.Repeat("0", 32)
+		w.refusesHold(only, cluster.ErrNoMachine)
 		avoid := small
 		avoid.Avoid = []string{a.ID, b.ID}
 		wantEqual(w.T, "where two are avoided", w.holds(avoid).Node, c.ID)
@@ -245,4 +254,25 @@ func TestHoldsOfTwoServersAreWithinTheMachine(t *testing.T) {
 	wantEqual(t, "sandboxes and tasks", held.Load()+placed.Load(), 10)
 	first.wantBooks()
 	wantEqual(t, "cpu left", first.instance(nodeA).Remaining().CPU, 0)
+}
+
+// Whoever uses a machine beside its session finds out whose it is, and when it is a member no more.
+func TestWhoseAMachineIs(t *testing.T) {
+	each(t, func(w world) {
+		_, err := w.NodeAccount(w.Context(), nodeA)
+		wantErr(t, err, cluster.ErrNoInstance)
+		node := w.join('a', 1000, 1000)
+		whose, err := w.NodeAccount(w.Context(), nodeA)
+		if err != nil || whose != account {
+			t.Errorf("it is of %q, %v", whose, err)
+		}
+		left := make(chan error)
+		go func() { left <- w.UntilLeft(w.Context(), nodeA) }()
+		if _, err := w.DeregisterInstance(w.Context(), account, "default", node.ID, false); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, <-left, cluster.ErrNoInstance)
+		_, err = w.NodeAccount(w.Context(), nodeA)
+		wantErr(t, err, cluster.ErrNoInstance)
+	})
 }
