@@ -51,6 +51,8 @@ type Config struct {
 	CheckPolicy func(text string) error
 	// Advertise is the host:port of the API, for links to it.
 	Advertise string
+	// Domain is under which the URLs of functions are, with its port if that is not the usual one.
+	Domain string
 	// Concurrency is how many calls at a time the functions of an account may be in; 0: DefaultConcurrency.
 	Concurrency int
 }
@@ -85,6 +87,7 @@ func (c *Control) Run(ctx context.Context) {
 	running.Go(func() { c.follow(ctx) })
 	running.Go(func() { c.calls.Run(ctx) })
 	running.Go(func() { loop.Run(ctx, "functions ready", readyPeriod, pending, c.readying.pass) })
+	running.Go(func() { c.provision(ctx) })
 	running.Go(func() { loop.Run(ctx, "functions code", sweepPeriod, nil, c.sweep) })
 	running.Wait()
 	c.readying.running.Wait()

@@ -212,6 +212,9 @@ func checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {
 		return errs.Say(ErrInput, "Number of tags exceeds resource tag limit.")
 	}
+	if err := checkTagNames(tags); err != nil {
+		return err
+	}
 	if _, err := fleet.ParseStaleness(tags[StalenessTag]); err != nil {
 		return errs.Say(ErrInput, "The tag %s is not a staleness policy: %v", StalenessTag, err)
 	}

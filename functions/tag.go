@@ -51,7 +51,7 @@ func (c *Control) Tag(ctx context.Context, r Ref, add map[string]string, remove 
 		for _, key := range remove {
 			delete(tags, key)
 		}
-		if err := errors.Join(checkTagNames(add), checkTags(tags)); err != nil {
+		if err := checkTags(tags); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(`update functions_functions set tags = $2 where id = $1`, p.id, text(tags)); err != nil {

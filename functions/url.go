@@ -39,17 +39,16 @@ const (
 	ResponseStream = "RESPONSE_STREAM"
 )
 
-// Address is where a URL is: at a host below the name that the API has, or below localhost where it has only an
-// address.
+// Address is where a URL is: at a host below the domain of URLs, or below localhost, at the port of the API.
 func (c *Control) Address(u URL) string {
-	host, port, err := net.SplitHostPort(c.config.Advertise)
-	if err != nil || host == "" || net.ParseIP(host) != nil {
-		host = "localhost"
+	domain := c.config.Domain
+	if domain == "" {
+		domain = "localhost"
+		if _, port, err := net.SplitHostPort(c.config.Advertise); err == nil {
+			domain += ":" + port
+		}
 	}
-	if port != "" {
-		host += ":" + port
-	}
-	return "http://" + u.ID + ".lambda-url." + c.config.Region + "." + host + "/"
+	return "http://" + u.ID + ".lambda-url." + c.config.Region + "." + domain + "/"
 }
 
 // CreateURL gives a function or an alias its URL. It returns ErrNoFunction, ErrThere or ErrInput.

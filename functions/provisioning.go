@@ -1,0 +1,97 @@
+package functions
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"slipway/functions/fleet"
+	"slipway/internal/errs"
+	"slipway/internal/loop"
+	"slipway/store"
+)
+
+// provisionPeriod is how often it is looked at all the same whether the fleet has what is provisioned.
+const provisionPeriod = 15 * time.Second
+
+// provision has the fleet have ready what is provisioned, until ctx ends.
+func (c *Control) provision(ctx context.Context) {
+	wake, stop := c.db.Watch(topic)
+	defer stop()
+	p := &provisioning{c: c, has: map[string]*wanted{}}
+	loop.Run(ctx, "functions provisioned", provisionPeriod, wake, p.pass)
+}
+
+// provisioning tells the fleet what is provisioned, which does not remember it beyond its life.
+type provisioning struct {
+	c   *Control
+	has map[string]*wanted // by function and release: what the fleet was told
+}
+
+type wanted struct {
+	release *fleet.Release
+	n       int
+}
+
+// pass tells the fleet what has changed. Only one may run at a time.
+func (p *provisioning) pass(ctx context.Context) error {
+	want, err := p.want(ctx)
+	for key, w := range want {
+		p.c.config.Fleet.Provision(w.release, w.n)
+		p.has[key] = w
+	}
+	if err != nil { // of some it is not known what is wanted: they keep what they have
+		return err
+	}
+	for key, w := range p.has {
+		if want[key] == nil {
+			p.c.config.Fleet.Provision(w.release, 0)
+			delete(p.has, key)
+		}
+	}
+	return nil
+}
+
+// want is what is provisioned, by function and release: what two aliases of one version have adds up. What cannot be
+// called now is not wanted now.
+func (p *provisioning) want(ctx context.Context) (map[string]*wanted, error) {
+	rows, err := p.c.provisionedRows(ctx)
+	want := map[string]*wanted{}
+	for _, row := range rows {
+		f, failed := p.c.findAnew(ctx, row.Ref)
+		switch {
+		case errs.KindOf(failed) == errs.NotFound:
+		case failed != nil:
+			err = errors.Join(err, failed)
+		case f.target != nil:
+			r := f.target.Release
+			key := r.Function + " " + r.ID
+			if want[key] == nil {
+				want[key] = &wanted{release: r}
+			}
+			want[key].n += row.n
+		}
+	}
+	return want, err
+}
+
+type provisionedRow struct {
+	Ref
+	n int
+}
+
+func (c *Control) provisionedRows(ctx context.Context) (list []provisionedRow, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		list = nil
+		return tx.Each(`select f.account, f.name, p.qualifier, p.requested from functions_provisioned p join functions_functions f on f.id = p.function`, nil, func(rows *sql.Rows) error {
+			var one provisionedRow
+			var name, qualifier []byte
+			err := rows.Scan(&one.Account, &name, &qualifier, &one.n)
+			one.Name, one.Qualifier = string(name), string(qualifier)
+			list = append(list, one)
+			return err
+		})
+	})
+	return list, err
+}
