@@ -35,9 +35,13 @@ func (a access) Lookup(ctx context.Context, accessKeyID, sessionToken string) (s
 
 // Authorize satisfies awswire.Authorizer.
 func (a access) Authorize(ctx context.Context, r *awswire.Request) error {
-	err := a.accounts.Authorize(ctx, r.Who.Principal.(*accounts.Principal), &accounts.Request{
-		Action: r.Action, Resource: r.Resource, Shown: r.Ask.Shown, Values: r.Values, Policy: r.Policy,
-	})
+	asked := &accounts.Request{Action: r.Action, Resource: r.Resource, Shown: r.Ask.Shown, Values: r.Values, Policy: r.Policy}
+	var err error
+	if who, signed := r.Who.Principal.(*accounts.Principal); signed {
+		err = a.accounts.Authorize(ctx, who, asked)
+	} else {
+		err = a.accounts.AuthorizeAnonymous(ctx, asked)
+	}
 	if errors.Is(err, accounts.ErrDenied) {
 		return awswire.Denied(err.Error())
 	}

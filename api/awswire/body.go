@@ -52,17 +52,8 @@ func (x *exchange) takeTurn() (done func(), err error) {
 // readBody reads the body as it was sent, has it verified, and returns it without its content
 // encoding. The bytes are the call's own, so that decoded values may alias them.
 func (x *exchange) readBody(verify func(sent []byte) error) ([]byte, error) {
-	done, err := x.takeTurn()
+	sent, err := x.readSent(x.mux.config.MaxBody, verify)
 	if err != nil {
-		return nil, err
-	}
-	defer done()
-	sent, err := readAll(x.r.Body, x.mux.config.MaxBody, x.r.ContentLength)
-	if err != nil {
-		return nil, err
-	}
-	_ = x.control.SetReadDeadline(time.Time{}) // what comes next on the connection is not the body
-	if err := verify(sent); err != nil {
 		return nil, err
 	}
 	switch encoding := x.r.Header.Get("Content-Encoding"); encoding {
@@ -74,6 +65,21 @@ func (x *exchange) readBody(verify func(sent []byte) error) ([]byte, error) {
 		return nil, FaultType{Shape: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType}.
 			Newf("The content encoding '%s' is not supported: send gzip or none.", encoding)
 	}
+}
+
+// readSent reads a body of at most limit bytes as it was sent, and has it verified.
+func (x *exchange) readSent(limit int64, verify func(sent []byte) error) ([]byte, error) {
+	done, err := x.takeTurn()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	sent, err := readAll(x.r.Body, limit, x.r.ContentLength)
+	if err != nil {
+		return nil, err
+	}
+	_ = x.control.SetReadDeadline(time.Time{}) // what comes next on the connection is not the body
+	return sent, verify(sent)
 }
 
 // growth is how much room a body gets at once, that has come as far as largeBody: a payload of a function

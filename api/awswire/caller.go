@@ -46,3 +46,12 @@ func RequestID(ctx context.Context) string { return identityOf(ctx).requestID }
 
 // Host returns the host, with its port, that the client called; "" outside of requests. Signatures cover it.
 func Host(ctx context.Context) string { return identityOf(ctx).host }
+
+// Header returns a header of the request that ctx belongs to, or "".
+func Header(ctx context.Context, name string) string {
+	x := identityOf(ctx).x
+	if x == nil {
+		return ""
+	}
+	return x.r.Header.Get(name)
+}

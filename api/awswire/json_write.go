@@ -70,6 +70,13 @@ func (w *jsonWriter) blob(b []byte) {
 	w.out = append(base64.StdEncoding.AppendEncode(append(w.out, '"'), b), '"')
 }
 
+// AppendText appends a text as JSON has it: quoted, with escapes only where there must be some.
+func AppendText(b []byte, s string) []byte {
+	w := jsonWriter{b}
+	w.text(s)
+	return w.out
+}
+
 // plainASCII are the bytes that stand for themselves in a string.
 var plainASCII = func() (plain [256]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {

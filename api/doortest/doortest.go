@@ -109,9 +109,13 @@ func (g gate) Lookup(ctx context.Context, id, token string) (string, awswire.Cal
 
 // Authorize satisfies awswire.Authorizer.
 func (g gate) Authorize(ctx context.Context, r *awswire.Request) error {
-	err := g.room.Authorize(ctx, r.Who.Principal.(*accounts.Principal), &accounts.Request{
-		Action: r.Action, Resource: r.Resource, Shown: r.Ask.Shown, Values: r.Values, Policy: r.Policy,
-	})
+	asked := &accounts.Request{Action: r.Action, Resource: r.Resource, Shown: r.Ask.Shown, Values: r.Values, Policy: r.Policy}
+	var err error
+	if who, signed := r.Who.Principal.(*accounts.Principal); signed {
+		err = g.room.Authorize(ctx, who, asked)
+	} else {
+		err = g.room.AuthorizeAnonymous(ctx, asked)
+	}
 	if errors.Is(err, accounts.ErrDenied) {
 		return awswire.Denied(err.Error())
 	}

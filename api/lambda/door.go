@@ -17,16 +17,23 @@ type ctx = context.Context
 
 type door struct {
 	room   *functions.Control
+	calls  caller
 	region string
+}
+
+// caller is who makes the calls of functions: the room.
+type caller interface {
+	Invoke(ctx, functions.Invoke) (functions.Answer, error)
+	FindURL(c ctx, id string) (functions.URL, error)
 }
 
 // New returns the door of the room in region.
 func New(c *functions.Control, region string) *awswire.Service {
-	d := &door{c, region}
+	d := &door{c, c, region}
 	return awswire.NewService(API, faults, slices.Concat(
-		d.calls(),     // Invoke, InvokeAsync, InvokeWithResponseStream
-		d.functions(), // functions, their code, versions and aliases, the account's settings
-		d.layers(),    // layers, their versions and who may use them
-		d.settings(),  // permissions, concurrency, URLs, event invoke configurations, tags and what else a function is told
+		d.invocations(), // Invoke, InvokeAsync, InvokeWithResponseStream
+		d.functions(),   // functions, their code, versions and aliases, the account's settings
+		d.layers(),      // layers, their versions and who may use them
+		d.settings(),    // permissions, concurrency, URLs, event invoke configurations, tags and what else a function is told
 	)...)
 }
