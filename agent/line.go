@@ -1,10 +1,16 @@
 package agent
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"slipway/internal/errs"
 )
+
+// errRegistryAway is temporary: the control plane will be back, and its registry with it.
+var errRegistryAway = errs.New(errs.Unavailable, "the control plane's registry cannot be reached")
 
 // toRegistry carries a pull of one of the control plane's own images: by the node's line where there is one.
 func (a *Agent) toRegistry(ref string) http.RoundTripper {
@@ -32,8 +38,9 @@ func (l line) RoundTrip(r *http.Request) (*http.Response, error) {
 	led.Host = l.registry
 	led.URL.Scheme, led.URL.Host = l.to.Scheme, l.to.Host
 	resp, err := l.next.RoundTrip(led)
-	if resp != nil {
-		resp.Request = r // by which the caller knows whom it asked
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRegistryAway, err)
 	}
-	return resp, err
+	resp.Request = r // by which the caller knows whom it asked
+	return resp, nil
 }

@@ -23,6 +23,7 @@ import (
 // What an engine can fail with. Anything else is the machine's own trouble.
 var (
 	ErrPull      = errs.New(errs.Invalid, "cannot pull image")       // unknown image, refused login, bad bytes, no platform
+	ErrRegistry  = errs.New(errs.Internal, "cannot pull image")      // the registry does not answer, or is in trouble: another try may do
 	ErrCreate    = errs.New(errs.Invalid, "cannot create container") // a user, folder or option that the image or kernel refuses
 	ErrStart     = errs.New(errs.Invalid, "cannot start container")  // the process itself: no such file, not executable
 	ErrPortInUse = errs.New(errs.Conflict, "host port in use")

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +26,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"slipway/engine"
+	"slipway/internal/errs"
 )
 
 var ourPlatform = platforms.Only(platforms.DefaultSpec())
@@ -36,8 +39,10 @@ func (e *Engine) Pull(ctx context.Context, ref string, login engine.Login) (engi
 		return img, nil
 	case ctx.Err() != nil:
 		return engine.Image{}, fmt.Errorf("pull %s: %w", ref, ctx.Err())
-	case errdefs.IsUnavailable(err):
+	case errdefs.IsUnavailable(err), errs.KindOf(err) == errs.Unavailable:
 		return engine.Image{}, fmt.Errorf("%w: pull %s: %w", engine.ErrUnavailable, ref, err)
+	case mayPass(err):
+		return engine.Image{}, fmt.Errorf("%w %s: %s", engine.ErrRegistry, ref, explain(err))
 	}
 	return engine.Image{}, fmt.Errorf("%w %s: %s", engine.ErrPull, ref, explain(err))
 }
@@ -188,6 +193,23 @@ func newResolver(registry string, login engine.Login) remotes.Resolver {
 		docker.WithPlainHTTP(plain),
 		docker.WithAuthorizer(docker.NewDockerAuthorizer(docker.WithAuthClient(httpClient), docker.WithAuthCreds(credentials))),
 	)})
+}
+
+// mayPass reports whether a registry, or the way to it, has a trouble that may be over soon.
+func mayPass(err error) bool {
+	var status remoteerrors.ErrUnexpectedStatus
+	var dns *net.DNSError
+	var network net.Error
+	switch {
+	case errors.As(err, &status):
+		return status.StatusCode >= http.StatusInternalServerError || status.StatusCode == http.StatusTooManyRequests
+	case errors.As(err, &dns):
+		return !dns.IsNotFound
+	case errors.As(err, &network) && network.Timeout(), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	}
+	return slices.ContainsFunc([]error{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, syscall.EHOSTUNREACH, syscall.ENETUNREACH},
+		func(trouble error) bool { return errors.Is(err, trouble) })
 }
 
 // explain puts the cause first, in words that say what to look at.

@@ -184,18 +184,30 @@ func TestPullErrorsSayWhichImageAndWhy(t *testing.T) {
 	}
 	closed.Close()
 
-	for _, c := range []struct{ ref, why string }{
-		{host + "/test/program:2", "manifest unknown"},
-		{strings.Replace(pinned, "sha256:", "sha256:0000", 1)[:len(pinned)], "manifest unknown"},
-		{closed.Addr().String() + "/test/program:1", "connection refused"},
-		{host + "/test/arm:1", "linux/arm64"},
-		{host + "/test/index:1", "no matching platform"},
-		{liar + "/test/lie:1", "digest mismatch"},
-		{"Not A Reference", "reference"},
-		{host + "/test/program@sha256:12", "reference"},
+	sick := enginetest.Registry(t, func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	})
+	final, mayPass := engine.ErrPull, engine.ErrRegistry
+
+	for _, c := range []struct {
+		ref, why string
+		kind     error
+	}{
+		{host + "/test/program:2", "manifest unknown", final},
+		{strings.Replace(pinned, "sha256:", "sha256:0000", 1)[:len(pinned)], "manifest unknown", final},
+		{closed.Addr().String() + "/test/program:1", "connection refused", mayPass},
+		{sick + "/test/program:1", "503", mayPass},
+		{host + "/test/arm:1", "linux/arm64", final},
+		{host + "/test/index:1", "no matching platform", final},
+		{liar + "/test/lie:1", "digest mismatch", final},
+		{"Not A Reference", "reference", final},
+		{host + "/test/program@sha256:12", "reference", final},
 	} {
 		_, err := e.Pull(t.Context(), c.ref, engine.Login{})
 		wantPullError(t, err, c.ref, c.why)
+		if !errors.Is(err, c.kind) {
+			t.Errorf("%s: %v is of the wrong kind", c.ref, err)
+		}
 	}
 }
 
@@ -396,7 +408,7 @@ func configOf(t *testing.T, img v1.Image) *v1.ConfigFile {
 
 func wantPullError(t *testing.T, err error, words ...string) {
 	t.Helper()
-	if !errors.Is(err, engine.ErrPull) {
+	if !errors.Is(err, engine.ErrPull) && !errors.Is(err, engine.ErrRegistry) {
 		t.Errorf("error %v, want %v", err, engine.ErrPull)
 		return
 	}
