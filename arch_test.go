@@ -23,7 +23,7 @@ var plan = []struct {
 	reason string
 }{
 	{"cmd", "server agent engine nodeapi", "starts them; everything else it does through the public APIs"},
-	{"server", "agent api oci accounts audit registry cluster ingress logs hooks nodes secrets nodeapi store seal events blob", "wires every door, room and floor; the only place that sees every room"},
+	{"server", "agent api oci accounts audit registry cluster ingress functions logs hooks nodes secrets nodeapi store seal events blob runtimes", "wires every door, room and floor; the only place that sees every room"},
 
 	{"api/awswire", "", "one codec for every service: knows none of them"},
 	{"api/gen", "", "runs at build time"},
@@ -43,6 +43,7 @@ var plan = []struct {
 	{"api/secretsmanager", "api/awswire secrets", "a door and its room"},
 	{"api/elbv2", "api/awswire ingress", "a door and its room"},
 	{"api/lambda", "api/awswire functions", "a door and its room"},
+	{"api/calls", "api/awswire functions", "a door and its room"},
 	{"oci", "registry", "a door and its room"},
 
 	{"accounts", "store events seal", "a room: never another room"},
@@ -69,6 +70,7 @@ var plan = []struct {
 	{"agent", "nodeapi engine", "knows the control plane only by its wire"},
 	{"engine", "", "runs containers for whoever asks"},
 	{"nodeapi", "", "the wire itself"},
+	{"runtimes", "", "what functions run in: bytes alone, knows no registry"},
 
 	{"schedulers", "", "what a scheduler from outside is made with: knows the control plane only by its wire"},
 	{"schedulers/wire", "", "the wire itself"},

@@ -5,9 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"slipway/internal/errs"
+	"slipway/internal/page"
 	"slipway/store"
 )
 
@@ -25,8 +29,12 @@ type DeadCall struct {
 	Response  []byte // what the function answered at last, its first 64 KiB; of one that is shown alone
 }
 
-// ErrNoDeadCall says that no call was given up that has an id.
-var ErrNoDeadCall = errs.New(errs.NotFound, "no such dead letter")
+var (
+	// ErrNoDeadCall says that no call was given up that has an id.
+	ErrNoDeadCall = errs.New(errs.NotFound, "no such dead letter")
+	// ErrToken is a token that the listing has not given out.
+	ErrToken = errs.New(errs.Invalid, "invalid next token")
+)
 
 const deadColumns = `id, function, qualifier, outcome, reason, runs, accepted, ended, size`
 
@@ -41,23 +49,47 @@ func scanDead(scan func(...any) error, more ...any) (d DeadCall, err error) {
 	return d, err
 }
 
-// DeadCalls lists at most limit calls of an account's function (ARN without a qualifier; "": of all) that were given
-// up, the last first, those that ended before a time (zero: all).
-func (c *Control) DeadCalls(ctx context.Context, account, function string, before time.Time, limit int) (all []DeadCall, err error) {
-	until := store.Micros(before)
+// DeadCalls lists at most limit calls of an account that were given up, the last first, from a token on: those of a
+// function (Ref without a qualifier; no name: of all). It returns ErrToken.
+func (c *Control) DeadCalls(ctx context.Context, r Ref, token string, limit int) (all []DeadCall, next string, err error) {
+	list := "dead calls " + r.Account + "/" + r.Name
+	key, err := page.Key(list, token)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	ended, id := deadAfter(key)
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		all = nil
-		return tx.Each(`select `+deadColumns+` from functions_calls where dead = 1 and account = $1 and (function = $2 or $2 = '') and (ended < $3 or $3 = 0)
-			order by ended desc, id limit $4`, []any{account, function, until, limit}, func(rows *sql.Rows) error {
+		return tx.Each(`select `+deadColumns+` from functions_calls where dead = 1 and account = $1 and (function = $2 or $2 = '')
+			and ended <= $3 and (ended < $3 or id > $4) order by ended desc, id limit $5`, []any{r.Account, c.deadFunction(r), ended, id, limit + 1}, func(rows *sql.Rows) error {
 			d, err := scanDead(rows.Scan)
 			all = append(all, d)
 			return err
 		})
 	})
-	return all, err
+	all, key = page.Cut(all, limit, func(d DeadCall) string { return fmt.Sprintf("%d/%s", store.Micros(d.Ended), d.ID) })
+	return all, page.Token(list, key), err
 }
 
-// DeadCall is a call that was given up, with its payload and what its function answered. It returns ErrNoDeadCall.
+// deadFunction is the ARN of a function, "" if none is named.
+func (c *Control) deadFunction(r Ref) string {
+	if r.Name == "" {
+		return ""
+	}
+	return c.ARN(r.Whole())
+}
+
+// deadAfter reads the key of a page; without one it is the first page.
+func deadAfter(key string) (ended int64, id string) {
+	at, id, _ := strings.Cut(key, "/")
+	if ended, err := strconv.ParseInt(at, 10, 64); err == nil {
+		return ended, id
+	}
+	return math.MaxInt64, ""
+}
+
+// DeadCall is a call of an account that was given up, with its payload and what its function answered. It returns
+// ErrNoDeadCall.
 func (c *Control) DeadCall(ctx context.Context, account, id string) (d DeadCall, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		row := tx.Row(`select `+deadColumns+`, payload, response from functions_calls where dead = 1 and account = $1 and id = $2`, account, id)
@@ -77,11 +109,13 @@ func noDead(err error, id string) error {
 }
 
 // Replay has calls that were given up made again, as if they had been accepted now: the one with an id, or all of a
-// function (ARN without a qualifier) where the id is "". They keep their ids. It returns how many there are, or ErrNoDeadCall.
-func (c *Control) Replay(ctx context.Context, account, function, id string) (n int64, err error) {
+// function (Ref without a qualifier; no name: of all) where the id is "". They keep their ids. It returns how many
+// there are, or ErrNoDeadCall.
+func (c *Control) Replay(ctx context.Context, r Ref, id string) (n int64, err error) {
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
-		n, err = tx.Exec(`update functions_calls set accepted = $4, due = $4, runs = 0, failures = 0, refusals = 0, depth = 0, ended = 0, outcome = '', reason = '', response = '', dead = 0
-			where dead = 1 and account = $1 and (function = $2 or $2 = '') and (id = $3 or $3 = '')`, account, function, id, store.Micros(tx.Now))
+		n, err = tx.Exec(`update functions_calls set accepted = $4, due = $4, runs = 0, failures = 0, refusals = 0, depth = 0,
+			ended = 0, outcome = '', reason = '', response = '', dead = 0
+			where dead = 1 and account = $1 and (function = $2 or $2 = '') and (id = $3 or $3 = '')`, r.Account, c.deadFunction(r), id, store.Micros(tx.Now))
 		if err == nil && n == 0 && id != "" {
 			err = noDead(store.ErrNoRows, id)
 		}
@@ -91,7 +125,7 @@ func (c *Control) Replay(ctx context.Context, account, function, id string) (n i
 	return n, err
 }
 
-// forgetCalls takes away all calls of an account.
+// forgetCalls takes away all calls of an account, and how often its functions were called.
 func forgetCalls(tx *store.Tx, account string) error {
 	if _, err := tx.Exec(`delete from functions_calls where account = $1`, account); err != nil {
 		return err

@@ -133,8 +133,11 @@ func (c CallConfig) pauses() pauses {
 
 const sweepAtOnce = 1000
 
-// sweep forgets how calls ended, and dead letters that nobody wants.
+// sweep forgets how calls ended, dead letters that nobody wants, and how often functions were called long ago.
 func (q *queue) sweep(ctx context.Context) error {
+	if err := q.update(ctx, forgetCalled); err != nil {
+		return err
+	}
 	for dead, life := range []time.Duration{q.config.KeepEnded, q.config.KeepDead} {
 		for more := true; more; {
 			err := q.update(ctx, func(tx *store.Tx) error {
