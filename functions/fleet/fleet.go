@@ -2,63 +2,116 @@ package fleet
 
 import (
 	"context"
+	"sync"
 	"time"
-
-	"slipway/nodeapi"
 )
 
 // Fleet is the sandboxes of all accounts of one control plane. Its methods may be called at the same time.
 type Fleet struct {
-	config Config
+	config  Config
+	journal *journal
+	ctx     context.Context // of all that is under way, but for the ending of sandboxes
+	cancel  context.CancelCauseFunc
+	holding holding
+
+	mu       sync.RWMutex
+	tenants  map[string]*tenant
+	stopping bool
+	work     sync.WaitGroup // begun under mu, while not stopping
 }
 
 // New makes a fleet without machines.
-func New(c Config) *Fleet { return &Fleet{config: c.filled()} }
+func New(c Config) *Fleet {
+	c = c.filled()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	return &Fleet{
+		config: c, journal: newJournal(c), ctx: ctx, cancel: cancel,
+		tenants: map[string]*tenant{},
+	}
+}
 
 // Run looks after the fleet until ctx ends: frees what a fleet before it held, fills pools, ends what is idle for too
 // long, hands over records. Then calls are refused, what waits is answered, sandboxes are stopped, and it returns.
 // Machines and calls may come before; call it once.
-func (f *Fleet) Run(ctx context.Context) { <-ctx.Done() }
-
-// Join lets the fleet use a machine of an account until ctx ends or the same machine joins anew (ErrReplaced). Then
-// its sandboxes are given up, their holds are freed, and calls that had not begun there are made elsewhere.
-func (f *Fleet) Join(ctx context.Context, account, node string, h nodeapi.SandboxHost) error {
-	<-ctx.Done()
-	return ctx.Err()
+func (f *Fleet) Run(ctx context.Context) {
+	var loops sync.WaitGroup
+	beside, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	loops.Go(func() { f.journal.run(beside) })
+	f.look(ctx)
+	f.stop()
+	cancel()
+	loops.Wait()
 }
 
-// Invoke makes a call: in an idle sandbox, or in one that is made for it, as soon as either is there. A function that
-// fails is no error: Result.Error says it. Errors are ErrThrottled, ErrAccount, ErrBusy, ErrNoRoom, ErrNoMachine,
-// ErrStopping and ErrUnfit (as a *Failure, where not the init phase failed) of calls that have not begun, those of hosts, and ctx's. When ctx
-// ends the call is given up.
-func (f *Fleet) Invoke(ctx context.Context, c Call, w nodeapi.AnswerWriter) (Result, error) {
-	return Result{}, ErrNoMachine
+// look is the loop of all that happens with time.
+func (f *Fleet) look(ctx context.Context) {
+	const period = time.Second
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	books := time.Now()
+	for {
+		if now := time.Now(); !now.Before(books) && f.settle(ctx) {
+			books = now.Add(time.Minute)
+		}
+		for _, t := range f.all() {
+			t.sweep(time.Now())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
-// Prepare moves a line to a release, as the first Call that names it does, and waits: its code is fetched and its
-// sandboxes are started beside those of the releases before it, on the same machines. It returns nil once calls go to
-// it, or if nothing of the line was running. A *Failure says why the release cannot start; the one before stays in
-// service then, as far as callers' staleness allows, and the release is tried again, not too often, when it is called.
-func (f *Fleet) Prepare(ctx context.Context, line string, r *Release, since time.Time) error {
-	return nil
+// stop refuses what comes, ends what there is, and returns when all is still.
+func (f *Fleet) stop() {
+	f.mu.Lock()
+	f.stopping = true
+	f.mu.Unlock()
+	f.cancel(ErrStopping)
+	f.work.Wait() // what was begun is over, or on its way out, and nothing more begins
+	var all sync.WaitGroup
+	for _, t := range f.all() {
+		all.Go(t.stop)
+	}
+	all.Wait()
 }
 
-// Provision has n sandboxes of the release always ready, from now on; 0 ends that. It is not remembered beyond the
-// fleet's life.
-func (f *Fleet) Provision(r *Release, n int) {}
+// tenant finds or makes what is known of an account.
+func (f *Fleet) tenant(account string) *tenant {
+	f.mu.RLock()
+	t := f.tenants[account]
+	f.mu.RUnlock()
+	if t != nil {
+		return t
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t = f.tenants[account]; t == nil {
+		t = newTenant(f, account)
+		f.tenants[account] = t
+	}
+	return t
+}
 
-// Provisioned tells how far Provision is.
-func (f *Fleet) Provisioned(r *Release) Provisioned { return Provisioned{} }
+func (f *Fleet) all() []*tenant {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	all := make([]*tenant, 0, len(f.tenants))
+	for _, t := range f.tenants {
+		all = append(all, t)
+	}
+	return all
+}
 
-// Warm has a pool of sandboxes of an image ready, before anybody calls a function that needs it.
-func (f *Fleet) Warm(account string, i Image, disk int) {}
-
-// Retire ends sandboxes that nobody may call any more: of one release of a function, or of all where release is "".
-// Running calls finish; waiting ones get ErrRetired.
-func (f *Fleet) Retire(account, function, release string) {}
-
-// Inventory lists an account's sandboxes, by their ids.
-func (f *Fleet) Inventory(account string) []Sandbox { return nil }
-
-// Stats tells the fleet's numbers.
-func (f *Fleet) Stats() Stats { return Stats{} }
+// begin runs work beside, for which a stop waits; it reports false where the fleet is stopping.
+func (f *Fleet) begin(work func()) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.stopping {
+		return false
+	}
+	f.work.Go(work)
+	return true
+}

@@ -23,3 +23,23 @@ type Record struct {
 	Cold       bool
 	Error      string // "": the function answered; else the type of its failure, or "Host" where the machine failed
 }
+
+// record is what is written down of a call. It copies nothing that the call did not bring along.
+func record(c *Call, r *Result, began time.Time, failure error) Record {
+	d := Record{
+		At: began, Account: c.Release.Account, Function: c.Release.Function, Version: r.Release.Version,
+		Release: r.Release.ID, Request: c.Invocation.Request, Sandbox: r.Sandbox, Node: r.Node,
+		Memory: r.Release.Memory, Duration: r.Duration, Wait: r.Wait, Stale: r.Stale,
+		MemoryPeak: r.MemoryPeak, CPU: r.Outcome.CPU, Cold: r.Cold != nil,
+	}
+	if r.Cold != nil {
+		d.Init = r.Cold.Init.Init
+	}
+	switch {
+	case failure != nil:
+		d.Error = "Host"
+	case r.Error != nil:
+		d.Error = r.Error.Type
+	}
+	return d
+}
