@@ -51,9 +51,16 @@ func (c *Control) openLinks(ctx context.Context, keys *seal.Keys) error {
 	return err
 }
 
-// Link is something that OpenLink opens the zip of that digest for, for ten minutes.
-func (c *Control) Link(digest string) string {
-	return c.linkUntil(digest, time.Now().Add(linkLife))
+// CodePath is where code is downloaded from: a link follows it.
+const CodePath = "/functions/code/"
+
+// CodeLink is a URL from which whoever has it can download a zip for ten minutes; "" for no zip. That the account may
+// have it was decided before.
+func (c *Control) CodeLink(_, digest string) string {
+	if digest == "" {
+		return ""
+	}
+	return "http://" + c.config.Advertise + CodePath + c.linkUntil(digest, time.Now().Add(linkLife))
 }
 
 func (c *Control) linkUntil(digest string, end time.Time) string {
