@@ -45,3 +45,6 @@ func readAlias(tx *store.Tx, f *function, name string) (a Alias, err error) {
 	err = a.scan(tx.Row(`select `+aliasColumns+` from functions_aliases where function = $1 and name = $2`, f.id, []byte(name)))
 	return a, err
 }
+
+// Qualifier is the version that the alias stands for: "$LATEST" or a number.
+func (a Alias) Qualifier() string { return versionName(a.Version) }

@@ -51,7 +51,7 @@ type Config struct {
 	CheckPolicy func(text string) error
 	// Advertise is the host:port of the API, for links to it.
 	Advertise string
-	// Domain is under which the URLs of functions are, with its port if that is not the usual one.
+	// Domain is that of the URLs of functions: LABEL.lambda-url.REGION.DOMAIN.
 	Domain string
 	// Concurrency is how many calls at a time the functions of an account may be in; 0: DefaultConcurrency.
 	Concurrency int

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"time"
 
 	"slipway/events"
 	"slipway/internal/errs"
@@ -148,9 +147,3 @@ func (v Version) reason() string {
 	}
 	return ""
 }
-
-// modifiedForm is how AWS Lambda writes the time of the last change.
-const modifiedForm = "2006-01-02T15:04:05.000-0700"
-
-// LastModified is when the version was changed last, as AWS Lambda writes it.
-func (v Version) LastModified() string { return v.Modified.In(time.UTC).Format(modifiedForm) }

@@ -3,6 +3,7 @@ package functions
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -78,7 +79,8 @@ func (c *Control) find(ctx context.Context, r Ref) (*finding, error) {
 
 // findAnew asks the database whether what is remembered is so, and reads it if it is not.
 func (c *Control) findAnew(ctx context.Context, r Ref) (*finding, error) {
-	epoch := c.known.epoch.Load() // whoever changes something after that is in a later one
+	r = Ref{strings.Clone(r.Account), strings.Clone(r.Name), strings.Clone(r.Qualifier)} // they may be parts of a request
+	epoch := c.known.epoch.Load()                                                        // whoever changes something after that is in a later one
 	if f := c.known.get(r); f != nil {
 		same, err := c.unchanged(ctx, r, f)
 		if err != nil {
