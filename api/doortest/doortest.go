@@ -38,6 +38,12 @@ func New(t testing.TB, db *store.DB, doors func(*accounts.Control) []*awswire.Se
 	return &World{Room: room, Root: root, t: t, config: wiretest.Serve(t, awswire.Config{Keys: gate, Access: gate}, doors(room)...)}
 }
 
+// Mux puts doors behind the keys and policies of the world, for what is not served at its own address.
+func (w *World) Mux(doors ...*awswire.Service) *awswire.Mux {
+	gate := gate{w.Room}
+	return awswire.NewMux(awswire.Config{Region: wiretest.Region, Keys: gate, Access: gate}, doors...)
+}
+
 // As is what SDK clients need to call as the owner of a key. The token is that of a session, or "".
 func (w *World) As(id, secret, token string) aws.Config {
 	config := w.config.Copy()

@@ -18,6 +18,8 @@ var faults = awswire.Faults{
 	{Cause: functions.ErrPayload, Fault: InvalidRequestContentException}, // "Could not parse request body into json: ..."
 	{Cause: functions.ErrPayloadSize, Fault: RequestTooLargeException},
 	{Cause: functions.ErrNotReady, Fault: ResourceConflictException},
+	{Cause: functions.ErrThrottled, Fault: TooManyRequestsException},
+	{Cause: errFunction, Fault: awswire.FaultType{Shape: "InternalServerErrorException", Status: 502}}, // at URLs
 	{Cause: functions.ErrNoFunction, Fault: ResourceNotFoundException}, // "Function not found: arn:aws:lambda:..."
 	{Cause: functions.ErrNoAlias, Fault: ResourceNotFoundException},
 	{Cause: functions.ErrThere, Fault: ResourceConflictException},

@@ -227,5 +227,5 @@ func traceOf(r *http.Request) string {
 	if sent := r.Header.Get(headerTrace); strings.HasPrefix(sent, "Root=") && len(sent) < 256 {
 		return sent
 	}
-	return fmt.Sprintf("Root=1-%08x-%s", time.Now().Unix(), ids.Hex(24))
+	return fmt.Sprintf("Root=1-%08x-%s", time.Now().Unix(), ids.Hex(12))
 }
