@@ -20,7 +20,7 @@ var faults = awswire.Faults{
 	{Cause: functions.ErrNotReady, Fault: ResourceConflictException},
 	{Cause: functions.ErrThrottled, Fault: TooManyRequestsException},
 	{Cause: errFunction, Fault: awswire.FaultType{Shape: "InternalServerErrorException", Status: 502}}, // at URLs
-	{Cause: functions.ErrNoFunction, Fault: ResourceNotFoundException}, // "Function not found: arn:aws:lambda:..."
+	{Cause: functions.ErrNoFunction, Fault: ResourceNotFoundException},                                 // "Function not found: arn:aws:lambda:..."
 	{Cause: functions.ErrNoAlias, Fault: ResourceNotFoundException},
 	{Cause: functions.ErrThere, Fault: ResourceConflictException},
 	{Cause: functions.ErrBusy, Fault: ResourceConflictException},
