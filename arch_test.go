@@ -67,7 +67,7 @@ var plan = []struct {
 	{"nodes", "store seal nodeapi", "a room: who may be a node, in the words of the wire"},
 	{"hooks", "store events seal", "a room: it reads events and knows none of those who write them"},
 
-	{"agent", "nodeapi engine", "knows the control plane only by its wire"},
+	{"agent", "nodeapi engine functions/archive", "knows the control plane only by its wire; code is unpacked by the package that has checked it"},
 	{"engine", "", "runs containers for whoever asks"},
 	{"nodeapi", "", "the wire itself"},
 	{"runtimes", "", "what functions run in: bytes alone, knows no registry"},

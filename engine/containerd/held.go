@@ -91,7 +91,7 @@ func (e *Engine) Hold(ctx context.Context, s engine.HeldSpec) (engine.Held, erro
 	}
 	h := &held{
 		e: e, id: s.ID, image: img, release: e.images.holds.hold(s.Image.Digest), cable: "sh" + ids.Hex(6), pidfd: -1,
-		started: make(chan int, 1), ended: make(chan engine.ProgramEnd, 16), finished: make(chan struct{}),
+		started: make(chan int, 1), ended: make(chan engine.ProgramEnd, mostPrograms), finished: make(chan struct{}),
 	}
 	e.used(s.Image.Digest)
 	if err := h.make(ctx, s); err != nil {
@@ -288,7 +288,7 @@ func (h *held) listen() {
 	defer close(h.finished)
 	defer close(h.ended)
 	defer close(h.started)
-	failed := map[int]error{}
+	failed, known := map[int]error{}, map[int]bool{}
 	for {
 		var b [hold.EventSize]byte
 		if _, err := io.ReadFull(h.line, b[:]); err != nil {
@@ -298,20 +298,27 @@ func (h *held) listen() {
 		case hold.Started:
 			select {
 			case h.started <- e.Pid:
+				known[e.Pid] = true
 			default: // forged
 			}
 		case hold.Failed, hold.NoFolder:
-			if len(failed) < 64 { // or forged
+			if len(failed) < mostPrograms { // or forged
 				failed[e.Pid] = fmt.Errorf("%w: %w", engine.ErrStart, syscall.Errno(e.Status))
 			}
 		case hold.Ended:
-			h.tell(endOf(e, failed[e.Pid]))
+			if known[e.Pid] { // and no process that a program has left behind
+				h.tell(endOf(e, failed[e.Pid]))
+			}
 			delete(failed, e.Pid)
+			delete(known, e.Pid)
 		}
 	}
 }
 
-// tell drops what nobody takes: only what a program has left behind comes in such numbers.
+// mostPrograms run in a held container at a time.
+const mostPrograms = 64
+
+// tell drops what nobody takes: forged news alone come in such numbers.
 func (h *held) tell(end engine.ProgramEnd) {
 	select {
 	case h.ended <- end:

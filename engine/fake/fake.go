@@ -47,6 +47,7 @@ type Engine struct {
 	images     map[string]*image // by digest
 	tasks      map[string]*task
 	containers map[string]*container
+	held       map[*held]bool
 	waiters    map[chan struct{}]bool
 	lastPid    int
 	lastHost   int
@@ -72,6 +73,7 @@ func New(o Options) *Engine {
 		images:     map[string]*image{},
 		tasks:      map[string]*task{},
 		containers: map[string]*container{},
+		held:       map[*held]bool{},
 		waiters:    map[chan struct{}]bool{},
 		lastPort:   firstDynamicPort - 1,
 		doors:      map[netip.AddrPort]*listener{},
@@ -84,8 +86,12 @@ func (e *Engine) Close() {
 	for _, c := range e.containers {
 		c.kill()
 	}
+	all := slices.Collect(maps.Keys(e.held))
 	e.mu.Unlock()
 	e.programs.Wait()
+	for _, h := range all {
+		_ = h.End(context.Background()) // what a simulation has fail now is of no matter
+	}
 }
 
 // before lets the simulation have its say.
@@ -205,6 +211,11 @@ func (e *Engine) RemoveImage(ctx context.Context, digest string, since time.Time
 func (e *Engine) uses(digest string) bool {
 	for _, c := range e.containers {
 		if c.seen.Digest == digest {
+			return true
+		}
+	}
+	for h := range e.held {
+		if h.spec.Image.Digest == digest {
 			return true
 		}
 	}

@@ -1,0 +1,245 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"slipway/agent/runtimeapi"
+	"slipway/engine"
+	"slipway/nodeapi"
+)
+
+const (
+	clearAgain = time.Second
+	endAgain   = time.Second // after an end that failed
+	mostPids   = 1024        // processes and threads. Source: Lambda Developer Guide, "Lambda quotas"
+	user       = "993:990"   // who functions run as, as on AWS: nobody of the image
+	mib        = 1 << 20
+	apiPort    = 9001
+)
+
+// box is one sandbox. It is ready once its container runs, and assigned once.
+type box struct {
+	nodeapi.Sandbox
+	host    *Host
+	made    chan struct{} // closed when start is over
+	failed  error         // start's
+	retired atomic.Bool   // it is being ended
+	gone    chan struct{} // closed when it is no more
+	held    engine.Held
+
+	mu       sync.Mutex
+	assigned *assigned
+
+	live atomic.Pointer[assigned] // once its init phase has gone well
+}
+
+// assigned is what a sandbox is from its assignment on.
+type assigned struct {
+	nodeapi.Assignment
+	journal  *journal
+	lines    lines
+	releases []func() // of code
+
+	// Until the first program runs they are nil; from then on they stay.
+	session *runtimeapi.Session
+	use     engine.Use
+
+	programs  map[int]string        // names of extensions, by the process ids of their programs; "": the runtime. Under box.mu
+	ended     []engine.ProgramEnd   // of programs that were not noted yet. Under box.mu
+	unstarted atomic.Pointer[error] // why the runtime's program cannot be executed
+	init      atomic.Int64          // nanoseconds of the init phase that no report has told yet
+	cpu       atomic.Int64          // nanoseconds used until the last call's end
+	timedOut  atomic.Bool           // a call has taken too long
+	over      atomic.Bool           // no more calls
+}
+
+func newBox(h *Host, s nodeapi.Sandbox) *box {
+	return &box{Sandbox: s, host: h, made: make(chan struct{}), gone: make(chan struct{})}
+}
+
+// start makes its container.
+func (b *box) start(ctx context.Context) error {
+	image, err := b.host.image(ctx, b.Sandbox)
+	if err != nil {
+		return err
+	}
+	b.held, err = b.host.holder.Hold(ctx, engine.HeldSpec{
+		ID: b.ID, Image: image, User: user, Hostname: "169-254-100-6", // as AWS names them
+		Limits: engine.Limits{MemoryLimit: int64(b.Memory) * mib, CPUShares: 1024}, Pids: mostPids, Scratch: int64(b.Disk) * mib,
+	})
+	return err
+}
+
+// ready says that start is over.
+func (b *box) ready(err error) {
+	b.failed = err
+	close(b.made)
+}
+
+func (b *box) isReady() bool {
+	select {
+	case <-b.made:
+		return b.failed == nil
+	default:
+		return false
+	}
+}
+
+// wait waits for start.
+func (b *box) wait(ctx context.Context) error {
+	select {
+	case <-b.made:
+		return b.failed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *box) state() nodeapi.SandboxState {
+	s := nodeapi.SandboxState{ID: b.ID}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.assigned != nil {
+		s.Release = b.assigned.Release
+	}
+	return s
+}
+
+// take makes it a function's, once.
+func (b *box) take(a nodeapi.Assignment) (*assigned, error) {
+	journal, err := openJournal(b.held.Output())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", nodeapi.ErrNoSandbox, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.assigned != nil || b.retired.Load() {
+		journal.close()
+		return nil, fmt.Errorf("%w: %s", ErrAssigned, b.ID)
+	}
+	b.assigned = &assigned{Assignment: a, journal: journal, programs: map[int]string{}}
+	b.assigned.lines = lines{json: a.JSONLog, release: &b.assigned.Assignment, image: b.Digest, instance: b.ID}
+	b.host.ship.follow(&source{sandbox: b.ID, account: b.Account, log: a.Log, journal: journal})
+	return b.assigned, nil
+}
+
+// follow tells the session of processes that have ended, until none is left.
+func (b *box) follow() {
+	for end := range b.held.Ended() {
+		b.mu.Lock()
+		a := b.assigned
+		name, known := "", false
+		if a != nil {
+			if name, known = a.programs[end.Pid]; !known {
+				if len(a.ended) < mostPids { // its start may not have been noted yet
+					a.ended = append(a.ended, end)
+				}
+			}
+		}
+		b.mu.Unlock()
+		if known {
+			a.exited(name, end)
+		}
+	}
+	b.mu.Lock()
+	a := b.assigned
+	b.mu.Unlock()
+	if a != nil && a.session != nil {
+		a.session.Exited(runtimeapi.Exit{Code: killedCode, Signal: "killed", OutOfMemory: a.use.Read().OOMKills > 0})
+	}
+}
+
+const killedCode = 137
+
+// runs notes the process of a program, which may have ended already.
+func (b *box) runs(a *assigned, pid int, name string) {
+	b.mu.Lock()
+	a.programs[pid] = name
+	var early *engine.ProgramEnd
+	for _, end := range a.ended {
+		if end.Pid == pid {
+			early = &end
+		}
+	}
+	b.mu.Unlock()
+	if early != nil {
+		a.exited(name, *early)
+	}
+}
+
+// exited tells the session how a process ended.
+func (a *assigned) exited(name string, end engine.ProgramEnd) {
+	exit := runtimeapi.Exit{Extension: name, Code: end.Code, Signal: end.Signal}
+	if end.Signal == "killed" {
+		exit.OutOfMemory = a.use.Read().OOMKills > 0
+	}
+	if name == "" {
+		a.over.Store(true)
+		if end.Err != nil {
+			a.unstarted.CompareAndSwap(nil, &end.Err)
+		}
+	}
+	a.session.Exited(exit)
+}
+
+// end ends its processes, and takes it away. What it has logged is still shipped.
+func (b *box) end(ctx context.Context, reason string) {
+	if b.failed != nil || b.held == nil {
+		return
+	}
+	b.mu.Lock()
+	a := b.assigned
+	b.mu.Unlock()
+	if a != nil && a.session != nil {
+		b.shutdown(ctx, a)
+	}
+	for b.endHeld(ctx) != nil { // until the machine lets it go
+		pause(ctx, endAgain)
+	}
+	if b.host.config.Drop != nil {
+		b.host.config.Drop(b.ID)
+	}
+	if a == nil {
+		return
+	}
+	if a.session != nil {
+		a.session.Close()
+	}
+	a.journal.say(true) // its output is gone from the machine, but still open here
+	b.host.ship.leave(b.ID)
+	if a.use != nil {
+		a.use.Close()
+	}
+	for _, release := range a.releases {
+		release()
+	}
+	slog.Debug("a sandbox is gone", "sandbox", b.ID, "function", a.Function, "reason", reason)
+}
+
+// endHeld kills what runs and takes the container away.
+func (b *box) endHeld(ctx context.Context) error {
+	err := b.held.End(ctx)
+	if err != nil {
+		slog.Warn("a sandbox is not ended; it is tried again", "sandbox", b.ID, "error", err)
+	}
+	return err
+}
+
+// shutdown lets extensions do what they have to.
+func (b *box) shutdown(ctx context.Context, a *assigned) {
+	if a.session.ShutdownTime() > 0 {
+		b.mu.Lock()
+		for pid, name := range a.programs {
+			if name == "" {
+				_ = b.held.Signal(pid, "SIGTERM") // it may have ended
+			}
+		}
+		b.mu.Unlock()
+	}
+	a.session.Shutdown(ctx, a.shutdownReason())
+}

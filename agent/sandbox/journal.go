@@ -1,0 +1,253 @@
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+
+	"slipway/nodeapi"
+)
+
+// How much of a log is kept on the way, and in which pieces it goes.
+const (
+	mostEvent   = 256 << 10 // bytes of one event, as CloudWatch Logs has it
+	mostPending = 1 << 20   // bytes of a sandbox's log that wait for the store; what is more is dropped, and counted
+	mostLook    = 256 << 10 // bytes of output that one look takes, where more is dropped than kept
+	tailSize    = 4 << 10   // bytes that a caller is shown
+	eventCost   = 64        // bytes that an event takes beside its text
+)
+
+// journal is the log of one sandbox: what its processes print into a file, and what the platform says in between, in
+// order. Nothing of it waits for the store: it is gathered here, and shipped from here (ship.go).
+type journal struct {
+	output *os.File // of all processes of the sandbox
+
+	mu      sync.Mutex
+	heard   func(at time.Time, line []byte) // nil: nobody
+	at      int64                           // bytes of output that are taken
+	partial []byte                          // a line whose end has not come
+	tail    []byte                          // the last of what was logged since reset
+	pending []nodeapi.Event
+	size    int64 // of pending
+	number  int64 // of the first pending event
+	flying  int   // events of pending that are being shipped
+	dropped int64 // events since the last that was kept
+	freed   int64 // bytes at the start of the output that the disk has back
+}
+
+// openJournal begins to read an output.
+func openJournal(file string) (*journal, error) {
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &journal{output: f}, nil
+}
+
+// say adds lines of the platform, after all that was printed until now.
+func (j *journal) say(whole bool, lines ...string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := time.Now()
+	j.take(now, whole)
+	for _, line := range lines {
+		j.add(now, line)
+	}
+}
+
+// look takes what was printed since the last look.
+func (j *journal) look() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.take(time.Now(), false)
+}
+
+// begin adds the line with which a call begins. A tail begins with it.
+func (j *journal) begin(line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := time.Now()
+	j.take(now, true)
+	j.tail = j.tail[:0]
+	j.add(now, line)
+}
+
+// hear has every line told that is printed from now on.
+func (j *journal) hear(heard func(at time.Time, line []byte)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.heard = heard
+}
+
+// last gives the last bytes of the log.
+func (j *journal) last() []byte {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return bytes.Clone(j.tail[max(0, len(j.tail)-tailSize):])
+}
+
+// take reads the output on, under the lock. An unfinished line is a whole one where that is said.
+func (j *journal) take(now time.Time, whole bool) {
+	if size := j.grown(); size > j.at {
+		j.read(now, size)
+	}
+	if whole && len(j.partial) > 0 {
+		j.line(now, j.partial)
+		j.partial = j.partial[:0]
+	}
+}
+
+// grown is the size of the output.
+func (j *journal) grown() int64 {
+	var at unix.Stat_t
+	if unix.Fstat(int(j.output.Fd()), &at) != nil {
+		return 0
+	}
+	return at.Size
+}
+
+// read takes the output up to a size. Who prints more than can be kept loses what is in the middle, unread.
+func (j *journal) read(now time.Time, size int64) {
+	if most := j.room(); size-j.at > most {
+		skipped := size - most - j.at
+		j.dropped += skipped/int64(eventCost*2) + 1 // as many lines as may have been in it
+		j.partial = j.partial[:0]
+		j.at += skipped
+	}
+	buffer := make([]byte, min(size-j.at, 64<<10))
+	for j.at < size {
+		n, err := j.output.ReadAt(buffer[:min(int64(len(buffer)), size-j.at)], j.at)
+		j.at += int64(n)
+		j.split(now, buffer[:n])
+		if err != nil && n == 0 {
+			break
+		}
+	}
+	j.free()
+}
+
+// room is how much of the output may be read at once.
+func (j *journal) room() int64 {
+	return max(mostLook, mostPending-j.size)
+}
+
+// split makes events of lines.
+func (j *journal) split(now time.Time, text []byte) {
+	for {
+		line, rest, ended := bytes.Cut(text, []byte{'\n'})
+		j.partial = append(j.partial, line...)
+		for len(j.partial) > mostEvent {
+			cut := runeEnd(j.partial, mostEvent)
+			j.line(now, j.partial[:cut])
+			j.partial = append(j.partial[:0], j.partial[cut:]...)
+		}
+		if !ended {
+			return
+		}
+		j.line(now, j.partial)
+		j.partial = j.partial[:0]
+		text = rest
+	}
+}
+
+// runeEnd is where to cut text so that no rune is cut.
+func runeEnd(text []byte, most int) int {
+	for cut := most; cut > most-utf8.UTFMax; cut-- {
+		if utf8.RuneStart(text[cut]) {
+			return cut
+		}
+	}
+	return most
+}
+
+func (j *journal) line(now time.Time, line []byte) {
+	if j.heard != nil {
+		j.heard(now, line)
+	}
+	j.add(now, string(line))
+}
+
+// add puts an event into the log, where there is room.
+func (j *journal) add(now time.Time, text string) {
+	j.tail = append(append(j.tail, text...), '\n')
+	if len(j.tail) > 4*tailSize {
+		j.tail = append(j.tail[:0], j.tail[len(j.tail)-tailSize:]...)
+	}
+	if text == "" { // which the store has no room for
+		return
+	}
+	cost := int64(len(text) + eventCost)
+	if j.size+cost > mostPending {
+		j.dropped++
+		return
+	}
+	j.tellDropped(now)
+	j.pending = append(j.pending, nodeapi.Event{Time: now.UnixMilli(), Message: text})
+	j.size += cost
+}
+
+// tellDropped says how much is missing at this place.
+func (j *journal) tellDropped(now time.Time) {
+	if j.dropped == 0 {
+		return
+	}
+	text := fmt.Sprintf("slipway: %d lines are missing here: the function prints faster than its log takes", j.dropped)
+	j.dropped = 0
+	j.pending = append(j.pending, nodeapi.Event{Time: now.UnixMilli(), Message: text})
+	j.size += int64(len(text) + eventCost)
+}
+
+// free gives the disk back what is read, now and then.
+func (j *journal) free() {
+	const least = 1 << 20
+	if j.at-j.freed < least {
+		return
+	}
+	end := j.at &^ 4095
+	if unix.Fallocate(int(j.output.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, j.freed, end-j.freed) == nil {
+		j.freed = end
+	}
+}
+
+// batch takes pending events for the store, up to so many bytes; they stay until shipped says that they are there.
+func (j *journal) batch(most int64) (first int64, events []nodeapi.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.dropped > 0 && len(j.pending) == 0 {
+		j.tellDropped(time.Now())
+	}
+	var size int64
+	for n, e := range j.pending {
+		if size += int64(len(e.Message) + eventCost); size > most && n > 0 {
+			break
+		}
+		j.flying = n + 1
+	}
+	return j.number, j.pending[:j.flying:j.flying]
+}
+
+// shipped forgets what batch has given.
+func (j *journal) shipped() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range j.pending[:j.flying] {
+		j.size -= int64(len(e.Message) + eventCost)
+	}
+	j.number += int64(j.flying)
+	j.pending = append([]nodeapi.Event(nil), j.pending[j.flying:]...)
+	j.flying = 0
+}
+
+// empty says that nothing waits for the store.
+func (j *journal) empty() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.pending) == 0 && j.dropped == 0
+}
+
+func (j *journal) close() { j.output.Close() }
