@@ -124,6 +124,7 @@ func (k *keeper) run(ctx context.Context) {
 	defer stop2()
 	retry := k.c.config.Services.Backoff
 	for {
+		began := time.Now()
 		next, more, err := k.pass(ctx)
 		switch {
 		case ctx.Err() != nil || err == nil && !more:
@@ -145,6 +146,20 @@ func (k *keeper) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		timer.Stop()
+		wait(ctx, time.Until(began.Add(keeperPace)))
+	}
+}
+
+// keeperPace is how far apart looks at the services of a cluster are at least: what happens in a crowd is seen at once.
+const keeperPace = 100 * time.Millisecond
+
+// wait returns after d, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 

@@ -169,8 +169,9 @@ func (k *keeper) eligible(tx *store.Tx, all []*watched) error {
 		if err != nil {
 			return err
 		}
+		busy := o.busy()
 		for _, i := range instances {
-			if o.mayBeOn(i, d) {
+			if o.mayBeOn(i, d, busy[i.ID]) {
 				o.machines = append(o.machines, i.ID)
 			}
 		}
@@ -178,12 +179,22 @@ func (k *keeper) eligible(tx *store.Tx, all []*watched) error {
 	return nil
 }
 
+// busy tells which machines have a task of the service that has not stopped.
+func (o *watched) busy() map[string]bool {
+	busy := make(map[string]bool, len(o.tasks))
+	for _, t := range o.tasks {
+		if t.status != nodeapi.Stopped {
+			busy[t.Node] = true
+		}
+	}
+	return busy
+}
+
 // mayBeOn tells whether a machine is to have a daemon. One that is away for a moment is, as long as it has one.
-func (o *watched) mayBeOn(i Instance, d Definition) bool {
+func (o *watched) mayBeOn(i Instance, d Definition, has bool) bool {
 	if i.Status != Active {
 		return false
 	}
-	has := slices.ContainsFunc(o.tasks, func(t seenTask) bool { return t.Node == i.ID && t.status != nodeapi.Stopped })
 	if !i.Connected {
 		return has
 	}
