@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 RUN_NEEDS  := containerd:containerd runc:runc /usr/lib/cni/bridge:containernetworking-plugins iptables:iptables
 DEMO_NEEDS := $(RUN_NEEDS) skopeo:skopeo /usr/bin/aws:awscli curl:curl jq:jq
 TEST_NEEDS := $(DEMO_NEEDS) mkfs.ext4:e2fsprogs nsenter:util-linux /usr/lib/postgresql/*/bin/initdb:postgresql docker-registry:docker-registry \
-              dockerd:docker.io docker:docker.io ip:iproute2 pgrep:procps gcc:gcc
+              dockerd:docker.io docker:docker.io ip:iproute2 pgrep:procps gcc:gcc node:nodejs python3:python3
 
 # An S3 server for tests.
 bin/versitygw:
