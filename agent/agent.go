@@ -24,6 +24,7 @@ import (
 
 	"slipway/agent/archive"
 	"slipway/agent/endpoint"
+	"slipway/agent/sandbox"
 	"slipway/engine"
 	"slipway/nodeapi"
 )
@@ -73,6 +74,8 @@ type Agent struct {
 	work     sync.WaitGroup                  // of everything the main loop has started
 	streams  streams
 
+	sandboxes *sandbox.Host // of functions; nil: the control plane has none
+
 	ahead    *prefetcher
 	archives *archive.Source // of images that are named by a URL
 }
@@ -116,6 +119,9 @@ func New(c Config) (*Agent, error) {
 	a.door = endpoint.New(endpoint.Config{
 		Listen: c.Engine.Listen, ListenLocal: c.Engine.ListenLocal, Issue: a.issue, Stats: c.Engine.Stats, API: c.API, Line: c.Line, Secret: secret,
 	})
+	if a.sandboxes, err = a.host(); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -132,6 +138,10 @@ func (a *Agent) Run(ctx context.Context) {
 	parts.Go(func() { a.keepClean(ctx) })
 	parts.Go(func() { a.keepCondition(ctx) })
 	parts.Go(func() { a.keepPrefetching(ctx) })
+	if a.sandboxes != nil {
+		parts.Go(func() { a.sandboxes.Run(ctx) })
+		parts.Go(func() { a.keepSandboxes(ctx) })
+	}
 	a.door.Tried(ctx)
 	a.loop(ctx)
 	parts.Wait()

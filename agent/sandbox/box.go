@@ -198,11 +198,11 @@ func (b *box) end(ctx context.Context, reason string) {
 	if a != nil && a.session != nil {
 		b.shutdown(ctx, a)
 	}
-	for b.endHeld(ctx) != nil { // until the machine lets it go
-		pause(ctx, endAgain)
-	}
 	if b.host.config.Drop != nil {
 		b.host.config.Drop(b.ID)
+	}
+	for b.endHeld(ctx) != nil { // until the machine lets it go
+		pause(ctx, endAgain)
 	}
 	if a == nil {
 		return

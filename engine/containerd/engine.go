@@ -103,6 +103,7 @@ type Engine struct {
 	listeners  listeners
 	volumes    volumes
 	heldNets   heldNets
+	held       sync.Map  // *held, until it is gone
 	containers keyedLock // by key
 	attempts   keyedLock // by that of the attempt
 	made       sync.Map  // container id to the latest attempt of this engine
@@ -206,9 +207,10 @@ func (e *Engine) Run(ctx context.Context) error {
 		background.Go(func() error { return e.daemon.run(live) })
 	}
 	<-ctx.Done()
+	ended := e.endHeld(live)
 	unused := e.unused(live)
 	end()
-	err := errors.Join(background.Wait(), e.network.dropSpares(context.WithoutCancel(ctx)), e.unmountRoots())
+	err := errors.Join(ended, background.Wait(), e.network.dropSpares(context.WithoutCancel(ctx)), e.unmountRoots())
 	if unused && err == nil {
 		err = e.tidy(live)
 	}

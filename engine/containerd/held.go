@@ -94,6 +94,7 @@ func (e *Engine) Hold(ctx context.Context, s engine.HeldSpec) (engine.Held, erro
 		started: make(chan int, 1), ended: make(chan engine.ProgramEnd, mostPrograms), finished: make(chan struct{}),
 	}
 	e.used(s.Image.Digest)
+	e.held.Store(h, true)
 	if err := h.make(ctx, s); err != nil {
 		err = errors.Join(err, h.End(context.WithoutCancel(ctx)))
 		if ctx.Err() != nil {
@@ -359,8 +360,17 @@ func (h *held) End(ctx context.Context) error {
 		return fmt.Errorf("end held container %s: %w", h.id, err)
 	}
 	h.gone = true
+	h.e.held.Delete(h)
 	h.release()
 	return nil
+}
+
+// endHeld ends all that are held: nothing of them is to outlive us.
+func (e *Engine) endHeld(ctx context.Context) (failed error) {
+	for h := range e.held.Range {
+		failed = errors.Join(failed, h.(*held).End(ctx))
+	}
+	return failed
 }
 
 // dropHeld takes away all that a held container has on the machine, as far as it is there.

@@ -1,0 +1,60 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"slipway/agent/endpoint"
+	"slipway/agent/sandbox"
+	"slipway/internal/errs"
+	"slipway/nodeapi"
+)
+
+// host makes the host of this machine's sandboxes, where the control plane has functions; nil where it has none.
+func (a *Agent) host() (*sandbox.Host, error) {
+	plane, has := a.config.ControlPlane.(nodeapi.FunctionPlane)
+	if !has {
+		return nil, nil
+	}
+	return sandbox.New(sandbox.Config{
+		Engine: a.config.Engine, Plane: plane, Node: a.hello.Node, Dir: filepath.Join(a.config.Dir, "code"),
+		Admit: a.admitSandbox, Drop: a.door.Drop, Registry: a.toRegistry,
+	})
+}
+
+// admitSandbox lets a function with a role reach the API.
+func (a *Agent) admitSandbox(id, address string) (env []string) {
+	a.door.Admit(endpoint.Task{ID: id, Address: address, Role: true})
+	for _, pair := range a.door.Env(endpoint.Container{Task: id, ID: id, Role: true}) {
+		if strings.HasPrefix(pair, "AWS_ENDPOINT_URL=") {
+			env = append(env, pair)
+		}
+	}
+	return env
+}
+
+// keepSandboxes lets the control plane use this machine's sandboxes until ctx ends. Those that were started over a
+// line end with it.
+func (a *Agent) keepSandboxes(ctx context.Context) {
+	plane := a.config.ControlPlane.(nodeapi.FunctionPlane)
+	for wait := firstJoin; ctx.Err() == nil; wait = min(2*wait, lastJoin) {
+		began := time.Now()
+		err := plane.Sandboxes(ctx, a.hello.Node, a.sandboxes)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > lastJoin {
+			wait = firstJoin
+		}
+		slog.Debug("the line by which functions are run here has ended", "node", a.hello.Node, "error", err)
+		a.sandboxes.Clear(ctx)
+		if errs.KindOf(err) == errs.Denied {
+			wait = lastJoin
+		}
+		pause(ctx, wait/2+rand.N(wait))
+	}
+}
