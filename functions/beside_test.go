@@ -75,7 +75,7 @@ func (easy) Find(context.Context, string, string, string) (fleet.Image, error) {
 }
 
 func (easy) Login(context.Context, string, fleet.Image) (*nodeapi.Login, error) { return nil, nil }
-func (easy) Check(context.Context, string, string) error                       { return nil }
+func (easy) Check(context.Context, string, string) error                        { return nil }
 func (easy) Issue(context.Context, string, string, string, time.Duration) (nodeapi.Credentials, error) {
 	return nodeapi.Credentials{}, nil
 }

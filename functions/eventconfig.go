@@ -92,14 +92,10 @@ func (c *Control) checkDestinations(tx *store.Tx, p place, e EventConfig) error 
 }
 
 func (c *Control) checkDestination(tx *store.Tx, p place, to string) error {
-	a, err := arn.Parse(to)
-	if err == nil && a.Service != "lambda" {
+	if a, err := arn.Parse(to); err != nil || a.Service != "lambda" {
 		return errs.Say(ErrInput, "The destination %s is not supported by Slipway: a destination is the ARN of a function", to)
 	}
-	var r Ref
-	if err == nil {
-		r, err = c.ParseFunction(p.Account, to, "")
-	}
+	r, err := c.ParseFunction(p.Account, to, "")
 	if err == nil && r.Account == p.Account && r.Name == p.Name {
 		return errs.Say(ErrInput, "You can't specify the function as a destination for itself.")
 	}
