@@ -7,11 +7,13 @@ import (
 
 	"slipway/accounts"
 	"slipway/api/awswire"
+	"slipway/api/calls"
 	"slipway/api/cloudtrail"
 	"slipway/api/ecr"
 	"slipway/api/ecs"
 	"slipway/api/elbv2"
 	"slipway/api/iam"
+	"slipway/api/lambda"
 	"slipway/api/logs"
 	"slipway/api/organizations"
 	"slipway/api/rebalance"
@@ -22,12 +24,13 @@ import (
 	"slipway/api/sts"
 	"slipway/api/usage"
 	"slipway/cluster"
+	"slipway/functions"
 	"slipway/nodeapi"
 	"slipway/oci"
 )
 
-// handler is everything on the API listener: what no other path claims is an AWS call. Sessions in containers
-// end with ctx.
+// handler is everything on the API listener: the hosts of functions' URLs are theirs, and what no path claims is an AWS call.
+// Sessions in containers end with ctx.
 func (s *Server) handler(ctx context.Context) http.Handler {
 	who := access{s.accounts}
 	config := awswire.Config{
@@ -54,15 +57,20 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 	mux.Handle("GET "+cluster.ChannelPath+"{session}", ssmmessages.New(ctx, s.cluster))
 	mux.Handle(schedulers.Path, schedulers.Lines(ctx, s.cluster))
 	mux.Handle("/v2/", oci.New(s.registry, images))
-	mux.Handle("/", awswire.NewMux(config, s.services()...))
-	return mux
+	mux.Handle("GET "+functions.CodePath, lambda.Code(s.functions))
+	doors := awswire.NewMux(config, s.services()...)
+	mux.Handle("/", doors)
+	return lambda.URLs(s.functions, s.config.Region, doors, mux)
 }
 
 // nodeHandler is everything on the listener of nodes: their own wire, and all doors beside it for
-// those who are nodes: their containers and images come by the same line. Sessions end with ctx, while calls in flight are let finish.
-func (s *Server) nodeHandler(ctx context.Context, doors http.Handler) http.Handler {
+// those who are nodes: their containers and images come by the same line. Sessions end with ctx, while calls in flight are let finish;
+// the lines by which functions are called end with lines.
+func (s *Server) nodeHandler(ctx, lines context.Context, doors http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/node/v1/", endWith(ctx, fromWhere(nodeapi.NewHandler(located{s.cluster}, s.nodes))))
+	wire := fromWhere(nodeapi.NewHandler(located{s.cluster, functionPlane{s}}, s.nodes))
+	mux.Handle("/node/v1/", endWith(ctx, wire))
+	mux.Handle("/node/v1/sandboxes", endWith(lines, wire))
 	mux.Handle("/", nodeapi.Guard(s.nodes, doors))
 	return mux
 }
@@ -83,5 +91,7 @@ func (s *Server) services() []*awswire.Service {
 		ssm.New(s.secrets),
 		secretsmanager.New(s.secrets),
 		elbv2.New(s.ingress),
+		lambda.New(s.functions, s.config.Region),
+		calls.New(s.functions),
 	}
 }

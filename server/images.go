@@ -26,6 +26,10 @@ type images struct {
 	region   string
 }
 
+func (s *Server) clusterImages() images {
+	return images{s.registry, s.accounts, s.config.Advertise, s.config.Region}
+}
+
 // Find satisfies cluster.Images. Ours are named by our own address, which means the account's own
 // registry, or as on AWS by ACCOUNT.dkr.ecr.REGION.amazonaws.com when the region is right and the
 // account is one of ours. Of another account's, only what its repository's policy allows is found.

@@ -91,7 +91,10 @@ func fromWhere(next http.Handler) http.Handler {
 
 // located is the control plane as nodes reach it by a wire: a machine that does not say where it is reached is
 // where its session comes from.
-type located struct{ nodeapi.ControlPlane }
+type located struct {
+	nodeapi.ControlPlane
+	nodeapi.FunctionPlane
+}
 
 // Session satisfies nodeapi.ControlPlane.
 func (l located) Session(ctx context.Context, hello nodeapi.Hello, send func(nodeapi.Frame) error) error {

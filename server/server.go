@@ -25,6 +25,8 @@ import (
 	"slipway/blob/s3"
 	"slipway/cluster"
 	"slipway/events"
+	"slipway/functions"
+	"slipway/functions/fleet"
 	"slipway/hooks"
 	"slipway/ingress"
 	"slipway/logs"
@@ -77,6 +79,9 @@ type Server struct {
 	nodes    *nodes.Control
 	secrets  *secrets.Control
 	ingress  *ingress.Control
+
+	functions *functions.Control
+	fleet     *fleet.Fleet
 
 	files *s3.Store // the bucket that blobs are in; nil: they are in the data folder
 	root  accounts.Key
@@ -203,7 +208,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Account:  s.root.Owner.Account,
 		Region:   s.config.Region,
 		Registry: s.config.Advertise,
-		Images:   images{s.registry, s.accounts, s.config.Advertise, s.config.Region},
+		Images:   s.clusterImages(),
 		Logs:     output{s.logs},
 		Roles:    roles{s.accounts},
 		Vault:    vault{s},
@@ -213,7 +218,10 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.openIngress(ctx)
+	if err := s.openIngress(ctx); err != nil {
+		return err
+	}
+	return s.openFunctions(ctx)
 }
 
 // tellClients writes the file that "slipway env" reads. It comes last: what it says is true.
@@ -246,6 +254,11 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.registry.Run(loops) })
 	running.Go(func() { s.secrets.Run(loops) })
 	running.Go(func() { s.ingress.Run(loops) })
+	lines, endLines := context.WithCancel(context.WithoutCancel(ctx))
+	running.Go(func() {
+		defer endLines()
+		s.runFunctions(loops)
+	})
 	running.Go(func() { s.keys.Run(loops) })
 	if s.control != nil {
 		running.Go(func() { serve(loops, newHTTPServer(s.controlHandler(loops)), s.control, drain) })
@@ -256,7 +269,7 @@ func (s *Server) Run(ctx context.Context) error {
 	doors := s.handler(ctx)
 	if s.wire != nil {
 		running.Go(func() {
-			serve(ctx, newHTTPServer(s.nodeHandler(ctx, doors)), tls.NewListener(s.wire, s.nodes.TLS()), drain)
+			serve(ctx, newHTTPServer(s.nodeHandler(ctx, lines, doors)), tls.NewListener(s.wire, s.nodes.TLS()), drain)
 		})
 	}
 	err := serve(ctx, newHTTPServer(doors), s.api, drain)
@@ -298,11 +311,12 @@ func (s *Server) Close() error {
 // Node is the control plane as the node in the same process reaches it, without a wire between them. That
 // node is the managing account's.
 func (s *Server) Node() nodeapi.ControlPlane {
-	return local{s.cluster, s.root.Owner.Account, time.Now()}
+	return local{s.cluster, functionPlane{s}, s.root.Owner.Account, time.Now()}
 }
 
 type local struct {
 	nodeapi.ControlPlane
+	nodeapi.FunctionPlane
 	account string
 	since   time.Time // a node that was deregistered comes back when the process starts anew
 }

@@ -195,7 +195,9 @@ var quotas = []struct {
 	{"logs", "UntagResource", 5, 5},
 	{"logs", "", 5, 5},
 
-	// Source: AWS Lambda Developer Guide, "Lambda quotas": the rates of the control plane.
+	// Source: AWS Lambda Developer Guide, "Lambda quotas": ten calls a second for each that may run at a time, and the rates
+	// of the control plane.
+	{"lambda", "Invoke InvokeAsync InvokeWithResponseStream", 10_000, 10_000},
 	{"lambda", "GetFunction", 100, 100},
 	{"lambda", "GetPolicy", 15, 15},
 	{"lambda", "", 15, 15},

@@ -42,6 +42,7 @@ var aheadless = strings.NewReplacer(
 	`^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`, `[a-z0-9](?:-[a-z0-9]|[a-z0-9]-?[a-z0-9])(?:-?[a-z0-9])*`, // an account's alias; its length is a rule of its own
 	`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, `[0-9]*[a-zA-Z_-][a-zA-Z0-9_-]*`, // a function's alias
 	`((?!^\d+$)^[0-9a-zA-Z-_]+$)`, `[0-9]*[a-zA-Z_-][a-zA-Z0-9_-]*`, // and where a URL is its
+	`[0-9A-Za-z\.\-_]*(?<!\.)`, `[0-9A-Za-z._-]*[0-9A-Za-z_-]`, // the bucket that code is in; it has three characters at least
 )
 
 // fromJava rewrites what models use and RE2 spells otherwise: characters by number, and all those

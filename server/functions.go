@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"slipway/accounts"
+	"slipway/blob"
+	"slipway/blob/disk"
+	"slipway/blob/s3"
+	"slipway/events"
+	"slipway/functions"
+	"slipway/functions/fleet"
+	"slipway/nodeapi"
+	"slipway/store"
+)
+
+// functionsService is whom a role has to trust, for a function to act in it. Source: Lambda Developer Guide,
+// "Defining Lambda function permissions with an execution role".
+const functionsService = "lambda.amazonaws.com"
+
+// openFunctions opens the room of functions and the fleet that runs them.
+func (s *Server) openFunctions(ctx context.Context) error {
+	code, err := s.openCode(ctx)
+	if err != nil {
+		return err
+	}
+	s.fleet = fleet.New(fleet.Config{
+		Room:    functionRoom{s.cluster},
+		Records: func(r []fleet.Record) { s.functions.Record(r) },
+		Tell:    s.tellFleet,
+	})
+	s.meters.registry.MustRegister(newFleetMeter(s.fleet))
+	s.functions, err = functions.New(ctx, s.db, s.keys, code, functions.Config{
+		Account:     s.root.Owner.Account,
+		Region:      s.config.Region,
+		Images:      functionImages{s.clusterImages(), s.root.Owner.Account},
+		Roles:       functionRoles{s.accounts, s.config.Region},
+		Fleet:       s.fleet,
+		CheckPolicy: readsPolicies,
+		Advertise:   s.config.Advertise,
+	})
+	return err
+}
+
+// openCode opens where the code of functions is kept: beside the blobs of the registry, and apart from them.
+func (s *Server) openCode(ctx context.Context) (blob.Store, error) {
+	if s.config.Blobs == "" {
+		return disk.Open(filepath.Join(s.config.Data, "code"))
+	}
+	location, err := url.Parse(s.config.Blobs)
+	if err != nil {
+		return nil, s3.ErrLocation // err would repeat what may be a secret
+	}
+	location.Path = strings.TrimSuffix(location.Path, "/") + codeFolder
+	return s3.Open(ctx, location.String())
+}
+
+// codeFolder is where code lies in a bucket: no name that the registry has for anything is below it.
+const codeFolder = "-code"
+
+// tellFleet writes down what happens in the fleet.
+func (s *Server) tellFleet(h fleet.Happening) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	subject := h.Function
+	if subject == "" {
+		subject = h.Node
+	}
+	err := s.db.UpdateSoon(ctx, func(tx *store.Tx) error {
+		return events.Append(tx, h.Account, "function."+h.Kind, subject, happeningFact(h))
+	})
+	if err != nil {
+		slog.Warn("what happened to functions is not in the events", "kind", h.Kind, "function", h.Function, "error", err)
+	}
+}
+
+func happeningFact(h fleet.Happening) map[string]string {
+	fact := map[string]string{}
+	for key, value := range map[string]string{"version": h.Version, "release": h.Release, "line": h.Line, "sandbox": h.Sandbox, "machine": h.Node, "reason": h.Reason} {
+		if value != "" {
+			fact[key] = value
+		}
+	}
+	return fact
+}
+
+// functionRoles lets functions act in the roles of their accounts.
+type functionRoles struct {
+	accounts *accounts.Control
+	region   string
+}
+
+// Check satisfies functions.Roles.
+func (r functionRoles) Check(ctx context.Context, account, role string) error {
+	_, err := r.accounts.ActingFor(ctx, account, role, r.arn(account, "*"), "check", functionsService)
+	return roleError(err)
+}
+
+// Issue satisfies functions.Roles. As on AWS the session has the function's name, which the given name of the session
+// begins with. What accounts issue to services lasts longer than a sandbox does.
+func (r functionRoles) Issue(ctx context.Context, account, role, session string, _ time.Duration) (nodeapi.Credentials, error) {
+	name := session
+	if i := strings.LastIndexByte(session, '-'); i > 0 {
+		name = session[:i]
+	}
+	given, err := r.accounts.IssueFor(ctx, account, role, r.arn(account, name), name, functionsService)
+	if err != nil {
+		return nodeapi.Credentials{}, roleError(err)
+	}
+	return nodeapi.Credentials{
+		Role: role, AccessKeyID: given.AccessKeyID, SecretAccessKey: given.Secret, SessionToken: given.Token, Expires: given.Expires,
+	}, nil
+}
+
+func (r functionRoles) arn(account, name string) string {
+	return "arn:aws:lambda:" + r.region + ":" + account + ":function:" + name
+}
+
+// runFunctions makes calls until ctx ends and all that are under way have ended, and ends the sandboxes then.
+func (s *Server) runFunctions(ctx context.Context) {
+	sandboxes, end := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { s.fleet.Run(sandboxes) })
+	s.functions.Run(ctx)
+	end()
+	running.Wait()
+}

@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"slipway/accounts"
+	"slipway/cluster"
+	"slipway/functions"
+	"slipway/functions/fleet"
+)
+
+// functionRoom has the fleet hold room in the books of the cluster.
+type functionRoom struct{ cluster *cluster.Control }
+
+var _ fleet.Room = functionRoom{}
+
+// memoryOfCore is how many MiB of memory come with the whole of a core. Source: Lambda Developer Guide, "Configure
+// Lambda function memory": "at 1,769 MB, a function has the equivalent of one vCPU".
+const memoryOfCore = 1769
+
+func cpuOf(memory int) int { return max(2, memory*1024/memoryOfCore) }
+
+// Hold satisfies fleet.Room.
+func (r functionRoom) Hold(ctx context.Context, account string, n fleet.Need, node string, avoid []string) (fleet.Hold, error) {
+	h, err := r.cluster.Hold(ctx, cluster.HoldRequest{Account: account, Memory: n.Memory, CPU: cpuOf(n.Memory), Node: node, Only: node != "", Avoid: avoid})
+	return heldBy(h, n.Disk), roomError(err)
+}
+
+// Grow satisfies fleet.Room.
+func (r functionRoom) Grow(ctx context.Context, hold string, n fleet.Need) (fleet.Hold, error) {
+	h, err := r.cluster.Grow(ctx, hold, n.Memory, cpuOf(n.Memory))
+	return heldBy(h, n.Disk), roomError(err)
+}
+
+// Free satisfies fleet.Room.
+func (r functionRoom) Free(ctx context.Context, holds ...string) error {
+	return r.cluster.Free(ctx, holds...)
+}
+
+// Holds satisfies fleet.Room.
+func (r functionRoom) Holds(ctx context.Context) ([]fleet.Hold, error) {
+	held, err := r.cluster.Holds(ctx)
+	all := make([]fleet.Hold, len(held))
+	for i, h := range held {
+		all[i] = heldBy(h, 0)
+	}
+	return all, err
+}
+
+func heldBy(h cluster.Hold, disk int) fleet.Hold {
+	return fleet.Hold{ID: h.ID, Account: h.Account, Node: h.Node, Need: fleet.Need{Memory: h.Memory, Disk: disk}, CPU: h.CPU}
+}
+
+// roomError says in the words of the fleet why there is no room.
+func roomError(err error) error {
+	switch {
+	case errors.Is(err, cluster.ErrNoRoom), errors.Is(err, cluster.ErrNoHold), errors.Is(err, cluster.ErrBusy):
+		return fmt.Errorf("%w: %w", fleet.ErrNoRoom, err)
+	case errors.Is(err, cluster.ErrNoMachine):
+		return fmt.Errorf("%w: %w", fleet.ErrNoMachine, err)
+	}
+	return err
+}
+
+// roleError says in the words of the functions room that it may not act in a role.
+func roleError(err error) error {
+	if errors.Is(err, accounts.ErrNotTrusted) {
+		return functions.ErrRole
+	}
+	return err
+}
