@@ -21,14 +21,14 @@ func (c *Control) ParseFunction(account, name, qualifier string) (Ref, error) {
 	r := Ref{Account: account, Qualifier: qualifier}
 	rest := name
 	if arn.Is(name) {
-		a, err := arn.Parse(name)
-		if err != nil || a.Service != "lambda" {
+		of, region, is := strings.Cut(name, ":lambda:") // arn.Parse makes a slice, and this is on every call's way
+		region, owner, _ := strings.Cut(region, ":")
+		if r.Account, rest, is = strings.Cut(owner, ":"); !is || strings.Count(of, ":") != 1 {
 			return r, errs.Say(ErrForm, "'%s' is not the ARN of a function", name)
 		}
-		if a.Region != c.config.Region {
-			return r, errs.Say(ErrNoFunction, "Functions from '%s' are not reachable in this region ('%s')", a.Region, c.config.Region)
+		if region != c.config.Region {
+			return r, errs.Say(ErrNoFunction, "Functions from '%s' are not reachable in this region ('%s')", region, c.config.Region)
 		}
-		r.Account, rest = a.Account, a.Resource
 	} else if owner, after, found := strings.Cut(name, ":"); found && isAccount(owner) {
 		r.Account, rest = owner, after
 	}

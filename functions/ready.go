@@ -16,7 +16,7 @@ import (
 const pendingTopic = "functions pending"
 
 const (
-	readyPeriod = 5 * time.Second
+	readyPeriod = time.Second
 	readyAtOnce = 64
 )
 
@@ -77,7 +77,7 @@ func (c *Control) ready(ctx context.Context, v Version) {
 	if ctx.Err() != nil || errs.KindOf(err) == errs.Unavailable {
 		return
 	}
-	if err := c.settle(ctx, v, why(err)); err != nil {
+	if err := c.settle(ctx, v, why(err)); err != nil && ctx.Err() == nil {
 		slog.WarnContext(ctx, "what came of a function's update is written down later", "function", v.String(), "error", err)
 	}
 }

@@ -31,7 +31,7 @@ const (
 // shop is a room with a fleet that only says what it is told to do.
 type shop struct {
 	*functions.Control
-	t      *testing.T
+	t      testing.TB
 	db     *store.DB
 	blobs  blob.Store
 	fleet  *crew
@@ -46,7 +46,7 @@ func inShop(t *testing.T, test func(*shop)) {
 	})
 }
 
-func newShop(t *testing.T, db *store.DB) *shop {
+func newShop(t testing.TB, db *store.DB) *shop {
 	t.Helper()
 	s := &shop{t: t, db: db, fleet: newCrew(), images: &pictures{}}
 	s.ok(events.Migrate(t.Context(), db))
