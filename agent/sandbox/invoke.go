@@ -40,6 +40,9 @@ func (b *box) unmade(ctx context.Context, a *assigned, i *nodeapi.Invocation, er
 func (a *assigned) finish(i *nodeapi.Invocation, o *nodeapi.Outcome) {
 	used := a.use.Read()
 	o.MemoryPeak, o.CPU = used.MemoryPeak, max(0, used.CPU-time.Duration(a.cpu.Swap(int64(used.CPU))))
+	if o.Error != nil && o.Error.Type == tooLarge {
+		o.Over = true // runtimes end when their answer is refused, sooner or later
+	}
 	if o.Over {
 		a.over.Store(true)
 		a.timedOut.Store(o.Error != nil && o.Error.Type == timedOut)

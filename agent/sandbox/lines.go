@@ -103,12 +103,16 @@ func (l *lines) failure(request string, f *nodeapi.FunctionError) []string {
 	return nil
 }
 
-const timedOut = "Sandbox.Timedout"
+// Types of errors that are the platform's.
+const (
+	timedOut = "Sandbox.Timedout"
+	tooLarge = "Function.ResponseSizeTooLarge"
+)
 
 // isPlatform tells the platform's errors from those of a runtime.
 func isPlatform(kind string) bool {
 	switch kind {
-	case "Runtime.ExitError", "Runtime.OutOfMemory", "Runtime.InvalidEntrypoint", "Runtime.InvalidWorkingDir", "Function.ResponseSizeTooLarge",
+	case "Runtime.ExitError", "Runtime.OutOfMemory", "Runtime.InvalidEntrypoint", "Runtime.InvalidWorkingDir", tooLarge,
 		"Extension.Crash", "Extension.LaunchError":
 		return true
 	}

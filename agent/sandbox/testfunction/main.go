@@ -21,6 +21,7 @@ type request struct {
 	Read     string   `json:"read"`    // a file, whose text is the answer
 	Write    string   `json:"write"`   // a file, in which Bytes are written
 	Dial     string   `json:"dial"`    // an address; the answer is what becomes of it
+	Listen   string   `json:"listen"`  // an address
 	Environ  string   `json:"environ"` // a variable, whose value is the answer
 	Identity bool     `json:"identity"`
 	Bytes    int64    `json:"bytes"`
@@ -78,6 +79,8 @@ func handle(ctx context.Context, r request) (string, error) {
 		return string(text), err
 	case r.Write != "":
 		return "", write(r.Write, r.Bytes)
+	case r.Listen != "":
+		return listen(r.Listen)
 	case r.Dial != "":
 		return dial(r.Dial), nil
 	case r.Environ != "":
@@ -129,6 +132,22 @@ func write(name string, size int64) error {
 		}
 	}
 	return f.Sync()
+}
+
+// listen takes connections from then on.
+func listen(address string) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", err
+	}
+	go func() {
+		for {
+			if line, err := l.Accept(); err == nil {
+				line.Close()
+			}
+		}
+	}()
+	return l.Addr().String(), nil
 }
 
 func dial(address string) string {
