@@ -48,7 +48,7 @@ require github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2 v1.63.7
 
 require (
 	github.com/aws/aws-lambda-go v1.55.1 // indirect
-	github.com/aws/aws-sdk-go-v2/service/lambda v1.114.2 // indirect
+	github.com/aws/aws-sdk-go-v2/service/lambda v1.114.2
 )
 
 require (

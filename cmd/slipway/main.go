@@ -80,7 +80,7 @@ protocol, so aws, the AWS SDKs, docker, skopeo and containerd work against it un
 		c.GroupID = "start"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{envCommand(), pushCommand(), runCommand(), deployCommand(), servicesCommand(), scaleCommand(), rollbackCommand(), rebalanceCommand(), schedulerCommand(), prefetchCommand(), psCommand(), whyCommand(), topCommand(), execCommand(), statsCommand(), logsCommand(), stopCommand(), eventsCommand(), accountCommand(), auditCommand()} {
+	for _, c := range []*cobra.Command{envCommand(), pushCommand(), runCommand(), deployCommand(), servicesCommand(), scaleCommand(), rollbackCommand(), fnCommand(), invokeCommand(), rebalanceCommand(), schedulerCommand(), prefetchCommand(), psCommand(), whyCommand(), topCommand(), execCommand(), statsCommand(), logsCommand(), stopCommand(), eventsCommand(), accountCommand(), auditCommand()} {
 		c.GroupID = "use"
 		root.AddCommand(c)
 	}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/spf13/cobra"
+)
+
+func fnRollbackCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rollback NAME",
+		Short: "Bring a function back to a version of before",
+		Long: `Bring a function back to the version before the one that is in service, or to the one that --to names:
+its code, and its configuration. No call fails meanwhile. Called again, it goes back further.
+Aliases stay where they are.`,
+		Example: "  slipway fn rollback greet\n  slipway fn rollback greet --to 7",
+		Args:    cobra.ExactArgs(1),
+	}
+	data := dataFlag(cmd)
+	to := cmd.Flags().String("to", "", "version to go back to")
+	cmd.ValidArgsFunction = completeFunctions(data)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := newClient(cmd.Context(), *data)
+		if err != nil {
+			return err
+		}
+		return c.rollBackFunction(cmd.Context(), cmd.OutOrStdout(), args[0], *to)
+	}
+	return cmd
+}
+
+func (c *client) rollBackFunction(ctx context.Context, out io.Writer, name, to string) error {
+	now, err := c.function(ctx, name)
+	if err != nil {
+		return err
+	}
+	all, err := c.versions(ctx, name)
+	if err != nil {
+		return err
+	}
+	target, err := versionBefore(name, to, now.Configuration, all)
+	if err != nil {
+		return err
+	}
+	number := aws.ToString(target.Version)
+	if err := c.restoreFunction(ctx, name, number, now.Configuration); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: back to version %s\n", name, number)
+	return nil
+}
+
+// versionBefore is the version that is named, or the last one before what is in service now that is not the same.
+func versionBefore(name, to string, now *types.FunctionConfiguration, all []types.FunctionConfiguration) (*types.FunctionConfiguration, error) {
+	if to != "" {
+		if i := slices.IndexFunc(all, func(v types.FunctionConfiguration) bool { return aws.ToString(v.Version) == to }); i >= 0 {
+			return &all[i], nil
+		}
+		return nil, withHint(fmt.Errorf("%s has no version %s", name, to), `"slipway fn show %s" lists its versions`, name)
+	}
+	current := len(all) // what is in service was not published
+	for i := range all {
+		if sameFunction(&all[i], now) {
+			current = i
+		}
+	}
+	for i := current - 1; i >= 0; i-- {
+		if !sameFunction(&all[i], now) {
+			return &all[i], nil
+		}
+	}
+	return nil, withHint(fmt.Errorf("%s has no version before the one that is in service", name), `"slipway fn show %s" lists its versions; "slipway fn deploy" publishes one each time`, name)
+}
+
+// sameFunction reports whether two versions run the same code in the same way.
+func sameFunction(a, b *types.FunctionConfiguration) bool {
+	return aws.ToString(a.CodeSha256) == aws.ToString(b.CodeSha256) && a.Runtime == b.Runtime && aws.ToString(a.Handler) == aws.ToString(b.Handler) &&
+		aws.ToInt32(a.MemorySize) == aws.ToInt32(b.MemorySize) && aws.ToInt32(a.Timeout) == aws.ToInt32(b.Timeout) &&
+		aws.ToString(a.Role) == aws.ToString(b.Role) && maps.Equal(variablesOf(a), variablesOf(b)) && slices.Equal(layersOf(a), layersOf(b))
+}
+
+func variablesOf(f *types.FunctionConfiguration) map[string]string {
+	if f.Environment == nil {
+		return nil
+	}
+	return f.Environment.Variables
+}
+
+func layersOf(f *types.FunctionConfiguration) (arns []string) {
+	for _, l := range f.Layers {
+		arns = append(arns, aws.ToString(l.Arn))
+	}
+	return arns
+}
+
+// restoreFunction makes a function what a version of it is.
+func (c *client) restoreFunction(ctx context.Context, name, version string, now *types.FunctionConfiguration) error {
+	then, err := c.function(ctx, name+":"+version)
+	if err != nil {
+		return err
+	}
+	in := &lambda.UpdateFunctionCodeInput{FunctionName: &name, Architectures: then.Configuration.Architectures}
+	if then.Configuration.PackageType == types.PackageTypeImage {
+		in.ImageUri = then.Code.ResolvedImageUri
+	} else if in.ZipFile, err = download(ctx, aws.ToString(then.Code.Location)); err != nil {
+		return fmt.Errorf("code of version %s: %w", version, err)
+	}
+	if !sameFunction(then.Configuration, now) {
+		if _, err := c.lambda().UpdateFunctionConfiguration(ctx, configurationThen(name, then.Configuration)); err != nil {
+			return explain(err, c)
+		}
+		if err := c.followFunction(ctx, name); err != nil {
+			return err
+		}
+	}
+	if _, err := c.lambda().UpdateFunctionCode(ctx, in); err != nil {
+		return explain(err, c)
+	}
+	return c.followFunction(ctx, name)
+}
+
+func configurationThen(name string, then *types.FunctionConfiguration) *lambda.UpdateFunctionConfigurationInput {
+	in := &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: &name, MemorySize: then.MemorySize, Timeout: then.Timeout, Role: then.Role, Layers: layersOf(then),
+		Environment: &types.Environment{Variables: variablesOf(then)},
+	}
+	if in.Layers == nil {
+		in.Layers = []string{}
+	}
+	if in.Environment.Variables == nil {
+		in.Environment.Variables = map[string]string{}
+	}
+	if then.PackageType != types.PackageTypeImage {
+		in.Runtime, in.Handler = then.Runtime, then.Handler
+	}
+	return in
+}
+
+// maxDownload is how large the zip of a function may be, in bytes.
+const maxDownload = 50 << 20
+
+func download(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("it cannot be downloaded: %s", resp.Status)
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, maxDownload+1))
+}
