@@ -20,7 +20,7 @@ bin/session-manager-plugin:
 
 export PATH := $(CURDIR)/bin:$(PATH)
 
-.PHONY: build demo test race matrix crash chaos sim bench bench-tasks bench-registry bench-placement bench-calls lint generate clean help
+.PHONY: build demo test race matrix crash chaos sim bench bench-tasks bench-registry bench-placement bench-calls runtimes lint generate clean help
 
 build: ## Build bin/slipway
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
@@ -78,6 +78,11 @@ bench-ingress: ## Print requests through a load balancer beside nginx, and besid
 
 bench-calls: ## Print what one core verifies and authorizes, beside the AWS SDK's signing
 	go test -run '^$$' -bench 'BenchmarkCall|BenchmarkEvaluate/statements' -cpu 1 ./server ./accounts/policy
+
+runtimes: ## Make the images for Node.js and Python functions and push them into the Slipway that runs here (as root)
+	@scripts/need jq:jq /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
+	@$(MAKE) -s build
+	@scripts/runtimes
 
 lint: ## Check formatting and run go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
