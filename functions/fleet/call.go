@@ -22,6 +22,9 @@ type Call struct {
 	Limit Limit
 	// Invocation is the call itself; its Sandbox is filled in by the fleet.
 	Invocation nodeapi.Invocation
+	// Began is told which release runs, before anything of an answer that is given as it comes. It must not wait. A call
+	// that has not begun after all is told again. nil: nobody asks.
+	Began func(*Release)
 }
 
 // Limit says how many calls may be waiting or running at a time, over all of a fleet.

@@ -15,6 +15,7 @@ type edition struct {
 	all      map[*sandbox]bool // that are, or are being, assigned
 	ready    int               // that take calls
 	starting int               // on their way to be ready
+	placing  int               // of those, that still look for room
 	asked    int               // of use in grow alone
 
 	lines       int       // that want it, or answer by it until the newer is ready

@@ -115,14 +115,15 @@ func live(t *testing.T, rt *rapid.T, h *history, all []step, clients int) {
 
 // enter joins a machine that knows releases that begin with "bad" as such.
 func (h *history) enter(node string) {
-	host := h.machine(node, 2048)
-	host.FetchTime = 300 * time.Millisecond
-	host.Init = func(a nodeapi.Assignment) nodeapi.Init {
-		if strings.HasPrefix(a.Release, "bad") {
-			return unfit(a.Release)(a)
+	h.machine(node, 2048, func(host *fleettest.Host) {
+		host.FetchTime = 300 * time.Millisecond
+		host.Init = func(a nodeapi.Assignment) nodeapi.Init {
+			if strings.HasPrefix(a.Release, "bad") {
+				return unfit(a.Release)(a)
+			}
+			return nodeapi.Init{}
 		}
-		return nodeapi.Init{}
-	}
+	})
 }
 
 func (h *history) update(id string) {
@@ -184,12 +185,13 @@ func (h *history) harm(s step, node string, host *fleettest.Host) {
 		h.enter(node)
 	case "sick":
 		until := time.Now().Add(2 * time.Second)
-		host.Fail = func(method, _ string) error {
+		fail := func(method, _ string) error {
 			if time.Now().Before(until) && method != "invoke" {
 				return errSick
 			}
 			return nil
 		}
+		host.Change(func(h *fleettest.Host) { h.Fail = fail })
 	}
 }
 

@@ -21,8 +21,11 @@ func (f *Fleet) Invoke(ctx context.Context, c Call, w nodeapi.AnswerWriter) (Res
 			return t.refused(&c, asked, l, err)
 		}
 		c.Invocation.Sandbox = l.sandbox.id
+		if c.Began != nil {
+			c.Began(l.release)
+		}
 		out, failure := l.sandbox.machine.host.Invoke(ctx, c.Invocation, w)
-		if !t.finish(&c, &l, &out, failure, last == 1) {
+		if !t.finish(ctx, &c, &l, &out, failure, last == 1) {
 			return t.result(&c, asked, &l, out, failure), failure
 		}
 		l, err = t.again(ctx, &c)
@@ -72,7 +75,7 @@ func (t *tenant) find(ctx context.Context, fn *function, c *Call, now time.Time)
 }
 
 // finish takes a sandbox back and reports whether the call has not begun in it, so that it is to be made elsewhere.
-func (t *tenant) finish(c *Call, l *lease, out *nodeapi.Outcome, failure error, last bool) (again bool) {
+func (t *tenant) finish(ctx context.Context, c *Call, l *lease, out *nodeapi.Outcome, failure error, last bool) (again bool) {
 	now := time.Now()
 	absent := failure != nil && errors.Is(failure, nodeapi.ErrNoSandbox)
 	again = absent && !last
@@ -83,6 +86,9 @@ func (t *tenant) finish(c *Call, l *lease, out *nodeapi.Outcome, failure error, 
 	s.used = now
 	t.running--
 	s.lost = s.lost || absent
+	if failure != nil && ctx.Err() == nil && !s.leaving {
+		t.tellLost(s, failure.Error())
+	}
 	if !again {
 		t.leave(l.fn, c.Limit)
 		s.edition.used = now

@@ -155,13 +155,17 @@ func (t *tenant) missed(s *sandbox, reason string, now time.Time) {
 		s.leaving = true
 		return
 	}
+	t.tellLost(s, reason)
+	t.dismiss(s)
+	t.feed(now)
+}
+
+func (t *tenant) tellLost(s *sandbox, reason string) {
 	h := Happening{Kind: SandboxLost, Account: t.account, Sandbox: s.id, Node: s.machine.node, Reason: reason}
 	if e := s.edition; e != nil {
 		h.Function, h.Version, h.Release = e.function.arn, e.release.Version, e.release.ID
 	}
 	t.fleet.journal.tell(h)
-	t.dismiss(s)
-	t.feed(now)
 }
 
 func (t *tenant) isEnding(id string) bool {

@@ -90,7 +90,7 @@ func TestAMachineInTroubleIsAvoided(t *testing.T) {
 				t.Errorf("version %s ran on %s", n, r.Node)
 			}
 		}
-		sick.Fail = nil
+		sick.Change(func(h *fleettest.Host) { h.Fail = nil })
 		time.Sleep(time.Minute)
 		if r := w.invoke(pinned(version("4"))); r.Node != "a" {
 			t.Errorf("version 4 ran on %s, and the machine that has most room is well by now", r.Node)

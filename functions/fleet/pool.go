@@ -138,9 +138,9 @@ func (t *tenant) start(key poolKey, i Image) (*sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := t.adopt(h, m, key)
+	s := t.adopt(h, m, key, nil)
 	if err := t.launch(ctx, s, i); err != nil {
-		t.spoiled(s, err)
+		t.spoiled(s, nil, err)
 		return nil, err
 	}
 	return s, nil

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"slipway/functions/fleet"
-	"slipway/nodeapi"
+	"slipway/functions/fleet/fleettest"
 )
 
 func TestThePoolRefillsWhenOneLeavesIt(t *testing.T) {
@@ -206,9 +206,7 @@ func TestProvisionedTellsWhyThereAreTooFew(t *testing.T) {
 		if p := w.fleet.Provisioned(version("1")); p.Ready != 2 || p.Err != fleet.ErrNoRoom {
 			t.Errorf("%+v", p)
 		}
-		host.Init = func(nodeapi.Assignment) nodeapi.Init {
-			return nodeapi.Init{Error: &nodeapi.FunctionError{Type: "Runtime.ExitError"}}
-		}
+		host.Change(func(h *fleettest.Host) { h.Init = unfit("release-2") })
 		w.fleet.Provision(version("1"), 0)
 		w.fleet.Provision(version("2"), 1)
 		time.Sleep(10 * time.Second)

@@ -19,17 +19,33 @@ type order struct {
 	line    *line  // in whose swap, if in one: sandboxes of the older releases may give way
 	avoid   []string
 	cold    Cold
+	placing bool // there is no room for it yet: counted in its edition
+}
+
+// seek notes whether an order, if there is one, still looks for room. It is called under the lock.
+func (o *order) seek(is bool) {
+	if o == nil || o.placing == is {
+		return
+	}
+	o.placing = is
+	if is {
+		o.edition.placing++
+	} else {
+		o.edition.placing--
+	}
 }
 
 // raise makes a sandbox ready, beside. It is called under the lock.
 func (t *tenant) raise(e *edition) {
 	e.starting++
 	o := &order{edition: e, release: e.release}
+	o.seek(true)
 	begun := t.fleet.begin(func() {
 		s, err := t.make(t.fleet.ctx, o)
 		t.raised(o, s, err)
 	})
 	if !begun {
+		o.seek(false)
 		e.starting--
 	}
 }
@@ -41,6 +57,7 @@ func (t *tenant) raised(o *order, s *sandbox, err error) {
 	defer t.mu.Unlock()
 	e := o.edition
 	e.starting--
+	o.seek(false)
 	switch {
 	case err == nil:
 		s.cold = &o.cold
@@ -108,7 +125,7 @@ func (t *tenant) make(ctx context.Context, o *order) (*sandbox, error) {
 			return s, nil
 		}
 		if s != nil {
-			o.avoid = append(o.avoid, t.spoiled(s, err))
+			t.spoiled(s, o, err)
 		}
 		if try == attempts || ctx.Err() != nil || !elsewhere(err) {
 			return nil, reason(ctx, err)
@@ -136,19 +153,21 @@ func elsewhere(err error) bool {
 	return errors.Is(err, nodeapi.ErrNoSandbox) || errs.KindOf(err) == errs.Unavailable && !noRoom(err)
 }
 
-// spoiled ends a sandbox that was not made ready, and names its node where it is the machine that is in trouble.
-func (t *tenant) spoiled(s *sandbox, err error) (node string) {
+// spoiled ends a sandbox that was not made ready. Where it is the machine that is in trouble, that is avoided.
+func (t *tenant) spoiled(s *sandbox, o *order, err error) {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if errs.KindOf(err) == errs.Unavailable {
 		s.machine.blame(now)
-		node = s.machine.node
+		if o != nil {
+			o.avoid = append(o.avoid, s.machine.node)
+		}
 	}
 	s.lost = s.lost || errors.Is(err, nodeapi.ErrNoSandbox)
 	s.leaving = true
 	t.end(s)
-	return node
+	o.seek(true)
 }
 
 // obtain takes a sandbox from the pool, or makes one. It belongs to the caller then.
@@ -165,7 +184,7 @@ func (t *tenant) obtain(ctx context.Context, o *order) (*sandbox, error) {
 		return nil, err
 	}
 	begun = time.Now()
-	s := t.adopt(h, m, poolOf(o.release))
+	s := t.adopt(h, m, poolOf(o.release), o)
 	err = t.launch(ctx, s, o.release.Runtime)
 	o.cold.Start += time.Since(begun)
 	o.cold.Pooled = false
@@ -177,6 +196,9 @@ func (t *tenant) fit(ctx context.Context, s *sandbox, o *order) bool {
 	o.cold.Pooled = true
 	n := needOf(o.release)
 	if s.hold.Need == n {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		o.seek(false)
 		return true
 	}
 	begun := time.Now()
@@ -187,25 +209,27 @@ func (t *tenant) fit(ctx context.Context, s *sandbox, o *order) bool {
 		t.giveBack(s)
 		return false
 	case err != nil:
-		t.spoiled(s, nodeapi.ErrNoSandbox)
+		t.spoiled(s, o, nodeapi.ErrNoSandbox)
 		return false
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s.hold = h
+	o.seek(false)
 	return true
 }
 
 func needOf(r *Release) Need { return Need{Memory: r.Memory, Disk: r.Disk} }
 
 // adopt makes a sandbox known before its host hears of it, so that what the host tells of it is understood.
-func (t *tenant) adopt(h Hold, m *machine, key poolKey) *sandbox {
+func (t *tenant) adopt(h Hold, m *machine, key poolKey, o *order) *sandbox {
 	now := time.Now()
 	s := &sandbox{id: "sb-" + ids.Hex(16), machine: m, hold: h, pool: key, state: Starting, born: now, used: now}
 	s.life = lifetime(t.fleet.config.MaxAge)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	defer t.fleet.holding.known()
+	o.seek(false)
 	t.sandboxes[s.id] = s
 	s.lost = t.machines[m.node] != m
 	s.leaving = s.lost

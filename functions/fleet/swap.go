@@ -226,6 +226,7 @@ func (t *tenant) fetch(ctx context.Context, sw *swap, p beside) error {
 func (t *tenant) raiseBeside(ctx context.Context, sw *swap, node string, over chan<- error) {
 	t.mu.Lock()
 	o := &order{edition: sw.to, release: sw.to.release, node: node, line: sw.line}
+	o.seek(true)
 	t.mu.Unlock()
 	s, err := t.make(ctx, o)
 	t.raised(o, s, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/functions/fleet"
+	"slipway/functions/fleet/fleettest"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
@@ -113,7 +114,7 @@ func TestARunningCallOfTheOlderFinishes(t *testing.T) {
 		host := w.machine("a", 4096)
 		o := owns(release("v1"), fleet.AllowOld)
 		w.invoke(o.call())
-		host.Run = answer(time.Hour)
+		host.Change(func(h *fleettest.Host) { h.Run = answer(time.Hour) })
 		var long sync.WaitGroup
 		c := o.call()
 		long.Go(func() {
@@ -298,7 +299,7 @@ func TestTheOlderIsStartedAnewWhileTheNewerIsBroken(t *testing.T) {
 				t.Errorf("%s answered", r.Release.ID)
 			}
 		}
-		host.Init = nil
+		host.Change(func(h *fleettest.Host) { h.Init = nil })
 		time.Sleep(5 * time.Minute)
 		w.invoke(o.call())
 		time.Sleep(time.Minute)

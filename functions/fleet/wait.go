@@ -71,13 +71,13 @@ func (t *tenant) await(ctx context.Context, fn *function, w *waiter) (lease, err
 	}
 }
 
-// late says why a call that has waited for long need not wait longer; nil: something is being started for it.
+// late says why a call that has waited for long need not wait longer; nil: something is being started for it, and has room.
 func (t *tenant) late(w *waiter) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := w.target(time.Now())
 	switch {
-	case e.starting > 0:
+	case e.starting > e.placing:
 		return nil
 	case e.trouble.times > 0:
 		return e.trouble.err

@@ -12,7 +12,8 @@ import (
 	"slipway/nodeapi"
 )
 
-// Host is a nodeapi.SandboxHost whose functions are Go. It notes in Faults whatever a fleet must never ask.
+// Host is a nodeapi.SandboxHost whose functions are Go. It notes in Faults whatever a fleet must never ask. What its
+// fields say is set before it is used, or by Change.
 type Host struct {
 	// Run is the function. nil answers with the payload. What it returns is the outcome, unless ctx ended.
 	Run func(ctx context.Context, a nodeapi.Assignment, i nodeapi.Invocation) nodeapi.Outcome
@@ -80,10 +81,20 @@ func (h *Host) Assign(ctx context.Context, a nodeapi.Assignment) (nodeapi.Init, 
 	if err := h.give(a); err != nil {
 		return nodeapi.Init{}, err
 	}
-	if h.Init == nil {
+	h.mu.Lock()
+	init := h.Init
+	h.mu.Unlock()
+	if init == nil {
 		return nodeapi.Init{Init: h.AssignTime}, nil
 	}
-	return h.Init(a), nil
+	return init(a), nil
+}
+
+// Change changes what functions and methods do while they are used.
+func (h *Host) Change(change func(h *Host)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change(h)
 }
 
 func (h *Host) give(a nodeapi.Assignment) error {
@@ -139,10 +150,13 @@ func (h *Host) Invoke(ctx context.Context, i nodeapi.Invocation, w nodeapi.Answe
 }
 
 func (h *Host) run(ctx context.Context, a nodeapi.Assignment, i nodeapi.Invocation) nodeapi.Outcome {
-	if h.Run == nil {
+	h.mu.Lock()
+	run := h.Run
+	h.mu.Unlock()
+	if run == nil {
 		return nodeapi.Outcome{Payload: i.Payload}
 	}
-	return h.Run(ctx, a, i)
+	return run(ctx, a, i)
 }
 
 // write gives an answer to who takes it as it comes.
@@ -282,10 +296,13 @@ func (h *Host) pass(ctx context.Context, method, of string, d time.Duration) err
 		return errDead
 	default:
 	}
-	if h.Fail != nil {
-		return h.Fail(method, of)
+	h.mu.Lock()
+	fail := h.Fail
+	h.mu.Unlock()
+	if fail == nil {
+		return nil
 	}
-	return nil
+	return fail(method, of)
 }
 
 func (h *Host) remove(id, reason string, told bool) {
