@@ -30,7 +30,7 @@ type beside struct {
 // sandboxes are started beside those of the releases before it, on the same machines. It returns nil once calls go to
 // it, or if nothing of the line was running. A *Failure says why the release cannot start; the one before stays in
 // service then, as far as callers' staleness allows, and the release is tried again, not too often, when it is called.
-// ErrNoRoom and errors of hosts say the same of the machines.
+// ErrNoRoom and errors of hosts say the same of the machines. Without a line nothing moves; the release's pool is filled.
 func (f *Fleet) Prepare(ctx context.Context, name string, r *Release, since time.Time) error {
 	sw := f.tenant(r.Account).prepare(name, r, since)
 	if sw == nil {
@@ -48,14 +48,17 @@ func (t *tenant) prepare(name string, r *Release, since time.Time) *swap {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !r.Packaged {
+		t.fill(t.pool(poolOf(r), r.Runtime, now), 0, now)
+	}
+	if name == "" {
+		return nil
+	}
 	fn := t.function(r.Function)
 	fn.used = now
 	l := fn.line(name)
 	l.used = now
 	t.move(l, r, since, now)
-	if !r.Packaged {
-		t.fill(t.pool(poolOf(r), r.Runtime, now), 0, now)
-	}
 	if l.wanted.release.ID == r.ID && len(l.older) > 0 && l.swap == nil {
 		t.begin(l, now)
 	}

@@ -425,3 +425,22 @@ func TestNothingRunningIsPreparedAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestToPrepareAVersionFillsItsPoolAndMovesNothing(t *testing.T) {
+	inWorld(t, fleet.Config{}, func(w *world) {
+		w.machine("a", 1024)
+		one, two := version("1"), version("2")
+		for _, v := range []*fleet.Release{one, two} {
+			if err := w.fleet.Prepare(context.Background(), "", v, time.Now()); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(time.Second)
+		w.wantStates("1 warm")
+		w.invoke(pinned(one))
+		w.invoke(pinned(two))
+		if w.invoke(pinned(one)).Cold != nil {
+			t.Error("the first version made way for the second")
+		}
+	})
+}
