@@ -106,6 +106,8 @@ func why(err error) Status {
 		return Status{Failed, "InvalidRuntime", err.Error()}
 	case errors.As(err, &failure) && failure.Init.Error != nil:
 		return Status{Failed, "FunctionError" + initCodes[failure.Init.Error.Type], failure.Init.Error.Message}
+	case errors.Is(err, fleet.ErrNoRoom):
+		return Status{Failed, "InsufficientCapacity", err.Error()}
 	case errs.Declared(err) != nil:
 		return Status{Failed, "InvalidConfiguration", err.Error()}
 	}
