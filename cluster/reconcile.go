@@ -190,6 +190,21 @@ func (k *keeper) lead(ctx context.Context, now time.Time) (bool, error) {
 	return true, nil
 }
 
+// stillLeads fails with errUnwanted where another server has the lease by now. One that has run out in a long look is
+// made longer.
+func (k *keeper) stillLeads(tx *store.Tx) error {
+	var owner string
+	var until int64
+	err := tx.Row(`select owner, until from cluster_leases where name = $1`, servicesTopic(k.account, k.cluster)).Scan(&owner, &until)
+	if errors.Is(err, store.ErrNoRows) || err == nil && owner != k.owner {
+		return errUnwanted
+	}
+	if err == nil && until < store.Micros(tx.Now) {
+		_, err = tx.Exec(`update cluster_leases set until = $2 where name = $1`, servicesTopic(k.account, k.cluster), store.Micros(tx.Now.Add(k.c.config.Services.Lease)))
+	}
+	return err
+}
+
 // release leaves the services to whoever is there next.
 func (k *keeper) release(ctx context.Context) {
 	if k.leads.IsZero() {
@@ -260,7 +275,12 @@ func (k *keeper) keep(ctx context.Context, o *watched) (next time.Time, err erro
 	}
 	changes := o.plan(k.c)
 	if !changes.Empty() || changes.Said != o.said {
-		if changes, err = k.write(ctx, o); err != nil {
+		changes, err = k.write(ctx, o)
+		if errors.Is(err, errUnwanted) { // another server leads by now
+			k.leads = time.Time{}
+			return time.Now(), nil
+		}
+		if err != nil {
 			return next, err
 		}
 	}

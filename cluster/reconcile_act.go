@@ -36,6 +36,9 @@ func (k *keeper) write(ctx context.Context, o *watched) (changes rollout.Changes
 
 // anew reads a service again, with what cannot be read in a transaction as it was.
 func (k *keeper) anew(tx *store.Tx, before *watched) (*watched, error) {
+	if err := k.stillLeads(tx); err != nil {
+		return nil, err
+	}
 	s, err := readService(tx, k.account, k.cluster, before.s.Name)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func (k *keeper) startAll(ctx context.Context, o *watched, changes rollout.Chang
 	var started []string
 	var refused []placement.Refusal
 	missing := 0
-	for _, start := range changes.Starts {
+	for _, start := range waves(o, changes.Starts) {
 		done, err := k.start(ctx, o, start)
 		if errors.Is(err, errUnwanted) {
 			return nil // it has changed meanwhile, and is looked at again
@@ -52,8 +52,53 @@ func (k *keeper) startAll(ctx context.Context, o *watched, changes rollout.Chang
 	return k.note(ctx, o, started, missing, refused)
 }
 
+// wave is tasks that are started together.
+type wave struct {
+	rollout.Start
+	nodes []string // the machine of each; nil: any
+}
+
+// maxWave is how many daemons are started in one transaction.
+const maxWave = 100
+
+// waves puts together the daemons of a deployment, which come one for each machine.
+func waves(o *watched, starts []rollout.Start) (all []wave) {
+	for _, s := range starts {
+		w := wave{Start: s}
+		if s.Node != "" {
+			w.nodes = slices.Repeat([]string{s.Node}, s.Count)
+		}
+		if n := len(all); n > 0 && o.s.Strategy == Daemon && all[n-1].Deployment == s.Deployment && len(all[n-1].nodes) < maxWave {
+			last := &all[n-1]
+			last.Node, last.Count, last.nodes = "", last.Count+s.Count, append(last.nodes, w.nodes...)
+			continue
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+// wanted tells whether so many tasks of a wave are still to be started.
+func (w wave) wanted(changes rollout.Changes, run Run) bool {
+	if run.Nodes == nil {
+		return changes.Starting(w.Deployment, "") >= run.Count
+	}
+	asked := map[string]int{}
+	for _, s := range changes.Starts {
+		if s.Deployment == w.Deployment {
+			asked[s.Node] += s.Count
+		}
+	}
+	for _, node := range run.Nodes {
+		if asked[node]--; asked[node] < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // start places tasks of the primary deployment, as long as the service still wants them.
-func (k *keeper) start(ctx context.Context, o *watched, start rollout.Start) (Started, error) {
+func (k *keeper) start(ctx context.Context, o *watched, start wave) (Started, error) {
 	i := slices.IndexFunc(o.deployments, func(d deployed) bool { return d.ID == start.Deployment })
 	if i < 0 {
 		return Started{}, errUnwanted
@@ -86,14 +131,14 @@ func (k *keeper) start(ctx context.Context, o *watched, start rollout.Start) (St
 }
 
 // startPart places those tasks that come by one capacity provider.
-func (k *keeper) startPart(ctx context.Context, o *watched, start rollout.Start, d Definition, run Run) (Started, error) {
+func (k *keeper) startPart(ctx context.Context, o *watched, start wave, d Definition, run Run) (Started, error) {
 	model, err := k.c.model(ctx, d, run)
 	if err != nil {
 		return failedToStart(err)
 	}
 	started, err := k.c.place(ctx, order{run: run, model: model, guard: func(tx *store.Tx) error {
 		now, err := k.anew(tx, o)
-		if err == nil && now.plan(k.c).Starting(start.Deployment, start.Node) < max(run.Count, len(run.Nodes)) {
+		if err == nil && !start.wanted(now.plan(k.c), run) {
 			err = errUnwanted
 		}
 		return err
@@ -116,12 +161,12 @@ func failedToStart(err error) (Started, error) {
 }
 
 // run is what a service asks for.
-func (o *watched) run(start rollout.Start, r Revision, tags []Tag) Run {
+func (o *watched) run(start wave, r Revision, tags []Tag) Run {
 	s := o.s
 	run := Run{Cluster: s.Cluster, Definition: r.Definition, Count: start.Count, VPC: r.VPC, Group: serviceGroup(s.Name), StartedBy: start.Deployment, Launch: r.Launch,
 		Constraints: s.Constraints, Strategies: s.Strategies, Exec: s.Exec}
-	if start.Node != "" {
-		run.Count, run.Nodes = 0, slices.Repeat([]string{start.Node}, start.Count)
+	if start.nodes != nil {
+		run.Count, run.Nodes = 0, start.nodes
 	}
 	switch s.PropagateTags {
 	case TagsOfService:
