@@ -46,6 +46,9 @@ type Invoke struct {
 	TraceID       string               // of X-Ray
 	Tail          bool                 // the answer is to have the end of the log
 	Stream        nodeapi.AnswerWriter // takes the answer as it comes; nil: it is Answer.Payload
+
+	// Began is told what runs, version and release, before anything of a streamed answer. nil: nobody asks.
+	Began func(version, release string)
 }
 
 // Answer is what came of a call.
@@ -107,8 +110,12 @@ func (t *Target) call(i *Invoke) fleet.Call {
 	if i.Stream != nil {
 		most = MaxStream
 	}
+	var began func(*fleet.Release)
+	if i.Began != nil {
+		began = func(r *fleet.Release) { i.Began(r.Version, r.ID) }
+	}
 	return fleet.Call{
-		Release: t.Release, Line: t.Line, Since: t.Since, Stale: t.Stale, Limit: t.Limit,
+		Began: began, Release: t.Release, Line: t.Line, Since: t.Since, Stale: t.Stale, Limit: t.Limit,
 		Invocation: nodeapi.Invocation{
 			Request: i.Request, ARN: t.ARN, Payload: i.Payload, Timeout: t.Release.Timeout, ClientContext: i.ClientContext,
 			TraceID: i.TraceID, Tail: i.Tail, MaxAnswer: most,

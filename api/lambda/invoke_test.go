@@ -159,10 +159,10 @@ func TestInvokeWithResponseStream(t *testing.T) {
 			return functions.Answer{Version: "1", Tail: []byte("log")}, nil
 		}, "one two complete|||bG9n"},
 		{"all at once", func(*testing.T, functions.Invoke) (functions.Answer, error) {
-			return functions.Answer{Payload: []byte("whole")}, nil
+			return functions.Answer{Payload: []byte("whole"), Version: "4", Release: "r-4"}, nil
 		}, "whole complete|||"},
 		{"failed before", func(*testing.T, functions.Invoke) (functions.Answer, error) {
-			return functions.Answer{Error: broken, Failed: functions.Unhandled, Payload: []byte(document)}, nil
+			return functions.Answer{Error: broken, Failed: functions.Unhandled, Payload: []byte(document), Version: "4", Release: "r-4"}, nil
 		}, "complete|Runtime.ExitError|" + document + "|"},
 		{"failed in between", func(t *testing.T, i functions.Invoke) (functions.Answer, error) {
 			pieces(t, i, "one")
@@ -184,6 +184,9 @@ func TestInvokeWithResponseStream(t *testing.T) {
 			if got := strings.Join(streamed(t, out), " "); got != c.want {
 				t.Errorf("events %q, want %q", got, c.want)
 			}
+			if version := aws.ToString(out.ExecutedVersion); version != "4" || headerOf(t, out.ResultMetadata)("Slipway-Release") != "r-4" {
+				t.Errorf("the version that ran is told as %q", version)
+			}
 		})
 	}
 }
@@ -191,6 +194,7 @@ func TestInvokeWithResponseStream(t *testing.T) {
 // pieces answers piece by piece.
 func pieces(t *testing.T, i functions.Invoke, list ...string) {
 	t.Helper()
+	i.Began("4", "r-4")
 	if err := i.Stream.Head("application/octet-stream"); err != nil {
 		t.Error(err)
 	}

@@ -20,25 +20,30 @@ func (d *door) invokeStreaming(c ctx, in *InvokeWithResponseStreamInput, to awsw
 		}
 		return to.Send(&InvokeWithResponseStreamOutput{StatusCode: new(int32(204))})
 	}
-	chunks := &chunks{to: to}
-	i.Stream = chunks
+	chunks := &chunks{c: c, to: to}
+	i.Stream, i.Began = chunks, func(version, release string) { chunks.version, chunks.release = version, release }
 	answer, err := d.calls.Invoke(c, i)
 	if err != nil {
 		return callFault(c, err)
 	}
-	return chunks.complete(c, &answer)
+	return chunks.complete(&answer)
 }
 
 // chunks gives a function's answer to its caller as it comes. It is a nodeapi.AnswerWriter.
 type chunks struct {
-	to    awswire.Stream[InvokeWithResponseStreamOutput]
-	out   InvokeWithResponseStreamOutput
-	event InvokeWithResponseStreamResponseEvent
-	chunk InvokeResponseStreamUpdate
+	c                ctx
+	to               awswire.Stream[InvokeWithResponseStreamOutput]
+	version, release string // that run
+	out              InvokeWithResponseStreamOutput
+	event            InvokeWithResponseStreamResponseEvent
+	chunk            InvokeResponseStreamUpdate
 }
 
 // Head begins the answer.
-func (s *chunks) Head(string) error { return s.to.Send(&InvokeWithResponseStreamOutput{}) }
+func (s *chunks) Head(string) error {
+	awswire.SetHeader(s.c, headerRelease, s.release)
+	return s.to.Send(&InvokeWithResponseStreamOutput{ExecutedVersion: some(s.version)})
+}
 
 // Write sends a piece of the answer.
 func (s *chunks) Write(b []byte) (int, error) {
@@ -52,8 +57,9 @@ func (s *chunks) Write(b []byte) (int, error) {
 }
 
 // complete says how the call ended. An answer that did not come piece by piece is one piece.
-func (s *chunks) complete(c ctx, a *functions.Answer) error {
-	awswire.SetHeader(c, headerRelease, a.Release) // where nothing has been sent yet
+func (s *chunks) complete(a *functions.Answer) error {
+	awswire.SetHeader(s.c, headerRelease, a.Release) // where nothing has been sent yet
+	s.out.ExecutedVersion = some(a.Version)
 	done := &InvokeWithResponseStreamCompleteEvent{}
 	if a.Error != nil {
 		done.ErrorCode, done.ErrorDetails = some(a.Error.Type), some(string(a.Payload))
@@ -65,8 +71,6 @@ func (s *chunks) complete(c ctx, a *functions.Answer) error {
 	if a.Tail != nil {
 		done.LogResult = new(base64.StdEncoding.EncodeToString(a.Tail))
 	}
-	return s.to.Send(&InvokeWithResponseStreamOutput{
-		ExecutedVersion: some(a.Version),
-		EventStream:     &InvokeWithResponseStreamResponseEvent{InvokeComplete: done},
-	})
+	s.out.EventStream = &InvokeWithResponseStreamResponseEvent{InvokeComplete: done}
+	return s.to.Send(&s.out)
 }

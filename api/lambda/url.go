@@ -100,6 +100,7 @@ func (u *urls) invoke(r *http.Request, url *functions.URL, v *awswire.Visit, out
 	}
 	if url.Settings.Mode == functions.ResponseStream {
 		i.Stream = out
+		i.Began = func(_, release string) { out.w.Header().Set(headerRelease, release) }
 	}
 	answer, err := u.calls.Invoke(r.Context(), i)
 	if err != nil {

@@ -227,6 +227,7 @@ func TestCallsAtURLsThatFail(t *testing.T) {
 // streaming is a stage whose function answers piece by piece; the next piece comes when the one before was read.
 func streaming(t *testing.T, contentType string, next <-chan string, end functions.Answer) *stage {
 	return &stage{play: func(_ context.Context, i functions.Invoke) (functions.Answer, error) {
+		i.Began("4", "r-4")
 		if err := i.Stream.Head(contentType); err != nil {
 			t.Error(err)
 		}
@@ -244,7 +245,7 @@ func TestStreamsAtURLs(t *testing.T) {
 	s := newSite(t, streaming(t, "text/event-stream", next, functions.Answer{}), functions.URLSettings{Mode: functions.ResponseStream})
 	go func() { next <- "one" }()
 	res := s.do(t, "GET", host, "/", "")
-	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
+	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("Slipway-Release") != "r-4" {
 		t.Errorf("%d %v", res.StatusCode, res.Header)
 	}
 	for _, want := range []string{"one", "two", "six"} { // each is read before the next is written
