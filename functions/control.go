@@ -123,6 +123,6 @@ func (c *Control) ForgetAccount(ctx context.Context, account string) error {
 	return c.write(ctx, func(tx *store.Tx) error {
 		_, err1 := tx.Exec(`delete from functions_functions where account = $1`, account)
 		_, err2 := tx.Exec(`delete from functions_layers where account = $1`, account)
-		return errors.Join(err1, err2)
+		return errors.Join(err1, err2, forgetCalls(tx, account))
 	})
 }

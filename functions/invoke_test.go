@@ -314,3 +314,46 @@ func (h *hall) checkRecords() {
 		h.Errorf("%d calls were made, %d are in the log and %d in the usage", n, logged, calls)
 	}
 }
+
+// A call whose function is deleted while it waits is given up; an account that goes takes its calls along.
+func TestCallsOfWhatIsGone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := newHall(t, db)
+		h.create("echo")
+		begun, end := make(chan struct{}, 10), make(chan struct{})
+		h.host.Run = func(context.Context, nodeapi.Assignment, nodeapi.Invocation) nodeapi.Outcome {
+			begun <- struct{}{}
+			<-end
+			return nodeapi.Outcome{Error: &nodeapi.FunctionError{Type: "errorString", Message: "no"}}
+		}
+		a, err := h.Invoke(t.Context(), Invoke{Account: callAccount, Function: "echo", Type: EventCall})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-begun
+		if err := h.Delete(t.Context(), Ref{Account: callAccount, Name: "echo"}); err != nil {
+			t.Fatal(err)
+		}
+		close(end)
+		var d DeadCall
+		h.wait(func() bool {
+			d, err = h.DeadCall(t.Context(), callAccount, a.Request)
+			return err == nil
+		})
+		if d.Condition != FunctionGone || d.Runs != 1 {
+			t.Errorf("it was given up as %+v", d)
+		}
+		h.wait(func() bool {
+			usage, err := h.Called(t.Context(), callAccount, time.Now().Add(-time.Hour))
+			return err == nil && len(usage) == 1
+		})
+		if err := h.ForgetAccount(t.Context(), callAccount); err != nil {
+			t.Fatal(err)
+		}
+		dead, _, err1 := h.DeadCalls(t.Context(), Ref{Account: callAccount}, "", 10)
+		usage, err2 := h.Called(t.Context(), callAccount, time.Now().Add(-time.Hour))
+		if err := errors.Join(err1, err2); err != nil || len(dead)+len(usage) > 0 {
+			t.Errorf("of an account that is gone there are %v, %v, %v", dead, usage, err)
+		}
+	})
+}
