@@ -139,7 +139,7 @@ func (b *box) furnish(ctx context.Context, a *assigned, mounts []engine.HeldMoun
 		return err
 	}
 	session := runtimeapi.New(runtimeapi.Config{
-		Name: a.Name, Version: a.Version, Handler: a.Handler, Account: b.Account, Function: a.Function, Memory: a.Memory, Runtime: b.Digest,
+		Name: a.Name, Version: a.Version, Handler: a.Handler, Account: b.Account, Function: a.Function, Memory: a.Memory, Runtime: b.image.Digest,
 		Concurrency: a.Concurrency, Extensions: b.held.Executables(extensions), Dial: b.held.Dial,
 	})
 	b.mu.Lock()

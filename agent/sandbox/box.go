@@ -31,6 +31,7 @@ type box struct {
 	retired atomic.Bool   // it is being ended
 	gone    chan struct{} // closed when it is no more
 	held    engine.Held
+	image   engine.Image
 
 	mu       sync.Mutex
 	assigned *assigned
@@ -56,6 +57,7 @@ type assigned struct {
 	cpu       atomic.Int64          // nanoseconds used until the last call's end
 	timedOut  atomic.Bool           // a call has taken too long
 	over      atomic.Bool           // no more calls
+	calls     atomic.Int64          // that run
 }
 
 func newBox(h *Host, s nodeapi.Sandbox) *box {
@@ -64,12 +66,12 @@ func newBox(h *Host, s nodeapi.Sandbox) *box {
 
 // start makes its container.
 func (b *box) start(ctx context.Context) error {
-	image, err := b.host.image(ctx, b.Sandbox)
-	if err != nil {
+	var err error
+	if b.image, err = b.host.image(ctx, b.Sandbox); err != nil {
 		return err
 	}
 	b.held, err = b.host.holder.Hold(ctx, engine.HeldSpec{
-		ID: b.ID, Image: image, User: user, Hostname: "169-254-100-6", // as AWS names them
+		ID: b.ID, Image: b.image, User: user, Hostname: "169-254-100-6", // as AWS names them
 		Limits: engine.Limits{MemoryLimit: int64(b.Memory) * mib, CPUShares: 1024}, Pids: mostPids, Scratch: int64(b.Disk) * mib,
 	})
 	return err
@@ -123,7 +125,7 @@ func (b *box) take(a nodeapi.Assignment) (*assigned, error) {
 		return nil, fmt.Errorf("%w: %s", ErrAssigned, b.ID)
 	}
 	b.assigned = &assigned{Assignment: a, journal: journal, programs: map[int]string{}}
-	b.assigned.lines = lines{json: a.JSONLog, release: &b.assigned.Assignment, image: b.Digest, instance: b.ID}
+	b.assigned.lines = lines{json: a.JSONLog, release: &b.assigned.Assignment, image: b.image.Digest, instance: b.ID}
 	b.host.ship.follow(&source{sandbox: b.ID, account: b.Account, log: a.Log, journal: journal})
 	return b.assigned, nil
 }
@@ -143,7 +145,7 @@ func (b *box) follow() {
 		}
 		b.mu.Unlock()
 		if known {
-			a.exited(name, end)
+			b.exited(a, name, end)
 		}
 	}
 	b.mu.Lock()
@@ -168,12 +170,13 @@ func (b *box) runs(a *assigned, pid int, name string) {
 	}
 	b.mu.Unlock()
 	if early != nil {
-		a.exited(name, *early)
+		b.exited(a, name, *early)
 	}
 }
 
-// exited tells the session how a process ended.
-func (a *assigned) exited(name string, end engine.ProgramEnd) {
+// exited tells the session how a process ended. Without its runtime the sandbox is of no use, once the calls that run
+// are told.
+func (b *box) exited(a *assigned, name string, end engine.ProgramEnd) {
 	exit := runtimeapi.Exit{Extension: name, Code: end.Code, Signal: end.Signal}
 	if end.Signal == "killed" {
 		exit.OutOfMemory = a.use.Read().OOMKills > 0
@@ -185,6 +188,9 @@ func (a *assigned) exited(name string, end engine.ProgramEnd) {
 		}
 	}
 	a.session.Exited(exit)
+	if a.over.Load() && a.calls.Load() == 0 && b.live.Load() != nil {
+		b.host.end(b, "its runtime ended")
+	}
 }
 
 // end ends its processes, and takes it away. What it has logged is still shipped.

@@ -201,6 +201,9 @@ func (h *Host) Assign(ctx context.Context, a nodeapi.Assignment) (nodeapi.Init, 
 		h.end(b, "its init phase failed: "+told.Error.Type)
 	default:
 		h.changed(b.state())
+		if live := b.live.Load(); live.over.Load() { // already
+			h.end(b, "its runtime ended")
+		}
 	}
 	return told, err
 }

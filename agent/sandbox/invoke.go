@@ -13,25 +13,30 @@ import (
 // invoke makes a call, and logs it.
 func (b *box) invoke(ctx context.Context, i *nodeapi.Invocation, w nodeapi.AnswerWriter) (nodeapi.Outcome, error) {
 	a := b.live.Load()
-	if a == nil || a.over.Load() {
+	if a == nil {
 		return nodeapi.Outcome{}, fmt.Errorf("%w: %s", nodeapi.ErrNoSandbox, b.ID)
+	}
+	a.calls.Add(1)
+	defer a.calls.Add(-1)
+	if a.over.Load() { // whoever finds out last ends it
+		return nodeapi.Outcome{Over: true}, fmt.Errorf("%w: %s", nodeapi.ErrNoSandbox, b.ID)
 	}
 	a.journal.begin(a.lines.start(i.Request))
 	outcome, err := a.session.Invoke(ctx, i, w)
 	if err != nil {
-		return b.unmade(ctx, a, i, err)
+		return a.unmade(i, err)
 	}
 	a.finish(i, &outcome)
 	return outcome, nil
 }
 
 // unmade is a call of which no end is known, or that has not begun.
-func (b *box) unmade(ctx context.Context, a *assigned, i *nodeapi.Invocation, err error) (nodeapi.Outcome, error) {
+func (a *assigned) unmade(i *nodeapi.Invocation, err error) (nodeapi.Outcome, error) {
 	a.journal.say(true, "RequestId: "+i.Request+" The call was given up: "+err.Error())
 	outcome := nodeapi.Outcome{Over: true}
 	a.over.Store(true)
 	if errors.Is(err, runtimeapi.ErrOver) {
-		return outcome, fmt.Errorf("%w: %s: %w", nodeapi.ErrNoSandbox, b.ID, err)
+		return outcome, fmt.Errorf("%w: %s: %w", nodeapi.ErrNoSandbox, a.Sandbox, err)
 	}
 	return outcome, fmt.Errorf("call %s: %w", i.Request, err)
 }
@@ -43,7 +48,7 @@ func (a *assigned) finish(i *nodeapi.Invocation, o *nodeapi.Outcome) {
 	if o.Error != nil && o.Error.Type == tooLarge {
 		o.Over = true // runtimes end when their answer is refused, sooner or later
 	}
-	if o.Over {
+	if o.Over = o.Over || a.over.Load(); o.Over {
 		a.over.Store(true)
 		a.timedOut.Store(o.Error != nil && o.Error.Type == timedOut)
 	}

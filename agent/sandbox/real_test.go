@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,11 @@ import (
 	"slipway/internal/ids"
 	"slipway/nodeapi"
 )
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	os.Exit(m.Run())
+}
 
 // plane is a control plane that has code, and takes logs.
 type plane struct {
@@ -67,13 +73,19 @@ func (p *plane) Printed(_ context.Context, _ string, all []nodeapi.Printed) erro
 	return nil
 }
 
+func (p *plane) log(sandbox string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.printed[sandbox])
+}
+
 // until waits until the log of a sandbox is as wanted, and gives it.
 func (p *plane) until(t testing.TB, sandbox string, is func(log []string) bool) []string {
 	t.Helper()
 	late := time.After(time.Minute)
 	for {
 		p.mu.Lock()
-		log, told := p.printed[sandbox], p.told
+		log, told := slices.Clone(p.printed[sandbox]), p.told
 		p.mu.Unlock()
 		if is(log) {
 			return log
