@@ -28,6 +28,7 @@ type journal struct {
 	output *os.File // of all processes of the sandbox
 
 	mu      sync.Mutex
+	closed  bool
 	heard   func(at time.Time, line []byte) // nil: nobody
 	at      int64                           // bytes of output that are taken
 	partial []byte                          // a line whose end has not come
@@ -93,6 +94,9 @@ func (j *journal) last() []byte {
 
 // take reads the output on, under the lock. An unfinished line is a whole one where that is said.
 func (j *journal) take(now time.Time, whole bool) {
+	if j.closed {
+		return
+	}
 	if size := j.grown(); size > j.at {
 		j.read(now, size)
 	}
@@ -250,4 +254,10 @@ func (j *journal) empty() bool {
 	return len(j.pending) == 0 && j.dropped == 0
 }
 
-func (j *journal) close() { j.output.Close() }
+// close gives up the output. Nothing more is taken from it.
+func (j *journal) close() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	j.output.Close()
+}
