@@ -42,6 +42,7 @@ func (d *door) onFunction(c ctx, function string, qualifier *string) awswire.Ask
 func (d *door) onRef(r functions.Ref) awswire.Ask {
 	return awswire.Ask{
 		Resource: d.room.ARN(r),
+		Tags:     func(c ctx) (map[string]string, error) { return d.room.DecidingTags(c, r.Whole()) },
 		Policy:   func(c ctx) (string, error) { return d.room.DecidingPolicy(c, r) },
 	}
 }
