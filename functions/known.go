@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -23,25 +24,39 @@ type known struct {
 
 // finding is what a name stood for.
 type finding struct {
-	epoch    atomic.Uint64 // in which it was so
-	function string        // id
-	number   int64
-	target   *Target // nil: err says why
-	err      error
+	epoch      atomic.Uint64 // in which it was so
+	function   string        // id
+	number     int64
+	unreserved int     // of its account
+	target     *Target // nil: err says why
+	err        error
 }
+
+// knownLife is after how long everything is read again: images of runtimes may have been replaced.
+const knownLife = 10 * time.Minute
 
 // follow hears of changes that other servers make, until ctx ends.
 func (c *Control) follow(ctx context.Context) {
 	wake, stop := c.db.Watch(topic)
 	defer stop()
+	old := time.NewTicker(knownLife)
+	defer old.Stop()
 	for {
 		c.known.epoch.Add(1)
 		select {
 		case <-ctx.Done():
 			return
 		case <-wake:
+		case <-old.C:
+			c.known.forget()
 		}
 	}
+}
+
+func (k *known) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.found = nil
 }
 
 func (k *known) get(r Ref) *finding {
@@ -101,11 +116,16 @@ func (c *Control) findAnew(ctx context.Context, r Ref) (*finding, error) {
 }
 
 func (c *Control) unchanged(ctx context.Context, r Ref, f *finding) (bool, error) {
-	var id string
-	var number int64
-	err := c.db.Row(ctx, `select id, number from functions_functions where account = $1 and name = $2`, r.Account, []byte(r.Name)).Scan(&id, &number)
-	if errors.Is(err, store.ErrNoRows) {
+	var now function
+	unreserved := 0
+	err := c.db.View(ctx, func(tx *store.Tx) (err error) {
+		if now, err = c.readFunction(tx, r.Whole()); err == nil {
+			unreserved, err = c.unreserved(tx, r.Account, "")
+		}
+		return err
+	})
+	if errors.Is(err, ErrNoFunction) {
 		return false, nil
 	}
-	return id == f.function && number == f.number, err
+	return now.id == f.function && now.number == f.number && unreserved == f.unreserved, err
 }

@@ -48,7 +48,7 @@ func (c *Control) read(ctx context.Context, r Ref) (*finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := &finding{function: f.id, number: f.number}
+	found := &finding{function: f.id, number: f.number, unreserved: p.unreserved}
 	found.target, err = c.target(ctx, r, &f, p)
 	if errs.KindOf(err) == errs.Conflict || errs.KindOf(err) == errs.Invalid { // as long as nothing changes it stays so
 		found.err, err = err, nil
