@@ -236,3 +236,16 @@ func TestWhatIsRetiredGoesOnceItsCallsAreOver(t *testing.T) {
 		w.invoke(c) // whoever makes a function of that name anew
 	})
 }
+
+func TestProvisionedSandboxesDoNotGiveWay(t *testing.T) {
+	inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
+		w.machine("a", 256)
+		w.fleet.Provision(version("1"), 1)
+		time.Sleep(time.Second)
+		w.invoke(pinned(version("2")))
+		w.invoke(pinned(version("3")))
+		if w.invoke(pinned(version("1"))).Cold != nil {
+			t.Error("it had to go, though it had been idle for longest")
+		}
+	})
+}

@@ -444,3 +444,25 @@ func TestToPrepareAVersionFillsItsPoolAndMovesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestOnEachMachineTheOlderGoOnceTheNewerIsReadyThere(t *testing.T) {
+	inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
+		quick := w.machine("a", 1024)
+		slow := w.machine("b", 256)
+		slow.FetchTime = 30 * time.Second
+		o := owns(release("v1"), fleet.AllowOld)
+		l := w.load(8, o.call)
+		time.Sleep(time.Minute)
+		l.end(t)
+		if a, b := len(quick.Sandboxes()["v1"]), len(slow.Sandboxes()["v1"]); a < 2 || b < 1 {
+			t.Fatalf("%d and %d sandboxes are on the machines", a, b)
+		}
+		time.Sleep(20 * time.Second)
+		o.update(release("v2"))
+		w.invoke(o.call())
+		time.Sleep(time.Second)
+		if a, b := len(quick.Sandboxes()["v1"]), len(slow.Sandboxes()["v1"]); a != 0 || b == 0 {
+			t.Errorf("%d sandboxes of v1 are where v2 is ready, and %d where it is not; want none and some", a, b)
+		}
+	})
+}
