@@ -161,4 +161,3 @@ func BenchmarkHeld(b *testing.B) {
 	}
 	clock.report(b)
 }
-
