@@ -54,11 +54,12 @@ func (c *Control) take(ctx context.Context, account string, code Code, s *Settin
 
 // putZip checks a zip and puts it where code lies. Nothing sweeps it for keepUnused.
 func (c *Control) putZip(ctx context.Context, zip []byte) (digest string, size int64, err error) {
-	if err := checkZip(zip); err != nil {
+	unpacked, err := checkZip(zip)
+	if err != nil {
 		return "", 0, err
 	}
 	d := blob.DigestOf(zip)
-	if err := c.want(ctx, d, len(zip)); err != nil {
+	if err := c.want(ctx, d, len(zip), unpacked); err != nil {
 		return "", 0, err
 	}
 	upload := ids.UUID()
@@ -72,28 +73,46 @@ func (c *Control) putZip(ctx context.Context, zip []byte) (digest string, size i
 	return string(d), int64(len(zip)), err
 }
 
-func checkZip(zip []byte) error {
+// checkZip tells how many bytes a zip has unpacked.
+func checkZip(zip []byte) (unpacked int64, err error) {
 	if len(zip) == 0 {
-		return archive.ErrEmpty
+		return 0, archive.ErrEmpty
 	}
 	if len(zip) > maxZip {
-		return errs.Say(ErrTooLarge, "Zipped size must be smaller than %d bytes", maxZip)
+		return 0, errs.Say(ErrTooLarge, "Zipped size must be smaller than %d bytes", maxZip)
 	}
 	a, err := archive.Open(bytes.NewReader(zip), int64(len(zip)), archive.Code)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return a.Verify()
+	return a.Size(), a.Verify()
+}
+
+// checkUnpacked returns ErrInput where the code of a version and its layers are too much together.
+func (v *Version) checkUnpacked(tx *store.Tx) error {
+	if len(v.Settings.Layers) == 0 {
+		return nil // the code alone was measured when it came
+	}
+	all := []any{v.Code}
+	for _, l := range v.Settings.Layers {
+		all = append(all, l.Code)
+	}
+	var size int64
+	err := tx.Row(`select coalesce(sum(unpacked), 0) from functions_code where digest in `+store.In(1, len(all)), all...).Scan(&size)
+	if err == nil && size > archive.Code.Bytes {
+		err = errs.Say(ErrInput, "Function code combined with layers exceeds the maximum allowed size of %d bytes. The actual size is %d bytes.", archive.Code.Bytes, size)
+	}
+	return err
 }
 
 // want writes down that code is wanted now, before it is there: from then on no sweep takes it away.
-func (c *Control) want(ctx context.Context, d blob.Digest, size int) error {
+func (c *Control) want(ctx context.Context, d blob.Digest, size int, unpacked int64) error {
 	return c.db.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Serialize(codeLock); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`insert into functions_code (digest, size, wanted) values ($1, $2, $3) on conflict (digest) do update set wanted = excluded.wanted`,
-			string(d), size, store.Micros(tx.Now))
+		_, err := tx.Exec(`insert into functions_code (digest, size, unpacked, wanted) values ($1, $2, $3, $4) on conflict (digest) do update set wanted = excluded.wanted`,
+			string(d), size, unpacked, store.Micros(tx.Now))
 		return err
 	})
 }

@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -123,5 +124,22 @@ func TestLinks(t *testing.T) {
 			_, err := s.OpenLink(t.Context(), bad)
 			s.is(err, functions.ErrNoCode, "The link is not valid, or not any more.")
 		}
+	})
+}
+
+func TestCodeAndLayersTogetherHaveALimit(t *testing.T) {
+	inShop(t, func(s *shop) {
+		n := of("f", program(t, strings.Repeat("0", 100<<20)))
+		s.create(n)
+		r, err := s.ParseLayer(ours, "big")
+		s.ok(err)
+		l, err := s.PublishLayer(t.Context(), r, functions.LayerSettings{}, program(t, strings.Repeat("1", 200<<20)))
+		s.ok(err)
+		sentence := fmt.Sprintf("Function code combined with layers exceeds the maximum allowed size of 262144000 bytes. The actual size is %d bytes.", 300<<20)
+		n.Name, n.Layers = "g", []string{s.LayerARN(l.Ref())}
+		_, err = s.CreateFunction(t.Context(), n)
+		s.is(err, functions.ErrInput, sentence)
+		_, err = s.UpdateSettings(t.Context(), ref("f", ""), functions.NewSettings{Edit: func(*functions.Settings) {}, Layers: &n.Layers}, functions.Precondition{})
+		s.is(err, functions.ErrInput, sentence)
 	})
 }

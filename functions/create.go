@@ -87,7 +87,7 @@ func (c *Control) create(tx *store.Tx, v *Version, n NewFunction) error {
 		return err
 	}
 	v.function, v.Modified, v.Since, v.Settings.Layers = f.id, tx.Now, tx.Now, uses
-	if err := c.keepEnvironment(tx, v); err != nil {
+	if err := errors.Join(v.checkUnpacked(tx), c.keepEnvironment(tx, v)); err != nil {
 		return err
 	}
 	v.Release = v.releaseID()

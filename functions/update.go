@@ -198,6 +198,9 @@ func (c *Control) change(ctx context.Context, r Ref, must Precondition, andPubli
 		if err := do(tx, f, &v); err != nil {
 			return err
 		}
+		if err := v.checkUnpacked(tx); err != nil {
+			return err
+		}
 		v.Revision, v.Modified = ids.UUID(), tx.Now
 		v.Update = Status{InProgress, creating.Code, creating.Reason}
 		if v.State.State == Failed { // what could not be made is made anew

@@ -59,9 +59,10 @@ create unique index functions_aliases_name on functions_aliases (function, name)
 
 -- Code that was put into the blob store, and when it was wanted last: what nothing uses is swept some time after.
 create table functions_code (
-	digest text   primary key,
-	size   bigint not null,
-	wanted bigint not null
+	digest   text   primary key,
+	size     bigint not null,
+	unpacked bigint not null, -- bytes of all that is in it
+	wanted   bigint not null
 );
 create index functions_code_wanted on functions_code (wanted);
 
