@@ -152,7 +152,6 @@ resource "aws_lambda_function_event_invoke_config" "web" {
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "live" {
-  count                             = var.provisioned > 0 ? 1 : 0
   function_name                     = aws_lambda_alias.live.function_name
   qualifier                         = aws_lambda_alias.live.name
   provisioned_concurrent_executions = var.provisioned
