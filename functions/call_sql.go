@@ -90,6 +90,12 @@ func renewCalls(tx *store.Tx, holder string, ids []string, lease time.Duration) 
 	return err
 }
 
+// releaseCalls has all calls that anybody holds be due.
+func releaseCalls(tx *store.Tx) error {
+	_, err := tx.Exec(`update functions_calls set due = $1, holder = '' where ended = 0 and holder <> ''`, store.Micros(tx.Now))
+	return err
+}
+
 // succeedCalls ends calls well that the holder still holds.
 func succeedCalls(tx *store.Tx, holder string, calls []*settlement) error {
 	rows := make([][]any, len(calls))

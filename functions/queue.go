@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -101,6 +102,9 @@ func newQueue(db *store.DB, config CallConfig, once func(context.Context, *call)
 
 // Run makes calls until ctx ends. Those that are under way then are given up, to be made by whoever comes next.
 func (q *queue) Run(ctx context.Context) {
+	if err := q.inherit(ctx); err != nil {
+		slog.Warn("calls of the server before wait until it is taken for dead", "error", err)
+	}
 	q.mu.Lock()
 	q.open, q.ctx = true, ctx
 	q.mu.Unlock()
@@ -119,6 +123,14 @@ func (q *queue) Run(ctx context.Context) {
 	q.open = false
 	q.mu.Unlock()
 	q.running.Wait()
+}
+
+// inherit takes what the server before held, where there is never more than one: it is gone.
+func (q *queue) inherit(ctx context.Context) error {
+	if q.db.Dialect() != "sqlite" {
+		return nil
+	}
+	return q.update(ctx, releaseCalls)
 }
 
 func signal(ch chan struct{}) {

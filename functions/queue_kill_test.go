@@ -81,7 +81,7 @@ func TestEachAcceptedCallEndsOnceWhoeverIsKilled(t *testing.T) {
 		}
 		begun := time.Now()
 		rapid.Check(t, func(rt *rapid.T) {
-			if db.Dialect() == "postgres" && time.Since(begun) > 10*time.Second {
+			if db.Dialect() == "postgres" && time.Since(begun) > 5*time.Second {
 				return // each costs more there
 			}
 			accepted := o.storm(rt)

@@ -300,6 +300,26 @@ func TestAServerThatEndsLeavesItsCallsToTheNext(t *testing.T) {
 	})
 }
 
+// Where there is one server at a time, the next one need not wait until the one before is taken for dead.
+func TestAServerAloneInheritsWhatWasHeld(t *testing.T) {
+	o := newOffice(t, storetest.SQLite(t))
+	o.config.Lease = time.Hour
+	before := o.queue()
+	before.open = true
+	c := o.call(greet, `{}`)
+	if !before.takeNew(c) {
+		t.Fatal("there is no room for a call")
+	}
+	c.holder = before.me
+	if err := before.accepts.do(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	o.run(o.queue())
+	if r := o.ended(c); r.outcome != Success {
+		t.Errorf("it ended as %+v", r)
+	}
+}
+
 func TestTooManyCallsOfAFunctionWait(t *testing.T) {
 	o := newOffice(t, storetest.SQLite(t))
 	o.config.MaxWaiting, o.config.MaxAccount, o.config.MaxBytes = 2, 4, 1000

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// said runs a command of ours against this cloud, and tells what it printed and its exit code.
+func (c *cloud) said(args ...string) (stdout, stderr string, code int) {
+	c.t.Helper()
+	cmd := c.slipway(args...)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		c.t.Fatalf("slipway %s: %v", strings.Join(args, " "), err)
+	}
+	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
+}
+
+// wantSaid runs a command that succeeds and prints some words.
+func (c *cloud) wantSaid(t *testing.T, words []string, args ...string) string {
+	t.Helper()
+	out, errOut, code := c.said(args...)
+	if code != 0 {
+		t.Fatalf("slipway %s: exit code %d: %s%s", strings.Join(args, " "), code, out, errOut)
+	}
+	contains(t, "slipway "+strings.Join(args, " "), out+errOut, words...)
+	return out
+}
+
+// A folder with a Go program is deployed, called, watched, changed and taken back, by commands alone.
+func TestFnOnAMachine(t *testing.T) {
+	c := startCloud(t)
+	const source = "../../agent/sandbox/testfunction"
+	c.wantSaid(t, []string{"greet: a Go program, built for linux/", "made the role slipway-functions", "greet: version 1 is in service"},
+		"fn", "deploy", source, "greet", "-e", "WHO=ann", "--timeout", "30")
+	out := c.wantSaid(t, []string{"START RequestId: ", "\nahoy\n", "REPORT RequestId: "}, "invoke", "greet", "-d", `{"print":["ahoy"],"environ":"WHO"}`, "--tail")
+	want(t, out, "\"ann\"\n")
+	c.wantSaid(t, []string{"version 2 is in service"}, "fn", "deploy", source, "greet", "-e", "WHO=bob")
+	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"bob\"\n")
+	c.wantSaid(t, []string{"greet: back to version 1"}, "fn", "rollback", "greet")
+	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"ann\"\n")
+	want(t, c.wantSaid(t, nil, "invoke", "greet:2", "-d", `{"environ":"WHO"}`), "\"bob\"\n")
+
+	out, errOut, code := c.said("invoke", "greet", "-d", `{"fail":"no"}`)
+	want(t, fmt.Sprint(code, " ", out), "1 {\"errorMessage\":\"no\",\"errorType\":\"errorString\"}\n")
+	contains(t, "what is said of a function that fails", errOut, "slipway: greet failed: errorString: no\n", `hint: "slipway fn logs greet"`)
+	within(t, "the log to have all of it", func() bool {
+		out, _, _ := c.said("fn", "logs", "greet")
+		return strings.Contains(out, "\nahoy\n") && strings.Count(out, "REPORT RequestId: ") == 5
+	})
+	out = c.wantSaid(t, nil, "fn", "list", "-o", "json")
+	contains(t, "the list", out, `"name": "greet"`, `"memoryMiB": 128`, `"timeoutSeconds": 30`)
+}
+
+// Calls that nobody waits for outlive the server that took them: each is made, and one that fails is kept until somebody
+// has it made again.
+func TestEventCallsOutliveTheServer(t *testing.T) {
+	c := startCloud(t)
+	c.wantSaid(t, nil, "fn", "deploy", "../../agent/sandbox/testfunction", "greet", "--timeout", "30")
+	c.aws("lambda", "put-function-event-invoke-config", "--function-name", "greet", "--maximum-retry-attempts", "0")
+	var marks []string
+	for i := range 20 {
+		mark := fmt.Sprintf("mark-%d.", i)
+		marks = append(marks, mark)
+		c.wantSaid(t, nil, "invoke", "greet", "--event", "-d", fmt.Sprintf(`{"print":[%q],"sleep":"1s"}`, mark))
+	}
+	c.kill()
+	c.restart()
+	within(t, "each call to be made", func() bool {
+		out, _, _ := c.said("fn", "logs", "greet")
+		for _, mark := range marks {
+			if !strings.Contains(out, mark) {
+				return false
+			}
+		}
+		return true
+	})
+	id := strings.TrimSpace(c.wantSaid(t, nil, "invoke", "greet", "--event", "-d", `{"fail":"never"}`))
+	within(t, "the call that fails to be given up", func() bool {
+		out, _, _ := c.said("fn", "dead", "list", "greet")
+		return strings.Contains(out, id)
+	})
+	c.wantSaid(t, []string{id, "RetriesExhausted", "errorString: never"}, "fn", "dead", "list")
+	c.wantSaid(t, []string{`"payload": "{\"fail\":\"never\"}"`, `"condition": "RetriesExhausted"`}, "fn", "dead", "show", id)
+	c.wantSaid(t, []string{"calls that are made again: 1"}, "fn", "dead", "replay", "--all", "greet")
+	within(t, "it to fail again", func() bool {
+		out, _, _ := c.said("fn", "dead", "list", "greet")
+		return strings.Contains(out, id)
+	})
+}
