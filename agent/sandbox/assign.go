@@ -49,15 +49,14 @@ func (b *box) assign(ctx context.Context, given nodeapi.Assignment) (nodeapi.Ini
 	}
 	told.Mount = clock.lap()
 	began := time.Now()
-	a.journal.say(true, a.lines.initStart())
+	a.journal.say(false, a.lines.initStart())
 	failed, err := b.launch(ctx, a, func() { told.Launch = clock.lap() })
 	told.Init = clock.lap()
 	if err != nil {
 		return told, err
 	}
 	if failed != nil {
-		a.journal.say(true, a.lines.initFailed(time.Since(began), failed)...)
-		told.Error, told.Tail = failed, a.journal.last()
+		told.Error, told.Tail = failed, a.journal.say(true, a.lines.initFailed(time.Since(began), failed)...)
 		return told, nil
 	}
 	a.init.Store(int64(time.Since(began)))

@@ -57,7 +57,10 @@ type assigned struct {
 	cpu       atomic.Int64          // nanoseconds used until the last call's end
 	timedOut  atomic.Bool           // a call has taken too long
 	over      atomic.Bool           // no more calls
+	runtime   chan struct{}         // closed when the runtime has ended
 	calls     atomic.Int64          // that run
+
+	runtimeEnds func()
 }
 
 func newBox(h *Host, s nodeapi.Sandbox) *box {
@@ -124,7 +127,8 @@ func (b *box) take(a nodeapi.Assignment) (*assigned, error) {
 		journal.close()
 		return nil, fmt.Errorf("%w: %s", ErrAssigned, b.ID)
 	}
-	b.assigned = &assigned{Assignment: a, journal: journal, programs: map[int]string{}}
+	b.assigned = &assigned{Assignment: a, journal: journal, programs: map[int]string{}, runtime: make(chan struct{})}
+	b.assigned.runtimeEnds = sync.OnceFunc(func() { close(b.assigned.runtime) })
 	b.assigned.lines = lines{json: a.JSONLog, release: &b.assigned.Assignment, image: b.image.Digest, instance: b.ID}
 	b.host.ship.follow(&source{sandbox: b.ID, account: b.Account, log: a.Log, journal: journal})
 	return b.assigned, nil
@@ -183,6 +187,7 @@ func (b *box) exited(a *assigned, name string, end engine.ProgramEnd) {
 	}
 	if name == "" {
 		a.over.Store(true)
+		a.runtimeEnds()
 		if end.Err != nil {
 			a.unstarted.CompareAndSwap(nil, &end.Err)
 		}
@@ -216,7 +221,7 @@ func (b *box) end(ctx context.Context, reason string) {
 	if a.session != nil {
 		a.session.Close()
 	}
-	a.journal.say(true) // its output is gone from the machine, but still open here
+	a.journal.say(false) // its output is gone from the machine, but still open here
 	b.host.ship.leave(b.ID)
 	if a.use != nil {
 		a.use.Close()
@@ -239,13 +244,36 @@ func (b *box) endHeld(ctx context.Context) error {
 // shutdown lets extensions do what they have to.
 func (b *box) shutdown(ctx context.Context, a *assigned) {
 	if a.session.ShutdownTime() > 0 {
-		b.mu.Lock()
-		for pid, name := range a.programs {
-			if name == "" {
-				_ = b.held.Signal(pid, "SIGTERM") // it may have ended
-			}
-		}
-		b.mu.Unlock()
+		b.signal(a, "SIGTERM")
 	}
 	a.session.Shutdown(ctx, a.shutdownReason())
+}
+
+// signal sends a signal to the runtime, which may have ended.
+func (b *box) signal(a *assigned, signal string) {
+	b.mu.Lock()
+	pid := 0
+	for id, name := range a.programs {
+		if name == "" {
+			pid = id
+		}
+	}
+	b.mu.Unlock()
+	if err := b.held.Signal(pid, signal); err != nil {
+		slog.Debug("a runtime gets no signal", "sandbox", b.ID, "error", err)
+	}
+}
+
+// killTime is how long a runtime may take to end that is killed, before its call is told to be over.
+const killTime = time.Second
+
+// kill ends the runtime of a call that has taken too long, so that it prints nothing more.
+func (b *box) kill(a *assigned) {
+	b.signal(a, "SIGKILL")
+	late := time.NewTimer(killTime)
+	defer late.Stop()
+	select {
+	case <-a.runtime:
+	case <-late.C:
+	}
 }

@@ -26,13 +26,16 @@ func (b *box) invoke(ctx context.Context, i *nodeapi.Invocation, w nodeapi.Answe
 	if err != nil {
 		return a.unmade(i, err)
 	}
+	if outcome.Error != nil && outcome.Error.Type == timedOut {
+		b.kill(a)
+	}
 	a.finish(i, &outcome)
 	return outcome, nil
 }
 
 // unmade is a call of which no end is known, or that has not begun.
 func (a *assigned) unmade(i *nodeapi.Invocation, err error) (nodeapi.Outcome, error) {
-	a.journal.say(true, "RequestId: "+i.Request+" The call was given up: "+err.Error())
+	a.journal.say(false, "RequestId: "+i.Request+" The call was given up: "+err.Error())
 	outcome := nodeapi.Outcome{Over: true}
 	a.over.Store(true)
 	if errors.Is(err, runtimeapi.ErrOver) {
@@ -53,10 +56,7 @@ func (a *assigned) finish(i *nodeapi.Invocation, o *nodeapi.Outcome) {
 		a.timedOut.Store(o.Error != nil && o.Error.Type == timedOut)
 	}
 	r := report{request: i.Request, duration: o.Duration, init: time.Duration(a.init.Swap(0)), memory: o.MemoryPeak, failed: o.Error}
-	a.journal.say(true, a.lines.end(r)...)
-	if i.Tail {
-		o.Tail = a.journal.last()
-	}
+	o.Tail = a.journal.say(i.Tail, a.lines.end(r)...)
 	a.session.Report(runtimeapi.Report{
 		Request: i.Request, Duration: o.Duration, Billed: time.Duration(billed(o.Duration+r.init)) * time.Millisecond, Init: r.init,
 		MemoryPeak: o.MemoryPeak, Error: o.Error,

@@ -50,15 +50,20 @@ func openJournal(file string) (*journal, error) {
 	return &journal{output: f}, nil
 }
 
-// say adds lines of the platform, after all that was printed until now.
-func (j *journal) say(whole bool, lines ...string) {
+// say adds lines of the platform, after all that was printed until now, and gives the last bytes of the log then where
+// they are wanted.
+func (j *journal) say(tail bool, lines ...string) []byte {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := time.Now()
-	j.take(now, whole)
+	j.take(now, true)
 	for _, line := range lines {
 		j.add(now, line)
 	}
+	if !tail {
+		return nil
+	}
+	return bytes.Clone(j.tail[max(0, len(j.tail)-tailSize):])
 }
 
 // look takes what was printed since the last look.
@@ -83,13 +88,6 @@ func (j *journal) hear(heard func(at time.Time, line []byte)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.heard = heard
-}
-
-// last gives the last bytes of the log.
-func (j *journal) last() []byte {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return bytes.Clone(j.tail[max(0, len(j.tail)-tailSize):])
 }
 
 // take reads the output on, under the lock. An unfinished line is a whole one where that is said.

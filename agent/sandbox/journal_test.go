@@ -61,14 +61,14 @@ func TestWhatIsPrintedAndWhatIsSaidAreInOrder(t *testing.T) {
 	p.print("one\n\ntwo")
 	p.look()
 	p.print(" words\nlast")
-	p.say(true, "END", "REPORT")
+	p.say(false, "END", "REPORT")
 	p.print("after\n")
 	p.look()
 	want := []string{"before", "unfin", "START", "one", "two words", "last", "END", "REPORT", "after"}
 	if got := p.ships(); !slices.Equal(got, want) {
 		t.Errorf("the log is %q, want %q", got, want)
 	}
-	if got := string(p.last()); got != "START\none\n\ntwo words\nlast\nEND\nREPORT\nafter\n" {
+	if got := string(p.say(true)); got != "START\none\n\ntwo words\nlast\nEND\nREPORT\nafter\n" {
 		t.Errorf("the tail is %q", got)
 	}
 }
@@ -76,9 +76,9 @@ func TestWhatIsPrintedAndWhatIsSaidAreInOrder(t *testing.T) {
 func TestTailsAreShort(t *testing.T) {
 	p := newPrinting(t)
 	for n := range 1000 {
-		p.say(true, fmt.Sprintf("line %0100d", n))
+		p.say(false, fmt.Sprintf("line %0100d", n))
 	}
-	if tail := string(p.last()); len(tail) != tailSize || !strings.HasSuffix(tail, "999\n") {
+	if tail := string(p.say(true)); len(tail) != tailSize || !strings.HasSuffix(tail, "999\n") {
 		t.Errorf("the tail has %d bytes", len(tail))
 	}
 }
@@ -104,13 +104,13 @@ func TestWhatIsTooMuchIsCounted(t *testing.T) {
 	line := strings.Repeat("x", 1000)
 	const lines = 3000
 	for range lines {
-		p.say(true, line)
+		p.say(false, line)
 	}
 	kept := len(p.ships())
 	if kept >= lines || kept < 900 {
 		t.Fatalf("%d lines are kept", kept)
 	}
-	p.say(true, "room again")
+	p.say(false, "room again")
 	want := []string{fmt.Sprintf("slipway: %d lines are missing here: the function prints faster than its log takes", lines-kept), "room again"}
 	if got := p.ships(); !slices.Equal(got, want) {
 		t.Errorf("then there is %q, want %q", got, want)
@@ -160,7 +160,7 @@ func TestTheStoreIsAway(t *testing.T) {
 		var want []string
 		for n := range 50 {
 			want = append(want, fmt.Sprint("line ", n))
-			j.say(true, want[n])
+			j.say(false, want[n])
 			time.Sleep(shipPeriod / 3)
 		}
 		plane.mu.Lock()
@@ -170,7 +170,7 @@ func TestTheStoreIsAway(t *testing.T) {
 		if got := plane.log("sb"); !slices.Equal(got, want) {
 			t.Errorf("the log is %q", got)
 		}
-		j.say(true, "the last")
+		j.say(false, "the last")
 		s.leave("sb")
 		stop()
 		<-done
@@ -196,7 +196,7 @@ func TestTheStoreRefuses(t *testing.T) {
 	}, logs: map[string]*source{}}
 	for _, name := range []string{"first", "refused", "second"} {
 		p := newPrinting(t)
-		p.say(true, name)
+		p.say(false, name)
 		s.follow(&source{sandbox: name, journal: p.journal})
 	}
 	if err := s.ship(t.Context()); err != nil {
@@ -206,7 +206,7 @@ func TestTheStoreRefuses(t *testing.T) {
 		t.Errorf("kept are %q", kept)
 	}
 	s.printed = func(context.Context, string, []nodeapi.Printed) error { return errors.New("down") }
-	s.logs["first"].journal.say(true, "more")
+	s.logs["first"].journal.say(false, "more")
 	if err := s.ship(t.Context()); err == nil || s.empty() {
 		t.Errorf("what is down took it: %v", err)
 	}
