@@ -16,15 +16,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 
-	door "slipway/api/lambda"
-
+	"slipway/accounts/policy"
 	"slipway/api/awswire/wiretest"
+	door "slipway/api/lambda"
 	"slipway/blob/disk"
 	"slipway/events"
 	"slipway/functions"
 	"slipway/functions/fleet"
 	"slipway/nodeapi"
 	"slipway/seal/sealtest"
+	"slipway/store"
 	"slipway/store/storetest"
 )
 
@@ -52,16 +53,19 @@ func (there) Issue(context.Context, string, string, string, time.Duration) (node
 	return nodeapi.Credentials{}, nil
 }
 
-func newDesk(t *testing.T) *desk {
+// roomOver is a room that runs until the test ends.
+func roomOver(t *testing.T, db *store.DB) *functions.Control {
 	t.Helper()
-	db := storetest.SQLite(t)
 	must(t, events.Migrate(t.Context(), db))
 	blobs, err := disk.Open(t.TempDir())
 	must(t, err)
 	all := there{fleet.New(fleet.Config{})}
+	readable := func(text string) error {
+		_, err := policy.Parse(text, policy.Resource)
+		return err
+	}
 	room, err := functions.New(t.Context(), db, sealtest.Keys(t, db), blobs, functions.Config{
-		Account: wiretest.Account, Region: wiretest.Region, Images: all, Roles: all, Fleet: all,
-		CheckPolicy: func(string) error { return nil }, Advertise: "127.0.0.1:4600",
+		Account: wiretest.Account, Region: wiretest.Region, Images: all, Roles: all, Fleet: all, CheckPolicy: readable, Advertise: "127.0.0.1:4600",
 	})
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -71,6 +75,12 @@ func newDesk(t *testing.T) *desk {
 		room.Run(ctx)
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
+	return room
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	room := roomOver(t, storetest.SQLite(t))
 	return &desk{lambda.NewFromConfig(wiretest.Start(t, door.New(room, wiretest.Region))), t, room}
 }
 
