@@ -6,11 +6,10 @@ import (
 
 	"slipway/api/awswire/wiretest"
 	door "slipway/api/lambda"
-	"slipway/functions"
 )
 
-// The table of what every operation asks for: of a function of the account, of a version of it by its ARN, and of
-// functions and layers of others.
+// The table of what every operation asks for: of a version of a function, of those of other
+// accounts, and of a function as a whole.
 func TestAccess(t *testing.T) {
 	d := newDesk(t)
 	d.function("web")
@@ -29,5 +28,10 @@ func TestAccess(t *testing.T) {
 		"Layers": []string{"arn:aws:lambda:us-east-1:999999999999:layer:tools:1"}, "CreateFunction.Tags": nil, "UpdateFunctionConfiguration.Role": nil,
 		"FunctionUrlAuthType": nil, "UpdateFunctionUrlConfig.AuthType": nil,
 	})
-	wiretest.Access(t, door.NewOver(failing(functions.ErrNoRunner), d.room, wiretest.Region), own, theirs)
+	bare := maps.Clone(own)
+	maps.Copy(bare, wiretest.Sample{"Qualifier": nil, "Layers": nil})
+	for _, op := range []string{"Get", "Put", "Delete"} {
+		bare[op+"ProvisionedConcurrencyConfig.Qualifier"] = "live"
+	}
+	wiretest.Access(t, door.New(d.room, wiretest.Region), own, theirs, bare)
 }
