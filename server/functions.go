@@ -24,6 +24,9 @@ import (
 // "Defining Lambda function permissions with an execution role".
 const functionsService = "lambda.amazonaws.com"
 
+// DefaultFunctionConcurrency is how many calls at a time the functions of an account may be in where nothing else is said.
+const DefaultFunctionConcurrency = functions.DefaultConcurrency
+
 // openFunctions opens the room of functions and the fleet that runs them.
 func (s *Server) openFunctions(ctx context.Context) error {
 	code, err := s.openCode(ctx)
@@ -44,6 +47,8 @@ func (s *Server) openFunctions(ctx context.Context) error {
 		Fleet:       s.fleet,
 		CheckPolicy: readsPolicies,
 		Advertise:   s.config.Advertise,
+		Domain:      s.config.FunctionDomain,
+		Concurrency: s.config.FunctionConcurrency,
 	})
 	return err
 }
