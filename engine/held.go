@@ -19,12 +19,13 @@ type Holder interface {
 
 // HeldSpec is a container to have ready.
 type HeldSpec struct {
-	ID       string // unique on the machine, and no task's
-	Image    Image  // from Pull
-	User     string // "993:990", or as the image names it; never root
-	Hostname string // "": as a task's
-	Limits   Limits // of all of it together, until Held.Limit says otherwise
-	Pids     int64  // processes and threads
+	ID         string // unique on the machine, and no task's
+	Image      Image  // from Pull
+	User       string // "993:990", or as the image names it; never root
+	Hostname   string // "": as a task's
+	ExtraHosts []Host // in its /etc/hosts
+	Limits     Limits // of all of it together, until Held.Limit says otherwise
+	Pids       int64  // processes and threads
 	// Scratch is how many bytes it may write to /tmp. Where the machine cannot bind disk use (Info.DiskLimits),
 	// /tmp is memory, and counts against Limits.
 	Scratch int64

@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -176,7 +177,7 @@ func (h *held) writeBundle(ctx context.Context, s engine.HeldSpec, root string) 
 // spec is that of a container which can do next to nothing.
 func (h *held) spec(ctx context.Context, s engine.HeldSpec) (*specs.Spec, error) {
 	asked := engine.Spec{
-		ID: h.id, Task: h.id, Name: "held", Image: s.Image, Hostname: s.Hostname, Namespace: h.namespace(),
+		ID: h.id, Task: h.id, Name: "held", Image: s.Image, Hostname: s.Hostname, ExtraHosts: s.ExtraHosts, Namespace: h.namespace(),
 		Entrypoint: []string{holdFolder + "/hold"}, WorkingDir: "/", User: s.User,
 		ReadonlyRoot: true, CapDrop: []string{everything}, NoNewPrivs: true, PidsLimit: s.Pids, CPUShares: 1024,
 	}
@@ -211,7 +212,7 @@ func (h *held) scratchMount(s engine.HeldSpec) specs.Mount {
 
 // files are those that every container finds. Nobody can write to them.
 func (h *held) files(asked engine.Spec) (mounts []specs.Mount, err error) {
-	self := about{Hostname: hostnameOf(asked)}
+	self := about{Hostname: hostnameOf(asked), Hosts: asked.ExtraHosts}
 	for path, data := range map[string][]byte{
 		"/etc/hosts": hostsText(self, engine.Bridge, ""), "/etc/hostname": []byte(self.Hostname + "\n"), "/etc/resolv.conf": resolvText(asked),
 	} {
@@ -238,7 +239,7 @@ func (h *held) runc(ctx context.Context) error {
 	log := h.run("log")
 	cmd := exec.CommandContext(ctx, program, "--root", h.e.heldRunc(), "--log", log, "--log-format", "json", "run", "--detach", "--bundle", h.run(""), h.id)
 	cmd.Env = []string{"PATH=" + searchPath()}
-	cmd.Stdout = output
+	cmd.Stdout, cmd.Stderr = output, output // of the container, too
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("runc run: %w: %s", err, lastOfLog(log))
@@ -290,9 +291,9 @@ func (h *held) listen() {
 	defer close(h.ended)
 	defer close(h.started)
 	failed, known := map[int]error{}, map[int]bool{}
-	for {
+	for line := bufio.NewReader(h.line); ; {
 		var b [hold.EventSize]byte
-		if _, err := io.ReadFull(h.line, b[:]); err != nil {
+		if _, err := io.ReadFull(line, b[:]); err != nil {
 			return
 		}
 		switch e := hold.ReadEvent(b[:]); e.Kind {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"slipway/engine"
@@ -94,6 +95,20 @@ func TestHeldContainersRunWhatTheyAreTold(t *testing.T) {
 	}
 	if end, open := <-h.Ended(); open {
 		t.Errorf("after its end: %+v", end)
+	}
+}
+
+// What complains is heard like what prints, and names are known that were given.
+func TestHeldContainersAreHeard(t *testing.T) {
+	m := newHeldMachine(t)
+	spec := m.spec()
+	spec.ExtraHosts = []engine.Host{{Name: "sandbox.localdomain", Address: "127.0.0.1"}}
+	h := m.hold(spec)
+	if _, printed := m.runs(h, "warn", "loudly"); printed != "loudly\n" {
+		t.Errorf("heard %q", printed)
+	}
+	if _, printed := m.runs(h, "read", "/etc/hosts"); !strings.Contains(printed, "127.0.0.1\tsandbox.localdomain\n") {
+		t.Errorf("hosts: %q", printed)
 	}
 }
 
