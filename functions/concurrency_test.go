@@ -6,6 +6,7 @@ import (
 
 	"slipway/functions/fleet"
 	"slipway/internal/errs"
+	"slipway/nodeapi"
 )
 
 // Parts of an account's concurrency are set aside until too little is left for the others.
@@ -66,6 +67,7 @@ func TestProvisionedConcurrency(t *testing.T) {
 		says(t, err, ErrNoProvisioned, "No Provisioned Concurrency Config found for this function")
 		set, err := b.Provision(b.Context(), live, 3)
 		check(t, err)
+		broken := &fleet.Failure{Init: nodeapi.Init{Error: &nodeapi.FunctionError{Type: "Runtime.ExitError", Message: "exit status 7"}}}
 		if set.Status != ProvisionInProgress || set.Requested != 3 {
 			t.Errorf("set %+v", set)
 		}
@@ -76,6 +78,8 @@ func TestProvisionedConcurrency(t *testing.T) {
 			{fleet.Provisioned{Wanted: 3, Allocated: 2, Ready: 1}, Provisioned{Allocated: 2, Ready: 1, Status: ProvisionInProgress}},
 			{fleet.Provisioned{Wanted: 3, Allocated: 3, Ready: 3}, Provisioned{Allocated: 3, Ready: 3, Status: ProvisionReady}},
 			{fleet.Provisioned{Wanted: 3, Ready: 1, Err: errs.Say(fleet.ErrNoRoom, "secret")}, Provisioned{Ready: 1, Status: ProvisionFailed, Reason: fleet.ErrNoRoom.Error()}},
+			{fleet.Provisioned{Wanted: 3, Err: fleet.ErrNoMachine}, Provisioned{Status: ProvisionInProgress, Reason: fleet.ErrNoMachine.Error()}},
+			{fleet.Provisioned{Wanted: 3, Err: broken}, Provisioned{Status: ProvisionFailed, Reason: "exit status 7"}},
 		} {
 			b.fleet.tells(c.fleet)
 			c.want.Qualifier, c.want.Requested, c.want.Modified = "live", 3, set.Modified

@@ -3,9 +3,11 @@ package functions
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
+	"slipway/functions/fleet"
 	"slipway/internal/errs"
 	"slipway/store"
 )
@@ -178,11 +180,21 @@ func (c *Control) progress(ctx context.Context, r Ref, one *Provisioned) error {
 	}
 	now := c.config.Fleet.Provisioned(f.target.Release)
 	one.Allocated, one.Ready = min(now.Allocated, one.Requested), min(now.Ready, one.Requested)
-	switch {
-	case one.Ready >= one.Requested:
+	if one.Ready >= one.Requested {
 		one.Status = ProvisionReady
-	case now.Err != nil:
-		one.Status, one.Reason = ProvisionFailed, reasonOf(now.Err)
+	} else if now.Err != nil {
+		one.fail(now.Err)
 	}
 	return nil
+}
+
+// fail says why there are not as many as there are to be. Machines that are away may be back in a moment, so that is no failure.
+func (p *Provisioned) fail(err error) {
+	if errs.KindOf(err) != errs.Unavailable {
+		p.Status = ProvisionFailed
+	}
+	p.Reason = reasonOf(err)
+	if _, is := errors.AsType[*fleet.Failure](err); is {
+		p.Reason = why(err).Reason
+	}
 }
