@@ -137,8 +137,8 @@ func (o *reply) refuse(err error) {
 	fault, _ := errors.AsType[*awswire.Fault](err)
 	throttle, throttled := errors.AsType[*functions.Throttle](err)
 	switch {
-	case fault != nil && fault.Status == http.StatusRequestEntityTooLarge:
-		o.status = fault.Status
+	case fault != nil && fault.Status == http.StatusRequestEntityTooLarge, errors.Is(err, functions.ErrPayloadSize):
+		o.status = http.StatusRequestEntityTooLarge
 		answerText(o.w, o.status, textTooLarge)
 	case fault != nil && fault.Status < http.StatusInternalServerError:
 		o.status = http.StatusForbidden

@@ -207,6 +207,7 @@ func TestCallsAtURLsThatFail(t *testing.T) {
 	}{
 		{"function", answering(functions.Answer{Failed: functions.Unhandled, Payload: []byte(`{"errorMessage":"secret"}`)}), "502 Internal Server Error"},
 		{"throttled", failing(&functions.Throttle{Reason: functions.ReasonConcurrency}), `429 {"Reason":"ConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}`},
+		{"too large as an event", failing(functions.ErrPayloadSize), `413 {"Message":"Request Entity Too Large"}`},
 		{"lost", failing(functions.ErrLost), "500 Internal Server Error"},
 		{"broken", failing(errors.New("a secret of the machine")), "500 Internal Server Error"},
 	} {
