@@ -89,15 +89,13 @@ func (b *box) fetch(ctx context.Context, a *assigned) (mounts []engine.HeldMount
 	folders := make([]string, len(a.Code))
 	failures := make([]error, len(a.Code))
 	var all sync.WaitGroup
-	var mu sync.Mutex
 	for i, c := range a.Code {
 		all.Go(func() {
 			folder, release, err := b.host.code.get(ctx, b.host.requestFor(b.Account, c), c.Size)
-			if folders[i], failures[i] = folder, err; err == nil {
-				mu.Lock()
-				defer mu.Unlock()
-				a.releases = append(a.releases, release)
+			if err == nil {
+				err = b.keep(func() { a.releases = append(a.releases, release) }, release)
 			}
+			folders[i], failures[i] = folder, err
 		})
 	}
 	all.Wait()
@@ -141,12 +139,29 @@ func (b *box) furnish(ctx context.Context, a *assigned, mounts []engine.HeldMoun
 		Name: a.Name, Version: a.Version, Handler: a.Handler, Account: b.Account, Function: a.Function, Memory: a.Memory, Runtime: b.image.Digest,
 		Concurrency: a.Concurrency, Extensions: b.held.Executables(extensions), Dial: b.held.Dial,
 	})
-	b.mu.Lock()
-	a.session, a.use = session, use
-	b.mu.Unlock()
+	if err := b.keep(func() { a.session, a.use = session, use }, use.Close, func() { listener.Close() }, session.Close); err != nil {
+		return err
+	}
 	a.journal.hear(func(at time.Time, line []byte) { session.Printed(runtimeapi.FunctionLog, at, line) })
-	b.host.work.Go(func() { _ = session.Serve(listener) }) // until Close
+	b.host.work.Go(func() {
+		_ = session.Serve(listener) // until Close
+		listener.Close()
+	})
 	return nil
+}
+
+// keep notes what end is to undo; where that has begun it is undone at once.
+func (b *box) keep(note func(), undo ...func()) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.retired.Load() {
+		note()
+		return nil
+	}
+	for _, do := range undo {
+		do()
+	}
+	return fmt.Errorf("%w: %s", nodeapi.ErrNoSandbox, b.ID)
 }
 
 func limitsOf(a nodeapi.Assignment) engine.Limits {

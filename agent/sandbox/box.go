@@ -68,14 +68,11 @@ func newBox(h *Host, s nodeapi.Sandbox) *box {
 }
 
 // start makes its container.
-func (b *box) start(ctx context.Context) error {
-	var err error
-	if b.image, err = b.host.image(ctx, b.Sandbox); err != nil {
-		return err
-	}
+func (b *box) start(ctx context.Context) (err error) {
 	b.held, err = b.host.holder.Hold(ctx, engine.HeldSpec{
 		ID: b.ID, Image: b.image, User: user, Hostname: "169-254-100-6", // as AWS names them
 		Limits: engine.Limits{MemoryLimit: int64(b.Memory) * mib, CPUShares: 1024}, Pids: mostPids, Scratch: int64(b.Disk) * mib,
+		ExtraHosts: []engine.Host{{Name: "sandbox.localdomain", Address: "127.0.0.1"}, {Name: "sandbox", Address: "127.0.0.1"}}, // where telemetry goes
 	})
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -53,6 +54,8 @@ type Host struct {
 	ship   shipper
 	work   sync.WaitGroup // of sandboxes that end
 
+	starting chan struct{} // bounds the containers that are being made
+
 	mu       sync.RWMutex
 	boxes    map[string]*box
 	closed   bool
@@ -73,7 +76,8 @@ func New(c Config) (*Host, error) {
 	}
 	h := &Host{
 		config: c, code: code, boxes: map[string]*box{}, cleared: make(chan struct{}), watchers: map[*watcher]bool{},
-		ship: shipper{node: c.Node, printed: c.Plane.Printed, logs: map[string]*source{}},
+		starting: make(chan struct{}, max(4, 2*runtime.NumCPU())),
+		ship:     shipper{node: c.Node, printed: c.Plane.Printed, logs: map[string]*source{}},
 	}
 	h.holder, _ = c.Engine.(engine.Holder)
 	return h, nil
@@ -144,7 +148,7 @@ func (h *Host) Start(ctx context.Context, s nodeapi.Sandbox) error {
 	if !mine {
 		return b.wait(ctx)
 	}
-	if err = b.start(ctx); err == nil {
+	if err = h.startTimely(ctx, b); err == nil {
 		h.changed(b.state())
 		h.work.Go(func() { h.attend(b) })
 	}
@@ -153,6 +157,20 @@ func (h *Host) Start(ctx context.Context, s nodeapi.Sandbox) error {
 		h.end(b, "it could not be started")
 	}
 	return err
+}
+
+// startTimely makes a container when few others are being made: so that, of many, the first are ready soon.
+func (h *Host) startTimely(ctx context.Context, b *box) (err error) {
+	if b.image, err = h.image(ctx, b.Sandbox); err != nil {
+		return err
+	}
+	select {
+	case h.starting <- struct{}{}:
+		defer func() { <-h.starting }()
+		return b.start(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // claim makes a place for a sandbox, or finds who has it.

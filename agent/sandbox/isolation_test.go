@@ -40,7 +40,7 @@ func TestWhatFunctionsMayDo(t *testing.T) {
 		{"but for more than it has", wants{"write": "/tmp/y", "bytes": 100 << 20}, "no space left on device"},
 		{"capabilities", wants{"read": "/proc/self/status"}, `CapEff:\t0000000000000000\nCapBnd:\t0000000000000000`},
 		{"new privileges", wants{"read": "/proc/self/status"}, `NoNewPrivs:\t1`},
-		{"the process that holds it", wants{"read": "/proc/1/environ"}, `HOME=/\u0000`},
+		{"the process that holds it", wants{"read": "/proc/1/environ"}, `permission denied`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if got := w.answer(id, row.request); !strings.Contains(got, row.want) || row.want == "" && got != "" {

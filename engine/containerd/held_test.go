@@ -142,6 +142,9 @@ func TestFoldersShowUpInHeldContainers(t *testing.T) {
 	}
 }
 
+// BenchmarkHeld makes a held container and has it run a program, turn by turn with runc, as BenchmarkTask.
+//
+//	go test -run - -bench Held -benchtime 50x ./engine/containerd
 func BenchmarkHeld(b *testing.B) {
 	m := newHeldMachine(b)
 	clock := phases{}
@@ -155,7 +158,9 @@ func BenchmarkHeld(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	bundle := runcBundle(b, m.e, m.image)
 	for b.Loop() {
+		runcRun(b, bundle, clock)
 		var h engine.Held
 		must(clock.time("hold-ms", func() (err error) { h, err = m.e.Hold(b.Context(), m.spec()); return err })())
 		must(clock.time("mount-ms", func() error {

@@ -15,6 +15,10 @@ TEXT ·code(SB), NOSPLIT|NOFRAME, $0-0
 	SYSCALL
 	CMPL AX, $1
 	JNE  exit
+	MOVL $157, AX // prctl(PR_SET_DUMPABLE, 0): what it starts cannot trace it, nor have its socket
+	MOVL $4, DI
+	XORL SI, SI
+	SYSCALL
 	MOVL $41, AX // socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0)
 	MOVL $1, DI
 	MOVL $0x80001, SI

@@ -15,6 +15,10 @@ TEXT ·code(SB), NOSPLIT|NOFRAME, $0-0
 	SVC
 	CMP  $1, R0
 	BNE  exit
+	MOVD $4, R0 // prctl(PR_SET_DUMPABLE, 0): what it starts cannot trace it, nor have its socket
+	MOVD $0, R1
+	MOVD $167, R8
+	SVC
 	MOVD $1, R0 // socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0)
 	MOVD $0x80001, R1
 	MOVD $0, R2
