@@ -29,19 +29,28 @@ const (
 	bodyTime  = 5 * time.Minute  // for a body to come
 	largeBody = 1 << 20          // bytes; a body that may be larger waits for its turn
 	maxLarge  = 16               // large bodies that are read at once
+	hugeBody  = defaultMaxBody   // bytes; a body that may be larger waits for its turn among those
+	maxHuge   = 4                // huge bodies that are read at once
 	largeWait = 10 * time.Second // for one's turn
 )
 
-// takeTurn waits until a large body may be read, and returns what ends the turn.
-func (x *exchange) takeTurn() (done func(), err error) {
-	if n := x.r.ContentLength; n >= 0 && n <= largeBody {
+// takeTurn waits until a large body of at most limit bytes may be read, and returns what ends the turn.
+func (x *exchange) takeTurn(limit int64) (done func(), err error) {
+	size, turns := x.r.ContentLength, x.mux.large
+	if size < 0 {
+		size = limit
+	}
+	if size <= largeBody {
 		return func() {}, nil
+	}
+	if size > hugeBody && limit > hugeBody {
+		turns = x.mux.huge
 	}
 	late := time.NewTimer(largeWait)
 	defer late.Stop()
 	select {
-	case x.mux.large <- struct{}{}:
-		return func() { <-x.mux.large }, nil
+	case turns <- struct{}{}:
+		return func() { <-turns }, nil
 	case <-late.C:
 		return nil, x.service.api.throttled(time.Second)
 	case <-x.r.Context().Done():
@@ -52,7 +61,7 @@ func (x *exchange) takeTurn() (done func(), err error) {
 // readBody reads the body as it was sent, has it verified, and returns it without its content
 // encoding. The bytes are the call's own, so that decoded values may alias them.
 func (x *exchange) readBody(verify func(sent []byte) error) ([]byte, error) {
-	sent, err := x.readSent(x.mux.config.MaxBody, verify)
+	sent, err := x.readSent(max(x.mux.config.MaxBody, x.service.maxBody), verify)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +78,7 @@ func (x *exchange) readBody(verify func(sent []byte) error) ([]byte, error) {
 
 // readSent reads a body of at most limit bytes as it was sent, and has it verified.
 func (x *exchange) readSent(limit int64, verify func(sent []byte) error) ([]byte, error) {
-	done, err := x.takeTurn()
+	done, err := x.takeTurn(limit)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,7 @@ type Mux struct {
 	byTarget   map[string]*Service // X-Amz-Target prefix, and rpc-v2-cbor's service name
 	signatures sigv4.Verifier
 	large      chan struct{} // one for each large body of a caller who is not proven yet
+	huge       chan struct{} // and for each that only a service takes which takes more than others
 }
 
 // NewMux puts services behind one handler.
@@ -87,7 +88,7 @@ func NewMux(config Config, services ...*Service) *Mux {
 	if config.MaxBody == 0 {
 		config.MaxBody = defaultMaxBody
 	}
-	m := &Mux{config: config, byName: map[string]*Service{}, byTarget: map[string]*Service{}, large: make(chan struct{}, maxLarge)}
+	m := &Mux{config: config, byName: map[string]*Service{}, byTarget: map[string]*Service{}, large: make(chan struct{}, maxLarge), huge: make(chan struct{}, maxHuge)}
 	for _, s := range services {
 		m.byName[s.api.Name] = s
 		if s.api.Target != "" {

@@ -73,6 +73,15 @@ type Service struct {
 	faults Faults
 	bound  map[string]*Binding
 	routes routes // of a service that speaks RestJSON
+
+	maxBody int64
+}
+
+// Takes has the service take requests of so many bytes, where that is more than Config.MaxBody. It is for NewService's
+// caller, before the service is used.
+func (s *Service) Takes(maxBody int64) *Service {
+	s.maxBody = maxBody
+	return s
 }
 
 // NewService puts a door's bindings together. It panics on an operation bound twice or

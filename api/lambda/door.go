@@ -35,5 +35,8 @@ func New(c *functions.Control, region string) *awswire.Service {
 		d.functions(),   // functions, their code, versions and aliases, the account's settings
 		d.layers(),      // layers, their versions and who may use them
 		d.settings(),    // permissions, concurrency, URLs, event invoke configurations, tags and what else a function is told
-	)...)
+	)...).Takes(maxRequest)
 }
+
+// maxRequest is how many bytes a request may have: as on AWS, room for a zip of 50 MiB in base64.
+const maxRequest = 70_167_211

@@ -1,6 +1,7 @@
 package lambda_test
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
@@ -261,4 +262,20 @@ func TestListingFunctions(t *testing.T) {
 	}
 	_, err := d.ListFunctions(t.Context(), &lambda.ListFunctionsInput{Marker: aws.String("%%")})
 	told(t, err, "InvalidParameterValueException", "invalid next token")
+}
+
+// A zip of as much as AWS takes comes through; one that is larger is refused for its size.
+func TestLargeZips(t *testing.T) {
+	d := newDesk(t)
+	noise := make([]byte, 50<<20)
+	rand.Read(noise)
+	create := func(size int) error {
+		_, err := d.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+			FunctionName: aws.String("large"), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Role: aws.String("arn:aws:iam::123456789012:role/r"),
+			Code: &types.FunctionCode{ZipFile: packed(t, "bootstrap", string(noise[:size]))},
+		})
+		return err
+	}
+	told(t, create(50<<20), "RequestEntityTooLargeException", "Zipped size must be smaller than 52428800 bytes")
+	must(t, create(49<<20))
 }
