@@ -3,8 +3,10 @@ package functions
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"slipway/internal/errs"
+	"slipway/nodeapi"
 )
 
 // makeCall makes a call once that was accepted to be made later.
@@ -25,7 +27,7 @@ func (c *Control) makeCall(ctx context.Context, k *call) result {
 	case err != nil:
 		return result{kind: refused, reason: reasonOf(err)}
 	case a.Error != nil:
-		return result{kind: failed, version: a.Version, payload: a.Payload, reason: a.Error.Type + ": " + a.Error.Message}
+		return result{kind: failed, version: a.Version, payload: a.Payload, reason: reasonOfFailure(a.Error)}
 	}
 	return result{kind: answered, version: a.Version, payload: a.Payload}
 }
@@ -39,4 +41,18 @@ func reasonOf(err error) string {
 		return cause.Error()
 	}
 	return "internal error"
+}
+
+// reasonOfFailure is how a function says that it failed.
+func reasonOfFailure(e *nodeapi.FunctionError) string {
+	text := e.Type + ": " + e.Message
+	return storable(text[:min(len(text), maxReason)])
+}
+
+// maxReason is how much is kept of what a function says of its failure, in bytes.
+const maxReason = 1024
+
+// storable is text from outside as a database takes it: without what is no text.
+func storable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\x00", "")
 }

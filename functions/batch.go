@@ -45,13 +45,8 @@ func (b *batch[T]) writeSome(ctx context.Context) error {
 	some := b.waiting[:n:n]
 	b.waiting = b.waiting[n:]
 	b.mu.Unlock()
-	items := make([]T, n)
-	for i, p := range some {
-		items[i] = p.item
-	}
-	err := b.write(ctx, items)
+	b.writeParts(ctx, some)
 	for _, p := range some[1:] {
-		p.err = err
 		p.lead <- false
 	}
 	b.mu.Lock()
@@ -59,5 +54,25 @@ func (b *batch[T]) writeSome(ctx context.Context) error {
 	if b.busy = len(b.waiting) > 0; b.busy {
 		b.waiting[0].lead <- true
 	}
-	return err
+	return some[0].err
+}
+
+// writeParts writes parts together, and where that fails one by one: what one of them cannot be written for is no harm to
+// the others. When three in a row fail it is not their fault, and the rest has failed, too.
+func (b *batch[T]) writeParts(ctx context.Context, parts []*part[T]) {
+	items := make([]T, len(parts))
+	for i, p := range parts {
+		items[i] = p.item
+	}
+	err := b.write(ctx, items)
+	inRow := 0
+	for i, p := range parts {
+		p.err = err
+		if err != nil && len(parts) > 1 && inRow < 3 {
+			p.err = b.write(ctx, items[i:i+1:i+1])
+		}
+		if inRow++; p.err == nil {
+			inRow = 0
+		}
+	}
 }

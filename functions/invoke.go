@@ -128,7 +128,7 @@ func (t *Target) later(i *Invoke) *call {
 	qualifier := strings.TrimPrefix(strings.TrimPrefix(t.ARN, t.Function), ":")
 	return &call{
 		ID: i.Request, Account: t.Account, Function: t.Function, Qualifier: qualifier, Payload: slices.Clone(i.Payload),
-		Context: i.ClientContext, Trace: i.TraceID,
+		Context: storable(i.ClientContext), Trace: storable(i.TraceID),
 	}
 }
 

@@ -236,6 +236,9 @@ func TestEventCalls(t *testing.T) {
 			if a.Name == "echo" && bytes.Contains(i.Payload, []byte("bad")) {
 				return nodeapi.Outcome{Error: &nodeapi.FunctionError{Type: "errorString", Message: "no", Payload: []byte(`{"errorMessage":"no"}`)}}
 			}
+			if bytes.Contains(i.Payload, []byte("odd")) {
+				return nodeapi.Outcome{Error: &nodeapi.FunctionError{Type: "a\x00b\xff", Message: strings.Repeat("x", 5000)}}
+			}
 			return nodeapi.Outcome{Payload: i.Payload}
 		}
 		event := func(payload string) string {
@@ -275,6 +278,18 @@ func TestEventCalls(t *testing.T) {
 		}
 		if _, err := h.Replay(t.Context(), echo, bad); !errors.Is(err, ErrNoDeadCall) {
 			t.Errorf("what is not dead is replayed: %v", err)
+		}
+		_, err = h.SetEventConfig(t.Context(), echo, true, func(e *EventConfig) { e.Retries = new(0) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		odd := event(`"odd"`) // no database takes what it says
+		h.wait(func() (is bool) {
+			d, err = h.DeadCall(t.Context(), callAccount, odd)
+			return err == nil
+		})
+		if !strings.HasPrefix(d.Reason, "ab: xxx") || len(d.Reason) > maxReason {
+			t.Errorf("it was given up as %+v", d)
 		}
 		h.checkRecords()
 	})

@@ -24,7 +24,7 @@ type CallConfig struct {
 	Period      time.Duration // between looks at what is due; 1 s
 	KeepEnded   time.Duration // how long it is known how a call has ended; 1 hour
 	KeepDead    time.Duration // how long calls are kept of whose failure nobody was told; 14 days
-	AtOnce      int           // calls that one server makes at a time; 256
+	AtOnce      int           // calls that one server makes at a time; 1,024
 	MaxWaiting  int           // calls of one function that may wait; 100,000
 	MaxAccount  int           // calls of one account that may wait; 500,000
 	MaxBytes    int64         // of the payloads of these; 4 GiB
@@ -40,7 +40,7 @@ func (c CallConfig) filled() CallConfig {
 	orDuration(&c.KeepEnded, time.Hour)
 	orDuration(&c.KeepDead, 14*24*time.Hour)
 	if c.AtOnce == 0 {
-		c.AtOnce = 256
+		c.AtOnce = 1024
 	}
 	if c.MaxWaiting == 0 {
 		c.MaxWaiting = 100_000

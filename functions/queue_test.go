@@ -416,3 +416,26 @@ func TestEndsAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// What one call cannot be written for does no harm to those that are written with it.
+func TestWhatCannotBeWrittenFailsAlone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		o := newOffice(t, db)
+		q := o.queue()
+		twice := o.accept(q, o.call(greet, `{}`))
+		calls := []*call{o.call(greet, `{}`), twice, o.call(greet, `{}`)}
+		parts := make([]*part[*call], len(calls))
+		for i, c := range calls {
+			parts[i] = &part[*call]{item: c}
+		}
+		q.accepts.writeParts(t.Context(), parts)
+		for i, p := range parts {
+			if failed := p.err != nil; failed != (i == 1) {
+				t.Errorf("call %d: %v", i, p.err)
+			}
+		}
+		if n := o.numbers(); n[""] != 3 {
+			t.Errorf("there are %v", n)
+		}
+	})
+}

@@ -102,7 +102,7 @@ func (q *queue) land(c *call, how resultKind) {
 	q.bytes -= int64(len(c.Payload))
 	s := q.stream(c.Function)
 	s.flying--
-	s.learn(how, q.config.AtOnce)
+	s.learn(how, (q.config.AtOnce+1)/2) // no function keeps all others out
 	if s.flying == 0 && !s.behind && time.Now().After(s.rest) {
 		delete(q.streams, c.Function)
 	}
