@@ -75,7 +75,7 @@ func (w *matrixWorld) call(t *testing.T, who caller, api *awswire.API, op awswir
 	t.Helper()
 	w.calls++
 	got := wiretest.Call(t, who.config, api, op.Name, w.input(who, api, op, account, of, form))
-	return fmt.Sprintf("%d %s", got.Status, w.plain(got.Body))
+	return fmt.Sprintf("%d %s %s", got.Status, got.Error, w.plain(got.Body))
 }
 
 // canName tells whether a caller can name another account's things to an operation at all.
@@ -190,7 +190,7 @@ var allowedDenials = map[string]string{
 
 // lateness orders operations so that there is something to find for most.
 func lateness(operation string) int {
-	for i, verbs := range []string{"Create Put Register Set Add Attach Run Tag Initiate", "Get List Describe Batch Filter Simulate Lookup", "Update Start", "Untag Remove Detach Stop Deregister"} {
+	for i, verbs := range []string{"Create Put Register Set Add Attach Run Tag Initiate Publish", "Get List Describe Batch Filter Simulate Lookup Invoke", "Update Start", "Untag Remove Detach Stop Deregister"} {
 		for verb := range strings.FieldsSeq(verbs) {
 			if strings.HasPrefix(operation, verb) {
 				return i

@@ -17,6 +17,7 @@ import (
 	"slipway/blob"
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/functions"
 	"slipway/ingress"
 	"slipway/internal/plainbody"
 	"slipway/logs"
@@ -153,6 +154,7 @@ func (w *matrixWorld) fill(account, other string) things {
 	targets, err := s.ingress.CreateGroup(ctx, ingress.Group{Account: account, Name: here.name, Protocol: ingress.HTTP, Version: ingress.HTTP1, Port: 80, By: ingress.ByIP, Check: ingress.DefaultCheck(ingress.HTTP, ingress.HTTP1)})
 	w.must(err)
 	here.balancer, here.group = id(balancer.ARN), id(targets.ARN)
+	w.fillFunctions(account, here.name)
 	return here
 }
 
@@ -357,6 +359,10 @@ func (w *matrixWorld) sample(service, account string, of, own things, form form)
 			"Subnets": []string{"subnet-1"}, "SecurityGroups": []string{"sg-1"}, "Attributes": []any{map[string]any{"Key": "deletion_protection.enabled", "Value": "false"}},
 			"ModifyTargetGroupAttributes.Attributes": []any{map[string]any{"Key": "stickiness.enabled", "Value": "false"}},
 		})
+	case "lambda":
+		s = functionSample(arn("lambda", region, "function:"+of.name), arn("lambda", region, "layer:"+of.name), of, own)
+	case "slipway":
+		set(wiretest.Sample{"functionName": arn("lambda", region, "function:"+of.name), "requestId": "01234567-89ab-cdef-0123-456789abcdef"})
 	case "sts":
 		set(wiretest.Sample{"RoleArn": iam("role"), "RoleSessionName": "matrix", "AccessKeyId": of.key})
 	case "organizations":
@@ -391,6 +397,8 @@ func named(service string, of things) wiretest.Sample {
 		return wiretest.Sample{"Name": of.name, "Names": []string{of.name}, "ResourceId": of.name, "PutParameter.Name": of.name}
 	case "secretsmanager":
 		return wiretest.Sample{"SecretId": of.name}
+	case "lambda":
+		return wiretest.Sample{"FunctionName": of.name, "LayerName": of.name}
 	case "logs":
 		return wiretest.Sample{"logGroupIdentifier": of.name, "logGroupIdentifiers": []string{of.name}}
 	}
@@ -418,6 +426,10 @@ func (w *matrixWorld) stillThere() {
 		_, err = s.ingress.Balancers(ctx, account, ingress.Find{Names: []string{name}})
 		w.must(err)
 		_, err = s.ingress.Groups(ctx, account, ingress.Find{Names: []string{name}})
+		w.must(err)
+		_, err = s.functions.Alias(ctx, functions.Ref{Account: account, Name: name, Qualifier: "live"})
+		w.must(err)
+		_, err = s.functions.GetLayer(ctx, functions.LayerRef{Account: account, Name: name, Version: 1})
 		w.must(err)
 		_, _, err = s.secrets.ReadValue(ctx, s.secrets.SecretRef(account, name), "", "")
 		w.must(err)

@@ -24,6 +24,7 @@ import (
 // Answer is what came back for a call.
 type Answer struct {
 	Status int
+	Error  string // the name of a fault, where it is in the head; "": it is in the body, or there is none
 	Body   string
 }
 
@@ -54,7 +55,7 @@ func Call(t testing.TB, config aws.Config, api *awswire.API, operation string, m
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Answer{res.StatusCode, string(text)}
+	return Answer{res.StatusCode, res.Header.Get("X-Amzn-Errortype"), string(text)}
 }
 
 func encode(t testing.TB, api *awswire.API, operation string, members map[string]any) (string, http.Header) {
