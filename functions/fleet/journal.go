@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -15,16 +16,24 @@ type journal struct {
 	records  []Record
 	spare    []Record // to go on with while others are handed over
 	happened []Happening
+	lost     int // records for which there was no room
 }
 
 func newJournal(c Config) *journal {
 	return &journal{config: c, wake: make(chan struct{}, 1), records: make([]Record, 0, c.Batch), spare: make([]Record, 0, c.Batch)}
 }
 
+// most is how many batches are kept while none can be handed over. What comes then is lost, and said to be.
+const most = 64
+
 // add writes down an execution.
 func (j *journal) add(r Record) {
 	j.mu.Lock()
-	j.records = append(j.records, r)
+	if len(j.records) < most*j.config.Batch {
+		j.records = append(j.records, r)
+	} else {
+		j.lost++
+	}
 	full := len(j.records) == j.config.Batch
 	j.mu.Unlock()
 	if full {
@@ -64,9 +73,12 @@ func (j *journal) run(ctx context.Context) {
 
 func (j *journal) flush() {
 	j.mu.Lock()
-	records, happened := j.records, j.happened
-	j.records, j.happened = j.spare[:0], nil
+	records, happened, lost := j.records, j.happened, j.lost
+	j.records, j.happened, j.lost = j.spare[:0], nil, 0
 	j.mu.Unlock()
+	if lost > 0 {
+		slog.Warn("executions are not written down: more came than could be handed over", "executions", lost)
+	}
 	for _, h := range happened {
 		j.config.Tell(h)
 	}

@@ -54,36 +54,35 @@ func (t *tenant) machine(node string) *machine {
 }
 
 func (t *tenant) join(m *machine) bool {
-	now := time.Now()
 	t.mu.Lock()
-	before := t.machines[m.node]
-	stopped := t.stopped
-	if !stopped {
-		t.machines[m.node] = m
-		t.freed++
-		t.tight = time.Time{}
-		t.feed(now)
+	defer t.mu.Unlock()
+	if t.stopped {
+		return false
 	}
-	t.mu.Unlock()
-	if before != nil && !stopped {
+	before := t.machines[m.node]
+	t.machines[m.node] = m
+	if before != nil {
 		before.cancel(ErrReplaced)
 		t.abandon(before, ErrReplaced)
 	}
-	return !stopped
+	t.freed++
+	t.tight = time.Time{}
+	t.feed(time.Now())
+	return true
 }
 
 // part takes a machine out, unless it has come anew.
 func (t *tenant) part(m *machine, why error) {
 	t.mu.Lock()
-	present := t.machines[m.node] == m
-	if present {
-		delete(t.machines, m.node)
+	defer t.mu.Unlock()
+	if t.machines[m.node] != m {
+		return
 	}
+	delete(t.machines, m.node)
 	if len(t.machines) == 0 {
 		t.lonely = time.Now()
 	}
-	t.mu.Unlock()
-	if present {
+	if !t.stopped {
 		t.abandon(m, why)
 	}
 }
@@ -91,24 +90,20 @@ func (t *tenant) part(m *machine, why error) {
 // abandon gives up all sandboxes of a machine. Those that somebody is making ready are that one's to end.
 func (t *tenant) abandon(m *machine, why error) {
 	var gone []*sandbox
-	t.mu.Lock()
 	for _, s := range t.sandboxes {
 		if s.machine != m {
 			continue
 		}
-		s.lost = true
 		if s.owned() {
 			s.leaving = true
 			continue
 		}
 		t.unuse(s)
-		s.leaving = true
+		s.lost, s.leaving = true, true
 		t.forget(s)
 		gone = append(gone, s)
 	}
-	stopped := t.stopped
-	t.mu.Unlock()
-	if stopped || len(gone) == 0 {
+	if len(gone) == 0 {
 		return
 	}
 	if !errors.Is(why, ErrReplaced) {

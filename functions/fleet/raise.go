@@ -67,10 +67,20 @@ func (t *tenant) raised(o *order, s *sandbox, err error) {
 	case o.line == nil && !errors.Is(err, ErrStopping):
 		t.broken(e, err, now)
 	}
-	if p := t.pools[poolOf(o.release)]; p != nil && !o.release.Packaged {
-		t.fill(p, t.fleet.config.Refill, now)
-	}
+	t.refill(o, now)
 	t.feed(now)
+}
+
+// refill replaces what was taken of a pool. It waits for the sandbox to be ready, or it would slow that down.
+func (t *tenant) refill(o *order, now time.Time) {
+	p := t.pools[poolOf(o.release)]
+	switch {
+	case p == nil || o.release.Packaged:
+	case o.cold.Pooled:
+		t.fill(p, t.fleet.config.Refill, now)
+	default:
+		t.fill(p, 0, now)
+	}
 }
 
 // enlist has a sandbox that is ready take calls, if there may be any.
@@ -231,8 +241,7 @@ func (t *tenant) adopt(h Hold, m *machine, key poolKey, o *order) *sandbox {
 	defer t.fleet.holding.known()
 	o.seek(false)
 	t.sandboxes[s.id] = s
-	s.lost = t.machines[m.node] != m
-	s.leaving = s.lost
+	s.leaving = t.machines[m.node] != m
 	return s
 }
 

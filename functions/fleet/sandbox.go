@@ -36,9 +36,10 @@ func (s *sandbox) begin() int {
 // owned reports whether whoever makes it ready looks after its end, too.
 func (s *sandbox) owned() bool { return s.state == Starting || s.state == Assigning }
 
-// stopWithin bounds the ending of a sandbox, and freeWithin the giving back of its hold.
+// How long it may take to end a sandbox, and to give back what it held.
 const (
 	stopWithin = 30 * time.Second
+	hurryUp    = 5 * time.Second // where the fleet itself stops
 	freeWithin = 10 * time.Second
 )
 
@@ -87,7 +88,11 @@ func (t *tenant) quit(s *sandbox) {
 	if lost {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	within := stopWithin
+	if t.fleet.ctx.Err() != nil {
+		within = hurryUp
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	s.machine.host.Stop(ctx, s.id) // one that cannot be reached ends with its line
 }
