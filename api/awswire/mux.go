@@ -143,9 +143,7 @@ func (x *exchange) answer() (*answer, *Call) {
 	}
 	if s := x.streamed; s != nil {
 		call.Status = s.status
-		if call.Fault != nil {
-			s.end(call.Fault)
-		}
+		s.over(call.Fault)
 		return nil, call
 	}
 	if err := x.record(call); err != nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"time"
 )
 
 // Stream is the answer of an operation that answers with a stream of events.
@@ -39,12 +40,18 @@ type stream struct {
 	events eventWriter
 }
 
+// PieceTime is how long a client may take to take a piece of an answer that is given piece by piece: what gives it
+// waits for as long.
+const PieceTime = 30 * time.Second
+
 func (s *stream) send(v reflect.Value) error {
 	if !s.begun {
 		if err := s.begin(v); err != nil {
 			return err
 		}
 	}
+	// Where deadlines are not served, the server's own timeouts have to do.
+	_ = s.x.control.SetWriteDeadline(time.Now().Add(PieceTime))
 	for i := range s.x.binding.out.members {
 		m := &s.x.binding.out.members[i]
 		event, ok := m.value(v)
@@ -79,7 +86,15 @@ func (s *stream) begin(v reflect.Value) error {
 	return nil
 }
 
-// end tells of a failure that came after the answer had begun.
+// over leaves the connection to what comes next on it, and tells first of a failure that came after the answer had
+// begun; nil: there was none.
+func (s *stream) over(f *Fault) {
+	if f != nil {
+		s.end(f)
+	}
+	_ = s.x.control.SetWriteDeadline(time.Time{})
+}
+
 func (s *stream) end(f *Fault) {
 	body := &jsonWriter{}
 	f.encode(body, false)

@@ -102,6 +102,36 @@ func TestAStreamIsWrittenDownWhenItBegins(t *testing.T) {
 	}
 }
 
+// patient is a client whose patience is noted.
+type patient struct {
+	*httptest.ResponseRecorder
+	notes []string
+}
+
+func (p *patient) SetWriteDeadline(until time.Time) error {
+	note := "all the time"
+	if !until.IsZero() {
+		note = "its time"
+	}
+	p.notes = append(p.notes, note)
+	return nil
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	p.notes = append(p.notes, "write")
+	return p.ResponseRecorder.Write(b)
+}
+
+// Nobody holds what answers by not reading: each piece has its time, and the next answer all there is.
+func TestPiecesHaveTheirTime(t *testing.T) {
+	w := &patient{ResponseRecorder: httptest.NewRecorder()}
+	quietMux(petDoor()).ServeHTTP(w, signed("POST", "/watched/shy", []byte("h")))
+	want := "[its time its time write write write write write write all the time]" // head, picture, exception
+	if got := fmt.Sprint(w.notes); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // gone is a client that takes so many pieces.
 type gone struct {
 	*httptest.ResponseRecorder

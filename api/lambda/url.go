@@ -79,6 +79,7 @@ func (u *urls) call(w http.ResponseWriter, r *http.Request, url *functions.URL) 
 	if err != nil {
 		out.refuse(err)
 	}
+	_ = out.control.SetWriteDeadline(time.Time{}) // what comes next on the connection is another answer
 	v.Done(out.status, err)
 	if err != nil && out.begun {
 		panic(http.ErrAbortHandler) // the client must not take it for a whole answer

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/api/awswire"
 	"slipway/functions"
 	"slipway/internal/errs"
 	"slipway/internal/ids"
@@ -81,6 +82,8 @@ func (o *reply) Write(b []byte) (int, error) {
 		}
 		b = rest
 	}
+	// Where deadlines are not served, the server's own timeouts have to do.
+	_ = o.control.SetWriteDeadline(time.Now().Add(awswire.PieceTime))
 	if len(b) > 0 {
 		if _, err := o.w.Write(b); err != nil {
 			return 0, err
