@@ -66,17 +66,8 @@ func (c *Control) Reserved(ctx context.Context, r Ref) (n int, err error) {
 	return n, err
 }
 
-// reserve sets what the function has. What is left for the others changes with it.
 func (p place) reserve(tx *store.Tx, n int) error {
-	if _, err := tx.Exec(`update functions_functions set reserved = $2 where id = $1`, p.id, n); err != nil {
-		return err
-	}
-	return bumpAll(tx, p.Account)
-}
-
-// bumpAll says that what servers remember of an account's functions is not so any more.
-func bumpAll(tx *store.Tx, account string) error {
-	_, err := tx.Exec(`update functions_functions set number = number + 1 where account = $1`, account)
+	_, err := tx.Exec(`update functions_functions set reserved = $2 where id = $1`, p.id, n)
 	return err
 }
 

@@ -128,7 +128,9 @@ func TestProvisionedConcurrencyThatIsRefused(t *testing.T) {
 			_, err := b.Provision(b.Context(), c.r, c.n)
 			says(t, err, c.cause, sentence)
 		}
-		_, err := b.Provision(b.Context(), web.at("1"), 900)
+		_, err := b.Provision(b.Context(), b.alias(web, "newest", Latest), 1)
+		says(t, err, ErrInput, "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+		_, err = b.Provision(b.Context(), web.at("1"), 900)
 		check(t, err)
 		if u, err := b.Usage(b.Context(), owner); err != nil || u.Unreserved != 100 {
 			t.Errorf("left %+v, %v", u, err)

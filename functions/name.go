@@ -69,6 +69,9 @@ func (c *Control) ARN(r Ref) string {
 	return arn.ARN{Service: "lambda", Region: c.config.Region, Account: r.Account, Resource: resource}.String()
 }
 
+// IsVersion reports whether it is a version that was published that is named.
+func (r Ref) IsVersion() bool { return isNumber(r.Qualifier) }
+
 // isNumber tells the number of a version from the name of an alias.
 func isNumber(qualifier string) bool {
 	return qualifier != "" && strings.Trim(qualifier, "0123456789") == ""

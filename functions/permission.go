@@ -42,7 +42,11 @@ func (c *Control) AddPermission(ctx context.Context, r Ref, p Permission, revisi
 // RemovePermission takes a statement out of a policy. It returns ErrNoFunction, ErrNoAlias, ErrNoSetting or
 // ErrPrecondition.
 func (c *Control) RemovePermission(ctx context.Context, r Ref, id, revision string) error {
-	return c.editPolicy(ctx, r, revision, func(policy string) (string, error) { return without(policy, id) })
+	err := c.editPolicy(ctx, r, revision, func(policy string) (string, error) { return without(policy, id) })
+	if errors.Is(err, ErrNoFunction) && r.Qualifier == "" {
+		return errs.Say(ErrNoFunction, "No policy found for: %s", c.ARN(r))
+	}
+	return err
 }
 
 func (c *Control) editPolicy(ctx context.Context, r Ref, revision string, edit func(string) (string, error)) error {

@@ -41,6 +41,7 @@ func TestPoliciesOfFunctionsVersionsAndAliases(t *testing.T) {
 		check(t, b.RemovePermission(b.Context(), web.at("1"), "s3", ""))
 		says(t, b.RemovePermission(b.Context(), web.at("1"), "s3", ""), ErrNoSetting, "No policy is associated with the given resource.")
 		says(t, b.RemovePermission(b.Context(), live, "s4", ""), ErrNoSetting, "Statement s4 is not found in resource policy.")
+		says(t, b.RemovePermission(b.Context(), Ref{owner, "gone", ""}, "s3", ""), ErrNoFunction, "No policy found for: arn:aws:lambda:us-east-1:123456789012:function:gone")
 	})
 }
 

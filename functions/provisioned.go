@@ -33,12 +33,15 @@ const (
 // Provision has so many sandboxes of a version or alias always ready, from some time on. It returns ErrNoFunction,
 // ErrNoAlias, ErrInput, or ErrThere where the version and an alias of it would both have their own.
 func (c *Control) Provision(ctx context.Context, r Ref, n int) (Provisioned, error) {
-	if r.Qualifier == Latest {
-		return Provisioned{}, errs.Say(ErrInput, "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+	if r.Qualifier == Latest || r.Qualifier == "" {
+		return Provisioned{}, notProvisioned
 	}
 	set := Provisioned{Qualifier: r.Qualifier, Requested: n, Status: ProvisionInProgress}
 	err := c.editPlace(ctx, r, func(tx *store.Tx, p place) error {
 		set.Modified = tx.Now
+		if p.version == 0 { // what an alias stands for
+			return notProvisioned
+		}
 		err := p.checkTwice(tx)
 		if err == nil {
 			err = c.checkProvisioned(tx, p, n)
@@ -49,13 +52,12 @@ func (c *Control) Provision(ctx context.Context, r Ref, n int) (Provisioned, err
 		_, err = tx.Exec(`insert into functions_provisioned (function, qualifier, requested, modified) values ($1, $2, $3, $4)
 			on conflict (function, qualifier) do update set requested = excluded.requested, modified = excluded.modified`,
 			p.id, []byte(p.Qualifier), n, store.Micros(tx.Now))
-		if err == nil {
-			err = bumpAll(tx, p.Account)
-		}
 		return err
 	})
 	return set, err
 }
+
+var notProvisioned = errs.Say(ErrInput, "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
 
 // checkTwice refuses to have sandboxes of a version ready for itself and for an alias.
 func (p place) checkTwice(tx *store.Tx) error {
@@ -114,9 +116,6 @@ func (c *Control) Unprovision(ctx context.Context, r Ref) error {
 	}
 	return c.editPlace(ctx, r, func(tx *store.Tx, p place) error {
 		_, err := tx.Exec(`delete from functions_provisioned where function = $1 and qualifier = $2`, p.id, []byte(p.Qualifier))
-		if err == nil {
-			err = bumpAll(tx, p.Account)
-		}
 		return err
 	})
 }

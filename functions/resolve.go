@@ -105,7 +105,7 @@ func (c *Control) target(ctx context.Context, r Ref, f *function, p pointed) (*T
 	}
 	t := &Target{
 		Account: f.account, Name: f.name, Function: c.ARN(f.ref()), ARN: c.ARN(r), Version: p.version.Qualifier(),
-		Limit: fleet.Limit{Reserved: f.reserved >= 0, Function: max(f.reserved, 0), Unreserved: p.unreserved},
+		Limit: fleet.Limit{Reserved: f.reserved >= 0, Function: max(f.reserved, 0), Unreserved: max(1, p.unreserved)},
 	}
 	t.Stale, _ = fleet.ParseStaleness(f.tags[StalenessTag]) // it was checked when it came
 	runs := p.version

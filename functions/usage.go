@@ -28,6 +28,7 @@ func (c *Control) Usage(ctx context.Context, account string) (u Usage, err error
 		if u.Code, err = codeSize(tx, account); err != nil {
 			return err
 		}
+		u.Unreserved = max(0, u.Unreserved) // there may have been more when it was given away
 		return tx.Row(`select count(*) from functions_functions where account = $1`, account).Scan(&u.Functions)
 	})
 	return u, err

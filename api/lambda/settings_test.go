@@ -59,7 +59,7 @@ func roomOver(t *testing.T, db *store.DB) *functions.Control {
 	must(t, events.Migrate(t.Context(), db))
 	blobs, err := disk.Open(t.TempDir())
 	must(t, err)
-	all := there{fleet.New(fleet.Config{})}
+	all := there{fleet.New(fleet.Config{Wait: time.Millisecond})}
 	readable := func(text string) error {
 		_, err := policy.Parse(text, policy.Resource)
 		return err
@@ -283,6 +283,10 @@ func TestURLConfigs(t *testing.T) {
 	told(t, err, "ResourceNotFoundException", "The resource you requested does not exist.")
 	_, err = d.GetFunctionUrlConfig(t.Context(), &lambda.GetFunctionUrlConfigInput{FunctionName: web, Qualifier: aws.String("1")})
 	told(t, err, "ValidationException", `1 validation error detected: Value '1' at 'qualifier' failed to satisfy constraint: Member must satisfy regular expression pattern: ((?!^\d+$)^[0-9a-zA-Z-_]+$)`)
+	for _, version := range []string{"1", "$LATEST"} {
+		_, err = d.CreateFunctionUrlConfig(t.Context(), &lambda.CreateFunctionUrlConfigInput{FunctionName: aws.String("web:" + version), AuthType: types.FunctionUrlAuthTypeNone})
+		told(t, err, "ValidationException", "1 validation error detected: Value '"+version+"' at 'qualifier' failed to satisfy constraint: Member must satisfy regular expression pattern: ")
+	}
 	_, err = d.CreateFunctionUrlConfig(t.Context(), &lambda.CreateFunctionUrlConfigInput{FunctionName: web, AuthType: types.FunctionUrlAuthTypeNone})
 	must(t, err)
 	pages := lambda.NewListFunctionUrlConfigsPaginator(d, &lambda.ListFunctionUrlConfigsInput{FunctionName: web, MaxItems: aws.Int32(1)})

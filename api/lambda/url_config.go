@@ -7,8 +7,18 @@ import (
 	"slipway/functions"
 )
 
+// urlRef is the function or alias whose URL a call is about: no version has one.
+func (d *door) urlRef(c ctx, function string, qualifier *string) (functions.Ref, error) {
+	r, err := d.ref(c, function, qualifier)
+	if err == nil && (r.Qualifier == functions.Latest || r.IsVersion()) {
+		const pattern = `((?!^\d+$)^[0-9a-zA-Z-_]+$)`
+		err = validation.Newf("1 validation error detected: Value '%s' at 'qualifier' failed to satisfy constraint: Member must satisfy regular expression pattern: %s", r.Qualifier, pattern)
+	}
+	return r, err
+}
+
 func (d *door) createFunctionURL(c ctx, in *CreateFunctionUrlConfigInput) (*CreateFunctionUrlConfigOutput, error) {
-	r, err := d.ref(c, in.FunctionName, in.Qualifier)
+	r, err := d.urlRef(c, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +66,7 @@ func cors(c functions.CORS) *Cors {
 }
 
 func (d *door) getFunctionURL(c ctx, in *GetFunctionUrlConfigInput) (*GetFunctionUrlConfigOutput, error) {
-	r, err := d.ref(c, in.FunctionName, in.Qualifier)
+	r, err := d.urlRef(c, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +78,7 @@ func (d *door) getFunctionURL(c ctx, in *GetFunctionUrlConfigInput) (*GetFunctio
 }
 
 func (d *door) updateFunctionURL(c ctx, in *UpdateFunctionUrlConfigInput) (*UpdateFunctionUrlConfigOutput, error) {
-	r, err := d.ref(c, in.FunctionName, in.Qualifier)
+	r, err := d.urlRef(c, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +96,7 @@ func (d *door) updateFunctionURL(c ctx, in *UpdateFunctionUrlConfigInput) (*Upda
 }
 
 func (d *door) deleteFunctionURL(c ctx, in *DeleteFunctionUrlConfigInput) (*awswire.None, error) {
-	r, err := d.ref(c, in.FunctionName, in.Qualifier)
+	r, err := d.urlRef(c, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,11 @@ func TestTerraformMakesFunctions(t *testing.T) {
 	if status, text := c.atURL(strings.Trim(tf.output("url"), `"`)); status != http.StatusOK || !strings.Contains(text, ":function:web:live") {
 		t.Errorf("the URL answers %d %s", status, text)
 	}
+	answer := filepath.Join(t.TempDir(), "answer")
+	c.aws("lambda", "invoke", "--function-name", "web:live", "--cli-binary-format", "raw-in-base64-out", "--payload", `{"read":"/opt/bin/tool"}`, answer)
+	if text, err := os.ReadFile(answer); err != nil || string(text) != `"a tool"` {
+		t.Errorf("of its layer the function sees %s, %v", text, err)
+	}
 
 	tf.vars = []string{
 		"-var", "code=" + second, "-var", layer, "-var", "provisioned=2", "-var", "memory=256", "-var", "reserved=20", "-var", "greeting=hi", "-var", "team=blue",
