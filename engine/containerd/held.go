@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -188,6 +190,7 @@ func (h *held) spec(ctx context.Context, s engine.HeldSpec) (*specs.Spec, error)
 	if spec.Process.User.UID == 0 {
 		return nil, fmt.Errorf("user %q is root", s.User)
 	}
+	dropOldABIs(spec.Linux.Seccomp)
 	spec.Linux.CgroupsPath = h.e.cgroups.path(h.id, heldGroup)
 	spec.Process.Env = nil
 	for _, unneeded := range []string{"/dev/shm", "/dev/mqueue", "/sys/fs/cgroup"} { // the first two could be written to; the third is slow to mount
@@ -200,6 +203,14 @@ func (h *held) spec(ctx context.Context, s engine.HeldSpec) (*specs.Spec, error)
 	spec.Mounts = append(append(spec.Mounts, files...), h.scratchMount(s),
 		specs.Mount{Destination: holdFolder, Source: h.run("dev"), Type: "bind", Options: []string{"bind", "rprivate", "ro", "nosuid", "nodev"}})
 	return spec, nil
+}
+
+// dropOldABIs leaves the machine's own ABI alone: programs of older ones do not run, and runc has less to compile.
+func dropOldABIs(profile *specs.LinuxSeccomp) {
+	own := map[string]specs.Arch{"amd64": specs.ArchX86_64, "arm64": specs.ArchAARCH64}[runtime.GOARCH]
+	if slices.Contains(profile.Architectures, own) {
+		profile.Architectures = []specs.Arch{own}
+	}
 }
 
 func (h *held) scratchMount(s engine.HeldSpec) specs.Mount {

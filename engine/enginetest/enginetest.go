@@ -94,6 +94,10 @@ func Run(t *testing.T, b Body) {
 		{"a bomb is contained", bombContained, true},
 		{"open files are bound", filesBound, true},
 		{"disk use is bound, or refused", DiskBound, false},
+		{"what is held runs what it is told to", heldPrograms, false},
+		{"what is held ends with all it runs", heldEnds, false},
+		{"what is held has a listener of its own", heldListens, false},
+		{"what is held is no task", heldIsNoTask, false},
 		{"there is no way out", noWayOut, true},
 		{"links in volumes stay inside", volumeLinksStayInside, true},
 	} {
