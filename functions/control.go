@@ -31,6 +31,7 @@ type Control struct {
 	shared       bool // other servers may work on the same database
 	links        []byte
 	known        known
+	left         remembered[string, int] // of each account's concurrency, for functions without a part of it
 	readying     readying
 	policies     remembered[Ref, string]
 	urls         remembered[string, URL]

@@ -97,7 +97,7 @@ func (c *Control) findAnew(ctx context.Context, r Ref) (*finding, error) {
 	r = Ref{strings.Clone(r.Account), strings.Clone(r.Name), strings.Clone(r.Qualifier)} // they may be parts of a request
 	epoch := c.known.epoch.Load()                                                        // whoever changes something after that is in a later one
 	if f := c.known.get(r); f != nil {
-		same, err := c.unchanged(ctx, r, f)
+		same, err := c.unchanged(ctx, epoch, r, f)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +106,7 @@ func (c *Control) findAnew(ctx context.Context, r Ref) (*finding, error) {
 			return f, nil
 		}
 	}
-	f, err := c.read(ctx, r)
+	f, err := c.read(ctx, epoch, r)
 	if err != nil {
 		return nil, err
 	}
@@ -115,17 +115,27 @@ func (c *Control) findAnew(ctx context.Context, r Ref) (*finding, error) {
 	return f, nil
 }
 
-func (c *Control) unchanged(ctx context.Context, r Ref, f *finding) (bool, error) {
-	var now function
-	unreserved := 0
-	err := c.db.View(ctx, func(tx *store.Tx) (err error) {
-		if now, err = c.readFunction(tx, r.Whole()); err == nil {
-			unreserved, err = c.unreserved(tx, r.Account, "")
-		}
-		return err
-	})
-	if errors.Is(err, ErrNoFunction) {
+func (c *Control) unchanged(ctx context.Context, epoch uint64, r Ref, f *finding) (bool, error) {
+	var id string
+	var number int64
+	err := c.db.Row(ctx, `select id, number from functions_functions where account = $1 and name = $2`, r.Account, []byte(r.Name)).Scan(&id, &number)
+	if errors.Is(err, store.ErrNoRows) {
 		return false, nil
 	}
-	return now.id == f.function && now.number == f.number && unreserved == f.unreserved, err
+	if err != nil || id != f.function || number != f.number {
+		return false, err
+	}
+	unreserved, err := c.unreservedIn(ctx, epoch, r.Account)
+	return unreserved == f.unreserved, err
+}
+
+// unreservedIn is unreserved, counted once in an epoch for all functions of an account.
+func (c *Control) unreservedIn(ctx context.Context, epoch uint64, account string) (int, error) {
+	return c.left.get(epoch, account, func() (n int, err error) {
+		err = c.db.View(ctx, func(tx *store.Tx) error {
+			n, err = c.unreserved(tx, account, "")
+			return err
+		})
+		return n, err
+	})
 }

@@ -13,9 +13,9 @@ import (
 // ErrNoFunction.
 func (c *Control) Version(ctx context.Context, r Ref) (v Version, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
-		f, err := c.readFunction(tx, r.Whole())
+		f, err := c.readFunction(tx, r)
 		if err != nil {
-			return c.noFunction(r)
+			return err
 		}
 		v, err = c.pointVersion(tx, &f, r)
 		return err

@@ -32,20 +32,20 @@ func (c *Control) resolve(ctx context.Context, r Ref) (*Target, error) {
 }
 
 // read reads what a name stands for. That it stands for nothing is found anew each time.
-func (c *Control) read(ctx context.Context, r Ref) (*finding, error) {
+func (c *Control) read(ctx context.Context, epoch uint64, r Ref) (*finding, error) {
 	var f function
 	var p pointed
 	err := c.db.View(ctx, func(tx *store.Tx) (err error) {
-		if f, err = c.readFunction(tx, r.Whole()); err != nil {
-			return c.noFunction(r)
-		}
-		if p, err = c.point(tx, &f, r); err != nil {
+		if f, err = c.readFunction(tx, r); err != nil {
 			return err
 		}
-		p.unreserved, err = c.unreserved(tx, r.Account, "")
+		p, err = c.point(tx, &f, r)
 		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	if p.unreserved, err = c.unreservedIn(ctx, epoch, r.Account); err != nil {
 		return nil, err
 	}
 	found := &finding{function: f.id, number: f.number, unreserved: p.unreserved}

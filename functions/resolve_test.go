@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,9 @@ func TestWhatIsKnownIsNotReadAgain(t *testing.T) {
 		s.ok(db.Close())
 		if again := s.resolves("f", ""); again != first {
 			t.Errorf("it was %+v and is %+v", first, again)
+		}
+		if _, err := s.Resolve(t.Context(), ours, "unknown", ""); err == nil || errors.Is(err, functions.ErrNoFunction) {
+			t.Errorf("a database that cannot be read tells %v", err)
 		}
 	})
 }
