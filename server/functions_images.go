@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 
 	"slipway/cluster"
@@ -26,6 +27,9 @@ func (i functionImages) Find(ctx context.Context, account, name, architecture st
 	}
 	if found.Digest == "" {
 		return fleet.Image{}, errs.Say(functions.ErrImage, "Source image %s does not exist. Provide a valid source image.", name)
+	}
+	if err := i.checkPlatform(ctx, cmp.Or(found.Owner, account), found.Ref, found.Digest, name, architecture); err != nil {
+		return fleet.Image{}, err
 	}
 	return fleet.Image{Name: found.Ref, Digest: found.Digest}, nil
 }
