@@ -7,6 +7,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"io/fs"
@@ -44,6 +45,7 @@ type Logs interface {
 
 // Config is what a Control is made of.
 type Config struct {
+	Server   string // tells this server from others over the same database, also after it was started anew; "": Registry
 	Account  string // the root account, which has the default cluster
 	Region   string
 	Registry string // host:port of our own registry, as nodes see it
@@ -84,6 +86,7 @@ func New(ctx context.Context, db *store.DB, config Config) (*Control, error) {
 	if config.KeepStopped == 0 {
 		config.KeepStopped = 24 * time.Hour
 	}
+	config.Server = cmp.Or(config.Server, config.Registry)
 	config.Services = config.Services.filled()
 	if config.Nodes == nil {
 		config.Nodes = open{}

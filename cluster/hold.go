@@ -85,7 +85,7 @@ func (c *Control) Free(ctx context.Context, ids ...string) error {
 // Holds lists what this server holds, and what it held before it was started anew: the oldest first.
 func (c *Control) Holds(ctx context.Context) (all []Hold, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) (err error) {
-		all, err = holdsOfServer(tx, c.config.Registry)
+		all, err = holdsOfServer(tx, c.config.Server)
 		return err
 	})
 	return all, err
@@ -171,7 +171,7 @@ func (b *batch) holdAll(tx *store.Tx) error {
 	if err := b.c.renewLease(tx); err != nil {
 		return err
 	}
-	return insertHolds(tx, held, b.c.config.Registry)
+	return insertHolds(tx, held, b.c.config.Server)
 }
 
 // find holds room on the machine that is best. One whose cpu is taken by tasks is passed over.

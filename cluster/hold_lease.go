@@ -15,7 +15,7 @@ func (c *Control) leaseLife() time.Duration { return 6 * c.config.KeepAlive }
 // renewLease says that this server is there, and so is left what it holds.
 func (c *Control) renewLease(tx *store.Tx) error {
 	_, err := tx.Exec(`insert into hold_servers (server, until) values ($1, $2) on conflict (server) do update set until = excluded.until`,
-		c.config.Registry, store.Micros(tx.Now.Add(c.leaseLife())))
+		c.config.Server, store.Micros(tx.Now.Add(c.leaseLife())))
 	return err
 }
 
@@ -27,7 +27,7 @@ func (c *Control) keepHolds(ctx context.Context) error {
 		return err
 	}
 	for server, gone := range servers {
-		if server == c.config.Registry {
+		if server == c.config.Server {
 			err = c.db.Update(ctx, c.renewLease)
 		} else if gone {
 			err = c.freeServer(ctx, server)

@@ -198,7 +198,7 @@ func TestWhatALostServerHeldIsGivenBack(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)
 		w.join('a', 1000, 1000)
-		other := clustertest.NewWithConfig(t, db, func(c *cluster.Config) { c.Registry = "192.0.2.1:4600" })
+		other := clustertest.NewWithConfig(t, db, func(c *cluster.Config) { c.Server = "another" })
 		if _, err := other.Hold(t.Context(), cluster.HoldRequest{Account: account, CPU: 10, Memory: 10}); err != nil {
 			t.Fatal(err)
 		}

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"slipway/internal/durable"
 	"slipway/internal/errs"
+	"slipway/internal/ids"
 	"slipway/internal/lockfile"
 )
 
@@ -42,6 +44,22 @@ func openDataDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	return lock, nil
+}
+
+const idFile = "server-id"
+
+// serverID tells servers over one database apart. It stays what it is for as long as the folder does.
+func serverID(dir string) (string, error) {
+	file := filepath.Join(dir, idFile)
+	text, err := os.ReadFile(file)
+	if id := strings.TrimSpace(string(text)); err == nil && len(id) == 32 {
+		return id, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("name of this server: %w", err)
+	}
+	id := ids.Hex(16)
+	return id, durable.WriteFile(file, []byte(id+"\n"))
 }
 
 // Credentials is what a client needs to reach this Slipway as the root of its first account.

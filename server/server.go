@@ -207,7 +207,12 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		registry.Sweeps(cmp.Or(s.config.Sweeping, DefaultSweeping())), registry.Tasks(s.runningTasks)); err != nil {
 		return err
 	}
+	id, err := serverID(s.config.Data)
+	if err != nil {
+		return err
+	}
 	s.cluster, err = cluster.New(ctx, s.db, cluster.Config{
+		Server:   id,
 		Account:  s.root.Owner.Account,
 		Region:   s.config.Region,
 		Registry: s.config.Advertise,

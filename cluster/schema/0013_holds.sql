@@ -4,7 +4,7 @@ create table holds (
 	id      text primary key,
 	account text not null,
 	node    text not null,
-	server  text not null, -- host:port of the APIs of the server that has the sandbox
+	server  text not null, -- that has the sandbox
 	created bigint not null,
 	cpu     bigint not null,
 	memory  bigint not null
