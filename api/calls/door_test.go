@@ -172,13 +172,13 @@ func TestFunctionUsage(t *testing.T) {
 	room := newRoom(t)
 	arn := "arn:aws:lambda:us-east-1:" + wiretest.Account + ":function:greet"
 	room.Record([]fleet.Record{
-		{At: time.Now(), Account: wiretest.Account, Function: arn, Memory: 512, Duration: 1500 * time.Millisecond, Init: 500 * time.Millisecond, Cold: true},
+		{At: time.Now(), Account: wiretest.Account, Function: arn, Memory: 512, Duration: 2 * time.Second},
 		{At: time.Now(), Account: wiretest.Account, Function: arn, Memory: 512, Duration: 2 * time.Second, Error: "errorString"},
 		{At: time.Now(), Account: "999999999999", Function: "arn:aws:lambda:us-east-1:999999999999:function:greet", Memory: 512},
 	})
 	config := wiretest.Start(t, calls.New(room))
 	got := wiretest.Call(t, config, calls.API, "DescribeFunctionUsage", map[string]any{"since": float64(time.Now().Add(-time.Hour).Unix())})
-	want := `{"functions":[{"functionArn":"` + arn + `","invocations":2,"errors":1,"coldStarts":1,"durationSeconds":3.5,"gigabyteSeconds":2}]}`
+	want := `{"functions":[{"functionArn":"` + arn + `","invocations":2,"errors":1,"coldStarts":0,"durationSeconds":4,"gigabyteSeconds":2}]}`
 	if got.Body != want {
 		t.Errorf("the answer is %s, want %s", got.Body, want)
 	}
