@@ -34,6 +34,14 @@ func TestFunctions(t *testing.T) {
 	f.story(t)
 	t.Run("its role", f.actsInItsRole)
 	t.Run("the code can be downloaded", f.downloads)
+	t.Run("a call under way when it ends", func(t *testing.T) {
+		f.create("patient", nil)
+		if said := f.during("patient", "3s", f.end); !strings.HasSuffix(said, "<nil>") {
+			t.Errorf("it ended with %s", said)
+		}
+		f.restart()
+		f.connected(true)
+	})
 	t.Run("kill -9", func(t *testing.T) {
 		f.create("killed", nil)
 		f.invoke("killed", `{}`)
@@ -56,7 +64,7 @@ func TestFunctionsOfAJoinedNode(t *testing.T) {
 	f.story(t)
 	f.create("killed", nil)
 	t.Run("kill -9 of the agent", func(t *testing.T) {
-		if said := f.during("killed", a.kill); !strings.Contains(said, "ServiceException") {
+		if said := f.cuts("killed", a.kill); !strings.Contains(said, "ServiceException") {
 			t.Errorf("the call ended with %s", said)
 		}
 		a.start()
@@ -64,13 +72,13 @@ func TestFunctionsOfAJoinedNode(t *testing.T) {
 		f.holdsLittle(t)
 	})
 	t.Run("kill -9 of the control plane", func(t *testing.T) {
-		f.during("killed", c.kill)
+		f.cuts("killed", c.kill)
 		f.restart()
 		f.again("killed")
 		f.holdsLittle(t)
 	})
 	t.Run("a line that ends in the middle", func(t *testing.T) {
-		if said := f.during("killed", a.end); !strings.Contains(said, "ServiceException") {
+		if said := f.cuts("killed", a.end); !strings.Contains(said, "ServiceException") {
 			t.Errorf("the call ended with %s", said)
 		}
 		a.start()
@@ -293,15 +301,25 @@ func (f *functions) downloads(t *testing.T) {
 	}
 }
 
-// during makes a call, does something while it is under way, and tells how the call ended.
-func (f *functions) during(name string, do func()) string {
+// cuts does something while a call is under way that never ends by itself, and tells what it failed with.
+func (f *functions) cuts(name string, do func()) string {
+	f.t.Helper()
+	said := f.during(name, "55s", do)
+	if strings.HasSuffix(said, "<nil>") {
+		f.t.Errorf("the call is answered: %s", said)
+	}
+	return said
+}
+
+// during makes a call that takes a while, does something while it is under way, and tells how the call ended.
+func (f *functions) during(name, while string, do func()) string {
 	f.t.Helper()
 	f.marks++
 	mark := fmt.Sprintf("under way %d", f.marks)
 	var call sync.WaitGroup
 	var said string
 	call.Go(func() {
-		out, err := f.lambda().Invoke(context.WithoutCancel(f.t.Context()), &lambda.InvokeInput{FunctionName: &name, Payload: fmt.Appendf(nil, `{"print":[%q],"sleep":"55s"}`, mark)})
+		out, err := f.lambda().Invoke(context.WithoutCancel(f.t.Context()), &lambda.InvokeInput{FunctionName: &name, Payload: fmt.Appendf(nil, `{"print":[%q],"sleep":%q}`, mark, while)})
 		said = fmt.Sprint(out, err)
 	})
 	within(f.t, "the call to be under way", func() bool {
@@ -310,9 +328,6 @@ func (f *functions) during(name string, do func()) string {
 	})
 	do()
 	call.Wait()
-	if strings.HasSuffix(said, "<nil>") {
-		f.t.Errorf("the call is answered: %s", said)
-	}
 	return said
 }
 

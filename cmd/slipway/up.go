@@ -36,7 +36,13 @@ kill it, and the next "slipway up" on the same data folder finds them again.`,
 			return err
 		}
 		node.data = filepath.Join(config.Data, "agent")
-		err = together(cmd.Context(), srv.Run, func(ctx context.Context) error { return node.run(ctx, srv.Node(), srv.API()) })
+		// The node ends after the doors: calls of functions that are under way are answered.
+		life, endNode := context.WithCancel(context.WithoutCancel(cmd.Context()))
+		err = together(cmd.Context(), func(ctx context.Context) error {
+			defer endNode()
+			return srv.Run(ctx)
+		}, func(context.Context) error { return node.run(life, srv.Node(), srv.API()) })
+		endNode()
 		return errors.Join(err, srv.Close())
 	}
 	return cmd
