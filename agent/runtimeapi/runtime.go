@@ -183,11 +183,10 @@ func (s *Session) stream(k *call, r *request) reply {
 	return accepted
 }
 
-// pass copies an answer to the call's writer, for as long as somebody wants it.
+// pass copies an answer to the call's writer. When that fails the rest is read all the same: as on AWS, a function does
+// not notice that its caller has gone.
 func (k *call) pass(r *request) (int64, error) {
-	if err := k.write(func() error { return k.w.Head(r.contentType) }); err != nil {
-		return 0, err
-	}
+	gone := k.write(func() error { return k.w.Head(r.contentType) })
 	var n int64
 	buf := make([]byte, 32<<10)
 	for {
@@ -195,10 +194,8 @@ func (k *call) pass(r *request) (int64, error) {
 		if n += int64(m); n > k.max {
 			return n, errTooLarge
 		}
-		if m > 0 {
-			if err := k.write(func() error { _, err := k.w.Write(buf[:m]); return err }); err != nil {
-				return n, err
-			}
+		if m > 0 && gone == nil {
+			gone = k.write(func() error { _, err := k.w.Write(buf[:m]); return err })
 		}
 		if err == io.EOF {
 			return n, nil

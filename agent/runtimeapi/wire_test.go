@@ -333,3 +333,122 @@ func (s *said) Read(p []byte) (int, error)       { return s.r.Read(p) }
 func (s *said) Write(p []byte) (int, error)      { return len(p), nil }
 func (s *said) SetWriteDeadline(time.Time) error { return nil }
 func (s *said) Close() error                     { return nil }
+
+// leaving is a caller who goes away after the first piece.
+type leaving struct{ kept }
+
+func (l *leaving) Write(p []byte) (int, error) {
+	l.kept.Write(p)
+	return 0, errors.New("the caller has gone")
+}
+
+func TestStreamsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSandbox(t, Config{})
+		path := "/2018-06-01/runtime/invocation/" + invocation(1, "").Request + "/response"
+
+		// The function does not notice that its caller has gone.
+		l := &leaving{}
+		v := s.invoke(invocation(1, ""), l)
+		s.next()
+		body, w := io.Pipe()
+		go func() {
+			for range 3 {
+				io.WriteString(w, "piece")
+				synctest.Wait()
+			}
+			w.Close()
+		}()
+		r, _ := http.NewRequest("POST", "http://sandbox"+path, body)
+		if a := s.send(r); a.status != 202 {
+			t.Error(a)
+		}
+		if <-v.done; v.err != nil || v.outcome.Error != nil || v.outcome.Over || l.text.String() != "piece" {
+			t.Errorf("%+v %v %q", v.outcome, v.err, l.text.String())
+		}
+
+		// A stream that breaks off is a failed call.
+		var k kept
+		v = s.invoke(invocation(1, ""), &k)
+		s.next()
+		raw, _ := s.client.Transport.(*http.Transport).DialContext(t.Context(), "", "")
+		fmt.Fprintf(raw, "POST %s HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\npiece\r\n", path)
+		synctest.Wait()
+		raw.Close()
+		if <-v.done; v.err != nil || v.outcome.Error == nil || v.outcome.Error.Type != "Runtime.TruncatedResponse" || k.text.String() != "piece" {
+			t.Errorf("%+v %v %q", v.outcome.Error, v.err, k.text.String())
+		}
+	})
+}
+
+// Whatever a runtime does, in whatever order, a call ends once, with its own answer or with an error.
+func TestSessionKeepsItsWord(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := rapid.SliceOfN(rapid.SampledFrom([]string{
+			"answer", "answer", "answer", "fail", "again", "wrong id", "twice", "late", "hang up", "large", "exit", "hang",
+		}), 1, 12).Draw(rt, "steps")
+		synctest.Test(t, func(t *testing.T) {
+			s := newSandbox(t, Config{})
+			over := false
+			for n, step := range steps {
+				i := invocation(n, fmt.Sprint("call ", n))
+				i.MaxAnswer = 1000
+				v := s.invoke(i, nil)
+				if !over {
+					s.play(step, i)
+				}
+				<-v.done
+				switch {
+				case over:
+					if !errors.Is(v.err, ErrOver) {
+						t.Errorf("%v, call %d after the end: %+v %v", steps, n, v.outcome, v.err)
+					}
+				case v.err != nil:
+					t.Errorf("%v, call %d: %v", steps, n, v.err)
+				case step == "fail" || step == "large" || step == "exit" || step == "hang":
+					if v.outcome.Error == nil || v.outcome.Over != (step == "exit" || step == "hang") {
+						t.Errorf("%v, call %d: %+v", steps, n, v.outcome)
+					}
+				case v.outcome.Error != nil || string(v.outcome.Payload) != fmt.Sprint("call ", n) || v.outcome.Over:
+					t.Errorf("%v, call %d: %s %+v", steps, n, v.outcome.Payload, v.outcome.Error)
+				}
+				over = over || v.outcome.Over
+			}
+		})
+	})
+}
+
+// play does what a runtime may do with a call.
+func (s *sandbox) play(step string, i *nodeapi.Invocation) {
+	got := s.next().body
+	path := "/2018-06-01/runtime/invocation/" + i.Request
+	switch step {
+	case "fail":
+		s.do("POST", path+"/error", "{}")
+		return
+	case "again":
+		got = s.next().body
+	case "wrong id":
+		s.respond("00000000-0000-4000-8000-999999999999", "wrong")
+	case "hang up":
+		raw, _ := s.client.Transport.(*http.Transport).DialContext(s.t.Context(), "", "")
+		fmt.Fprintf(raw, "POST %s/response HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf", path)
+		synctest.Wait()
+		raw.Close()
+		synctest.Wait()
+	case "large":
+		s.respond(i.Request, strings.Repeat("x", 1001))
+		return
+	case "exit":
+		s.Exited(Exit{Code: 1})
+		return
+	case "hang":
+		return
+	case "late":
+		time.Sleep(2 * time.Second)
+	}
+	s.respond(i.Request, got)
+	if step == "twice" {
+		s.respond(i.Request, "twice")
+	}
+}
