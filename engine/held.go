@@ -29,7 +29,6 @@ type HeldSpec struct {
 	// Scratch is how many bytes it may write to /tmp. Where the machine cannot bind disk use (Info.DiskLimits),
 	// /tmp is memory, and counts against Limits.
 	Scratch int64
-	Env     []string // of all its programs, added to the image's
 }
 
 // Held is a container that runs what it is told to. Its methods may be called at the same time.

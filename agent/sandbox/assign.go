@@ -253,21 +253,14 @@ func (b *box) program(a *assigned, env []string) (engine.Program, error) {
 	return p, fmt.Errorf("%w: Couldn't find valid bootstrap(s): [%s]", engine.ErrStart, strings.Join(bootstraps[1:], " "))
 }
 
-// environment is what every process of a function finds. What the function says goes before ours.
+// environment is what every process of a function finds: what the assignment says, and what only the node knows.
 func (b *box) environment(a *assigned) []string {
-	env := []string{
-		"LAMBDA_TASK_ROOT=" + taskRoot, "LAMBDA_RUNTIME_DIR=/var/runtime", "_HANDLER=" + a.Handler, "TZ=:UTC", "LANG=en_US.UTF-8",
-		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/bin",
-		"LD_LIBRARY_PATH=/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
-		"AWS_LAMBDA_LOG_GROUP_NAME=" + a.Log.Group, "AWS_LAMBDA_LOG_STREAM_NAME=" + a.Log.Stream,
-		"AWS_LAMBDA_FUNCTION_NAME=" + a.Name, "AWS_LAMBDA_FUNCTION_VERSION=" + a.Version, fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", a.Memory),
-		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
-	}
+	var env []string
 	if a.Role && b.host.config.Admit != nil {
-		env = append(env, b.host.config.Admit(b.ID, b.held.Address())...)
+		env = b.host.config.Admit(b.ID, b.held.Address())
 	}
 	env = append(env, a.Env...)
-	return append(env, fmt.Sprintf("AWS_LAMBDA_RUNTIME_API=127.0.0.1:%d", apiPort))
+	return append(env, "AWS_LAMBDA_LOG_STREAM_NAME="+a.Log.Stream, fmt.Sprintf("AWS_LAMBDA_RUNTIME_API=127.0.0.1:%d", apiPort))
 }
 
 // platformError is one of the platform's own, with the document that a caller is given.

@@ -22,6 +22,12 @@ const (
 	apiPort    = 9001
 )
 
+// hostname is as AWS names sandboxes.
+const hostname = "169-254-100-6"
+
+// hosts are names by which processes of a sandbox find each other: extensions listen for telemetry at the first.
+var hosts = []engine.Host{{Name: "sandbox.localdomain", Address: "127.0.0.1"}, {Name: "sandbox", Address: "127.0.0.1"}, {Name: hostname, Address: "127.0.0.1"}}
+
 // box is one sandbox. It is ready once its container runs, and assigned once.
 type box struct {
 	nodeapi.Sandbox
@@ -70,9 +76,8 @@ func newBox(h *Host, s nodeapi.Sandbox) *box {
 // start makes its container.
 func (b *box) start(ctx context.Context) (err error) {
 	b.held, err = b.host.holder.Hold(ctx, engine.HeldSpec{
-		ID: b.ID, Image: b.image, User: user, Hostname: "169-254-100-6", // as AWS names them
+		ID: b.ID, Image: b.image, User: user, Hostname: hostname, ExtraHosts: hosts,
 		Limits: engine.Limits{MemoryLimit: int64(b.Memory) * mib, CPUShares: 1024}, Pids: mostPids, Scratch: int64(b.Disk) * mib,
-		ExtraHosts: []engine.Host{{Name: "sandbox.localdomain", Address: "127.0.0.1"}, {Name: "sandbox", Address: "127.0.0.1"}}, // where telemetry goes
 	})
 	return err
 }

@@ -55,7 +55,7 @@ func (a *assigned) finish(i *nodeapi.Invocation, o *nodeapi.Outcome) {
 		a.over.Store(true)
 		a.timedOut.Store(o.Error != nil && o.Error.Type == timedOut)
 	}
-	r := report{request: i.Request, duration: o.Duration, init: time.Duration(a.init.Swap(0)), memory: o.MemoryPeak, failed: o.Error}
+	r := report{request: i.Request, timeout: i.Timeout, duration: o.Duration, init: time.Duration(a.init.Swap(0)), memory: o.MemoryPeak, failed: o.Error}
 	o.Tail = a.journal.say(i.Tail, a.lines.end(r)...)
 	a.session.Report(runtimeapi.Report{
 		Request: i.Request, Duration: o.Duration, Billed: time.Duration(billed(o.Duration+r.init)) * time.Millisecond, Init: r.init,

@@ -32,6 +32,7 @@ func TestWhatFunctionsMayDo(t *testing.T) {
 		{"its environment", wants{"environ": "GREETING"}, "hello"},
 		{"our environment", wants{"environ": "HOME"}, ""},
 		{"its code can be read", wants{"read": "/proc/self/comm"}, "bootstrap"},
+		{"its names", wants{"read": "/etc/hosts"}, `127.0.0.1\tsandbox.localdomain`},
 		{"its code cannot be written to", wants{"write": "/var/task/x"}, "read-only file system"},
 		{"its root cannot be written to", wants{"write": "/x"}, "read-only file system"},
 		{"nor can its memory files", wants{"write": "/dev/shm/x"}, "no such file or directory"},

@@ -24,6 +24,7 @@ type lines struct {
 // report is what is told of a call that has ended.
 type report struct {
 	request  string
+	timeout  time.Duration // that the call had
 	duration time.Duration
 	init     time.Duration // 0: it was not the sandbox's first call
 	memory   int64         // bytes, at most
@@ -70,7 +71,7 @@ func (l *lines) initFailed(took time.Duration, f *nodeapi.FunctionError) []strin
 	if status == "error" {
 		line += "\tError Type: " + f.Type
 	}
-	return append(l.failure("", f), line)
+	return append(l.failure("", 0, f), line)
 }
 
 func (l *lines) start(request string) string {
@@ -85,18 +86,18 @@ func (l *lines) end(r report) []string {
 	if l.json {
 		return []string{l.jsonReport(r)}
 	}
-	told := l.failure(r.request, r.failed)
+	told := l.failure(r.request, r.timeout, r.failed)
 	return append(told, "END RequestId: "+r.request, l.report(r))
 }
 
 // failure is what the platform says of its own errors; those of the function it has printed itself.
-func (l *lines) failure(request string, f *nodeapi.FunctionError) []string {
+func (l *lines) failure(request string, timeout time.Duration, f *nodeapi.FunctionError) []string {
 	switch {
 	case f == nil || l.json:
 		return nil
 	case f.Type == timedOut && request != "":
-		after := fmt.Sprintf("%.2f", l.release.Timeout.Seconds())
-		return []string{time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + " " + request + " Task timed out after " + after + " seconds"}
+		at := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+		return []string{fmt.Sprintf("%s %s Task timed out after %.2f seconds", at, request, timeout.Seconds())}
 	case isPlatform(f.Type):
 		return []string{f.Message + "\n" + f.Type}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func linesOf(asJSON bool) *lines {
-	return &lines{json: asJSON, image: "sha256:1234", instance: "sb-1", release: &nodeapi.Assignment{Name: "hello", Version: "7", Memory: 128, Timeout: 3 * time.Second}}
+	return &lines{json: asJSON, image: "sha256:1234", instance: "sb-1", release: &nodeapi.Assignment{Name: "hello", Version: "7", Memory: 128}}
 }
 
 func TestLinesAreAsAWSPrintsThem(t *testing.T) {
@@ -56,7 +56,7 @@ func TestLinesAreAsAWSPrintsThem(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, row.got, row.want)
 		}
 	}
-	late := l.end(report{request: "r-1", duration: 3 * time.Second, failed: &nodeapi.FunctionError{Type: "Sandbox.Timedout"}})
+	late := l.end(report{request: "r-1", timeout: 3 * time.Second, duration: 3001 * time.Millisecond, failed: &nodeapi.FunctionError{Type: "Sandbox.Timedout"}})
 	if want := `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z r-1 Task timed out after 3\.00 seconds$`; !regexp.MustCompile(want).MatchString(late[0]) || !strings.HasSuffix(late[2], "\tStatus: timeout") {
 		t.Errorf("a call that took too long: %q", late)
 	}
