@@ -36,9 +36,28 @@ type execution struct {
 	Init       float64   `json:"init,omitempty"` // of the sandbox that was made for it
 	Wait       float64   `json:"wait,omitempty"` // until it had a sandbox
 	CPU        float64   `json:"cpu"`
-	Cold       bool      `json:"cold,omitempty"`
+	Cold       *cold     `json:"cold,omitempty"`       // how that sandbox came about
 	Superseded float64   `json:"superseded,omitempty"` // for how long there had been a newer release
 	Outcome    string    `json:"outcome"`              // "success", or what the function failed with
+}
+
+// cold is what was done for a call before it could begin, one after the other. Times are milliseconds.
+type cold struct {
+	Pooled bool    `json:"pooled,omitempty"` // it waited in the warming pool
+	Place  float64 `json:"place"`            // until there was room for it
+	Start  float64 `json:"start"`            // of its container
+	Assign float64 `json:"assign"`           // all that follows
+	Fetch  float64 `json:"fetch"`            // until its code was on the machine
+	Mount  float64 `json:"mount"`            // until that was in its container
+	Launch float64 `json:"launch"`           // until its runtime's process ran
+	Init   float64 `json:"init"`             // until that asked for a call
+}
+
+func coldOf(c *fleet.Cold) *cold {
+	if c == nil {
+		return nil
+	}
+	return &cold{c.Pooled, millis(c.Place), millis(c.Start), millis(c.Assign), millis(c.Init.Fetch), millis(c.Init.Mount), millis(c.Init.Launch), millis(c.Init.Init)}
 }
 
 // recordPatience is how long executions may take to be written down. They are lost then, and said to be.
@@ -93,7 +112,7 @@ func executionOf(r *fleet.Record) execution {
 	}
 	return execution{
 		Request: r.Request, At: r.At.UTC(), Version: r.Version, Release: r.Release, Sandbox: r.Sandbox, Machine: r.Node, Memory: r.Memory, Peak: r.MemoryPeak,
-		Duration: millis(r.Duration), Billed: billed(r), Init: millis(r.Init), Wait: millis(r.Wait), CPU: millis(r.CPU), Cold: r.Cold,
+		Duration: millis(r.Duration), Billed: billed(r), Init: millis(r.Init()), Wait: millis(r.Wait), CPU: millis(r.CPU), Cold: coldOf(r.Cold),
 		Superseded: millis(r.Stale), Outcome: outcome,
 	}
 }
@@ -103,7 +122,7 @@ func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // billed is what a call counts for, in whole milliseconds. Source: "AWS Lambda Pricing": the init phase counts.
 func billed(r *fleet.Record) int64 {
-	return int64((r.Duration + r.Init + time.Millisecond - 1) / time.Millisecond)
+	return int64((r.Duration + r.Init() + time.Millisecond - 1) / time.Millisecond)
 }
 
 // Called is how often a function was called in an hour, and what that took.
@@ -151,7 +170,7 @@ func (u *Called) add(r *fleet.Record) {
 	if r.Error != "" {
 		u.Errors++
 	}
-	if r.Cold {
+	if r.Cold != nil {
 		u.Colds++
 	}
 	u.Duration += r.Duration

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"slipway/functions/fleet"
+	"slipway/nodeapi"
 )
 
 var usualPauses = CallConfig{}.filled().pauses()
@@ -114,7 +115,8 @@ func TestHowExecutionsAreWrittenDown(t *testing.T) {
 	at := time.Date(2026, 11, 21, 12, 59, 59, 0, time.UTC)
 	all := []fleet.Record{
 		{At: at, Account: callAccount, Function: told, Version: "1", Release: "r", Request: "1", Sandbox: "sb-1", Node: "n", Memory: 128, MemoryPeak: 5 << 20,
-			Duration: 1500 * time.Microsecond, Init: 100 * time.Millisecond, Wait: 150 * time.Millisecond, CPU: time.Millisecond, Cold: true},
+			Duration: 1500 * time.Microsecond, Wait: 150 * time.Millisecond, CPU: time.Millisecond,
+			Cold: &fleet.Cold{Pooled: true, Place: time.Millisecond, Assign: 120 * time.Millisecond, Init: nodeapi.Init{Fetch: 10 * time.Millisecond, Init: 100 * time.Millisecond}}},
 		{At: at.Add(2 * time.Second), Account: callAccount, Function: told, Memory: 128, Duration: time.Millisecond, Error: "Sandbox.Timedout"},
 	}
 	for range callsInEvent + 1 {
@@ -125,7 +127,7 @@ func TestHowExecutionsAreWrittenDown(t *testing.T) {
 		t.Fatalf("there are %d events: %+v", len(facts), facts)
 	}
 	text, err := json.Marshal(facts[2].Data.(invoked).Calls[0])
-	want := `{"request":"1","at":"2026-11-21T12:59:59Z","version":"1","release":"r","sandbox":"sb-1","machine":"n","memory":128,"memoryPeak":5242880,"duration":1.5,"billed":102,"init":100,"wait":150,"cpu":1,"cold":true,"outcome":"success"}`
+	want := `{"request":"1","at":"2026-11-21T12:59:59Z","version":"1","release":"r","sandbox":"sb-1","machine":"n","memory":128,"memoryPeak":5242880,"duration":1.5,"billed":102,"init":100,"wait":150,"cpu":1,"cold":{"pooled":true,"place":1,"start":0,"assign":120,"fetch":10,"mount":0,"launch":0,"init":100},"outcome":"success"}`
 	if string(text) != want || err != nil {
 		t.Errorf("a call is told as\n%s, want\n%s", text, want)
 	}

@@ -60,10 +60,10 @@ func TestEachCallIsWrittenDownOnce(t *testing.T) {
 			t.Fatalf("%d executions are written down, want 10", len(w.records))
 		}
 		r := w.records[0]
-		if !r.Cold || r.Function != function || r.Release != "v1" || r.Duration != 10*time.Millisecond || r.Node != "a" || r.Error != "" {
+		if r.Cold == nil || r.Function != function || r.Release != "v1" || r.Duration != 10*time.Millisecond || r.Node != "a" || r.Error != "" {
 			t.Errorf("the first is %+v", r)
 		}
-		if w.records[9].Cold {
+		if w.records[9].Cold != nil {
 			t.Error("the last is told to be cold")
 		}
 	})
