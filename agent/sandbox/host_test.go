@@ -63,8 +63,16 @@ func echo(ctx context.Context, p *fake.Process) int {
 			return p.OutOfMemory()
 		}
 		fmt.Fprintf(p.Stdout, "called with %s\n", payload)
-		if _, _, err := do(http.MethodPost, "/2018-06-01/runtime/invocation/"+call.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", payload); err != nil {
+		answer := func() (*http.Response, []byte, error) {
+			return do(http.MethodPost, "/2018-06-01/runtime/invocation/"+call.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", payload)
+		}
+		if _, _, err := answer(); err != nil {
 			return 2
+		}
+		if string(payload) == `"twice"` {
+			if again, _, err := answer(); err == nil {
+				fmt.Fprintln(p.Stdout, "the second answer gets", again.StatusCode)
+			}
 		}
 	}
 }
@@ -258,6 +266,22 @@ func TestProcessesThatEnd(t *testing.T) {
 		t.Errorf("an init phase that fails: %v, %+v", err, told)
 	}
 	s.until(t, a.Sandbox, isGone)
+}
+
+// Who answers twice is told so, and no call is touched.
+func TestAnswersAreGivenOnce(t *testing.T) {
+	w := newFakeWorld(t)
+	id := w.assigned()
+	for _, payload := range []string{"twice", "next", "twice", "last"} {
+		if outcome := w.call(id, nil, payload); string(outcome.Payload) != `"`+payload+`"` || outcome.Error != nil || outcome.Over {
+			t.Errorf("%s: %s, %+v", payload, outcome.Payload, outcome)
+		}
+	}
+	log := w.plane.until(t, id, func(log []string) bool { return len(log) >= 2+4*4+2 })
+	refused := slices.DeleteFunc(log, func(line string) bool { return !strings.HasPrefix(line, "the second answer gets 4") })
+	if len(refused) != 2 {
+		t.Errorf("of the second answers it is told %q", refused)
+	}
 }
 
 // Extensions are started before the runtime, and told of calls and of the end.
