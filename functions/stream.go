@@ -87,10 +87,18 @@ func (q *queue) room(function string, functions int) (calls int, bytes int64) {
 func (q *queue) caughtUp(function string, all bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.stream(function).behind = !all
-	if !all {
+	s := q.stream(function)
+	if s.behind = !all; s.behind {
 		q.behind = true
 		signal(q.more)
+	}
+	q.forgetStream(function, s)
+}
+
+// forgetStream forgets a stream of which there is nothing to know.
+func (q *queue) forgetStream(function string, s *stream) {
+	if s.flying == 0 && !s.behind && time.Now().After(s.rest) {
+		delete(q.streams, function)
 	}
 }
 
@@ -103,9 +111,7 @@ func (q *queue) land(c *call, how resultKind) {
 	s := q.stream(c.Function)
 	s.flying--
 	s.learn(how, (q.config.AtOnce+1)/2) // no function keeps all others out
-	if s.flying == 0 && !s.behind && time.Now().After(s.rest) {
-		delete(q.streams, c.Function)
-	}
+	q.forgetStream(c.Function, s)
 	if q.behind {
 		q.behind = false
 		signal(q.more)
