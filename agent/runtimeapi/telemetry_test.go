@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,9 +227,10 @@ func TestSubscriptionsAreRefused(t *testing.T) {
 func TestTelemetryIsNotHeardAtFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEar(t)
-		deaf, tries := true, 0
+		var hears atomic.Bool
+		var tries atomic.Int64
 		s := newSandbox(t, Config{Dial: func(ctx context.Context, port int) (net.Conn, error) {
-			if tries++; deaf {
+			if tries.Add(1); !hears.Load() {
 				return nil, fmt.Errorf("connection refused")
 			}
 			return e.dial(ctx, port)
@@ -239,10 +241,10 @@ func TestTelemetryIsNotHeardAtFirst(t *testing.T) {
 			s.Printed(FunctionLog, time.Now(), []byte("unheard"))
 			time.Sleep(time.Second)
 		}
-		if tries != 10 {
-			t.Error(tries, "attempts")
+		if tries.Load() != 10 {
+			t.Error(tries.Load(), "attempts")
 		}
-		deaf = false
+		hears.Store(true)
 		s.Printed(FunctionLog, time.Now(), []byte("heard"))
 		if all := e.hears(t, "platform.logsDropped", "function"); !strings.Contains(string(all[0].Record), `"droppedRecords":10`) {
 			t.Errorf("%s", all[0].Record)
