@@ -10,10 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"slipway/blob"
 	"slipway/blob/disk"
 	"slipway/events"
 	"slipway/functions/fleet"
 	"slipway/nodeapi"
+	"slipway/seal"
 	"slipway/seal/sealtest"
 	"slipway/store"
 	"slipway/store/storetest"
@@ -85,6 +87,12 @@ func newBench(t testing.TB, db *store.DB) *bench {
 	check(t, events.Migrate(t.Context(), db))
 	blobs, err := disk.Open(t.TempDir())
 	check(t, err)
+	return anotherBench(t, db, sealtest.Keys(t, db), blobs)
+}
+
+// anotherBench is a room over the tables of others.
+func anotherBench(t testing.TB, db *store.DB, keys *seal.Keys, blobs blob.Store) *bench {
+	t.Helper()
 	s := &shelf{Fleet: fleet.New(fleet.Config{}), has: map[string]int{}}
 	readable := func(text string) error {
 		if strings.Contains(text, "unreadable") {
@@ -92,7 +100,7 @@ func newBench(t testing.TB, db *store.DB) *bench {
 		}
 		return nil
 	}
-	c, err := New(t.Context(), db, sealtest.Keys(t, db), blobs, Config{
+	c, err := New(t.Context(), db, keys, blobs, Config{
 		Account: owner, Region: "us-east-1", Images: easy{}, Roles: easy{}, Fleet: s, CheckPolicy: readable, Advertise: "10.0.0.1:4600",
 	})
 	check(t, err)

@@ -1,8 +1,11 @@
 package functions
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"slipway/functions/fleet"
 	"slipway/internal/errs"
@@ -163,5 +166,59 @@ func (b *bench) hasProvisioned(version string, n int) {
 		if time.Now().After(deadline) {
 			b.Fatalf("the fleet is to have %d of version %s, want %d", b.fleet.of(version), version, n)
 		}
+	}
+}
+
+// Whatever is asked for, enough is left to functions without a part of their own, and no function has more
+// provisioned than reserved.
+func TestConcurrencyIsNeverGivenAwayTwice(t *testing.T) {
+	b := benchOf(t)
+	var all []Ref
+	for _, name := range []string{"a", "b"} {
+		r := b.function(name, 1)
+		all = append(all, r, b.alias(r, "live", "1"))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
+			r, n := rapid.SampledFrom(all).Draw(t, "what"), rapid.SampledFrom([]int{0, 1, 99, 100, 400, 800, 900, 901}).Draw(t, "n")
+			var err error
+			switch at := rapid.IntRange(0, 3).Draw(t, "step"); {
+			case r.Qualifier == "" && at > 0:
+				err = b.Reserve(b.Context(), r, n)
+			case r.Qualifier == "":
+				err = b.Unreserve(b.Context(), r)
+			case at > 0 && n > 0:
+				_, err = b.Provision(b.Context(), r, n)
+			default:
+				err = b.Unprovision(b.Context(), r)
+			}
+			if err != nil && !errors.Is(err, ErrInput) {
+				t.Fatal(err)
+			}
+			b.balanced(t, all)
+		}
+	})
+}
+
+// balanced adds up what was given away.
+func (b *bench) balanced(t *rapid.T, all []Ref) {
+	given := 0
+	for i := 0; i < len(all); i += 2 {
+		reserved, err := b.Reserved(b.Context(), all[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		provisioned := 0
+		if p, err := b.ProvisionedOf(b.Context(), all[i+1]); err == nil {
+			provisioned = p.Requested
+		}
+		if reserved >= 0 && provisioned > reserved {
+			t.Fatalf("%s has %d provisioned of %d", all[i].Name, provisioned, reserved)
+		}
+		given += max(reserved, provisioned, 0)
+	}
+	u, err := b.Usage(b.Context(), owner)
+	if err != nil || u.Unreserved != DefaultConcurrency-given || u.Unreserved < minUnreserved {
+		t.Fatalf("%d are given away, and the account tells %+v, %v", given, u, err)
 	}
 }

@@ -3,6 +3,13 @@ package functions
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"slipway/blob/disk"
+	"slipway/events"
+	"slipway/seal/sealtest"
+	"slipway/store"
+	"slipway/store/storetest"
 )
 
 var s3 = Permission{ID: "s3", Action: "lambda:InvokeFunction", Principal: "s3.amazonaws.com", SourceARN: "arn:aws:s3:::bucket"}
@@ -87,6 +94,41 @@ func TestDecidingPolicyIsTheOneThatIsThereNow(t *testing.T) {
 		deciding(live, "")
 		b.alias(web, "live", "1")
 		deciding(live, "") // what an alias of the name had is not the new one's
+	})
+}
+
+// What one server takes away another one does not go by for long: neither a permission nor a URL.
+func TestOtherServersHearOfWhatIsTakenAway(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		blobs, err := disk.Open(t.TempDir())
+		check(t, err)
+		check(t, events.Migrate(t.Context(), db))
+		keys := sealtest.Keys(t, db)
+		b, other := anotherBench(t, db, keys, blobs), anotherBench(t, db, keys, blobs)
+		other.run()
+		web := b.function("web", 0)
+		_, err = b.AddPermission(b.Context(), web, s3, "")
+		check(t, err)
+		u, err := b.CreateURL(b.Context(), web, URLSettings{Auth: AuthNone, Mode: Buffered})
+		check(t, err)
+		knows := func(want bool) {
+			t.Helper()
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
+				policy, err := other.DecidingPolicy(t.Context(), web)
+				check(t, err)
+				_, missing := other.FindURL(t.Context(), u.ID)
+				if (policy != "") == want && (missing == nil) == want {
+					return
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("it still has the policy %s, the URL: %v", policy, missing)
+				}
+			}
+		}
+		knows(true)
+		check(t, b.RemovePermission(b.Context(), web, "s3", ""))
+		check(t, b.DeleteURL(b.Context(), web))
+		knows(false)
 	})
 }
 
