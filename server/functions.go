@@ -37,6 +37,7 @@ func (s *Server) openFunctions(ctx context.Context) error {
 		Room:    functionRoom{s.cluster},
 		Records: func(r []fleet.Record) { s.functions.Record(r) },
 		Tell:    s.tellFleet,
+		HardCPU: s.config.FunctionCPULimit,
 	})
 	s.meters.registry.MustRegister(newFleetMeter(s.fleet))
 	s.functions, err = functions.New(ctx, s.db, s.keys, code, functions.Config{

@@ -57,6 +57,7 @@ type Config struct {
 	Sweeping Sweeping // how the registry is swept; the zero value: DefaultSweeping
 
 	FunctionConcurrency int    // how many calls at a time the functions of an account may be in; 0: 1,000
+	FunctionCPULimit    bool   // a sandbox has no more cpu than goes with its memory, not even of an idle machine
 	FunctionDomain      string // under which the URLs of functions are; "": localhost, at the port of the APIs
 
 	MasterKey seal.Source // of what secrets are sealed under, see MasterKey; nil: master.key in the data folder

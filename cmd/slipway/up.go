@@ -88,6 +88,7 @@ func serverFlags(cmd *cobra.Command, nodes string) *server.Config {
 	f.DurationVar(&c.Sweeping.Untagged, "keep-untagged", c.Sweeping.Untagged, "how long an image that has no tag, and that nobody pulls, is kept; less than 0: for ever")
 	f.Var(&c.Throttle, "throttle", `how many times the calls that AWS allows an account each account may make, or "off"`)
 	f.IntVar(&c.FunctionConcurrency, "function-concurrency", server.DefaultFunctionConcurrency, "how many calls at a time the functions of an account may be in")
+	f.BoolVar(&c.FunctionCPULimit, "function-cpu-limit", false, "bind functions to the cpu that goes with their memory, on idle machines too (default: that is their share beside others)")
 	f.StringVar(&c.FunctionDomain, "function-domain", "", "domain under which the URLs of functions are, with :PORT if it is not 80 (default: localhost, at the port of the APIs)")
 	f.String("master-key-command", "", "command that prints the key that secrets are sealed under (default: master.key in the data folder)")
 	f.String("log-level", "info", "debug, info, warn or error")

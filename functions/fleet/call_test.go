@@ -335,7 +335,7 @@ func TestWhyAReleaseCannotBeStartedIsTold(t *testing.T) {
 }
 
 func TestASandboxIsGivenWhatItsReleaseSays(t *testing.T) {
-	inWorld(t, fleet.Config{}, func(w *world) {
+	inWorld(t, fleet.Config{HardCPU: true}, func(w *world) {
 		host := w.machine("a", 2048)
 		var got nodeapi.Assignment
 		host.Init = func(a nodeapi.Assignment) nodeapi.Init { got = a; return nodeapi.Init{} }
@@ -345,7 +345,7 @@ func TestASandboxIsGivenWhatItsReleaseSays(t *testing.T) {
 		r.Assignment.Log.Group = "/aws/lambda/hello"
 		r.Env = func(context.Context) ([]string, error) { return []string{"AWS_REGION=us-east-1"}, nil }
 		w.invoke(pinned(r))
-		if got.Release != r.ID || got.Version != "3" || got.Memory != 1024 || got.CPU != 1024 || got.Handler != "bootstrap" ||
+		if got.Release != r.ID || got.Version != "3" || got.Memory != 1024 || got.CPU != 1024 || !got.HardCPU || got.Handler != "bootstrap" ||
 			len(got.Env) != 1 || got.Timeout != r.Timeout || got.Concurrency != 1 {
 			t.Errorf("it was given %+v", got)
 		}
@@ -353,4 +353,23 @@ func TestASandboxIsGivenWhatItsReleaseSays(t *testing.T) {
 			t.Errorf("it logs to %+v, want stream %s", got.Log, want)
 		}
 	})
+}
+
+func TestManyShortCallsNeedFewSandboxesAndLongOnesOneEach(t *testing.T) {
+	for took, want := range map[time.Duration]func(n int) bool{
+		100 * time.Microsecond: func(n int) bool { return n <= 16 },
+		time.Second:            func(n int) bool { return n == 64 },
+	} {
+		inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
+			host := w.machine("a", 16<<10, func(h *fleettest.Host) { h.Run = answer(took) })
+			c := call(release("v1"), time.Now(), fleet.AllowOld)
+			w.invoke(c)
+			l := w.load(64, func() fleet.Call { return c })
+			time.Sleep(3 * time.Second)
+			l.end(t)
+			if n := host.Started(); !want(n) {
+				t.Errorf("%d sandboxes were started for 64 clients whose calls take %v", n, took)
+			}
+		})
+	}
 }

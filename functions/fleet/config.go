@@ -9,9 +9,10 @@ type Config struct {
 	Tell    func(Happening) // is told in order, and may block for a while
 	Policy  KeepAlive
 
-	Warm       int // sandboxes that wait in each pool that is in use; negative: none. 1 by default
-	WarmMemory int // MiB of each; 128 by default
-	Refill     int // sandboxes that are added when one leaves a pool; 1 by default
+	Warm       int  // sandboxes that wait in each pool that is in use; negative: none. 1 by default
+	WarmMemory int  // MiB of each; 128 by default
+	HardCPU    bool // a sandbox never has more cpu than goes with its memory, not even of an idle machine
+	Refill     int  // sandboxes that are added when one leaves a pool; 1 by default
 
 	MaxAge  time.Duration // of a sandbox; 4 h by default. A busy function's is replaced before it goes
 	Wait    time.Duration // of a call for which nothing is being started; 10 s by default

@@ -270,7 +270,7 @@ func (t *tenant) assign(ctx context.Context, s *sandbox, o *order, env *environm
 	o.cold.Env = env.took
 	t.mark(s, o.edition)
 	begun := time.Now()
-	init, err := s.machine.host.Assign(ctx, assignment(o.release, s, env.all, begun))
+	init, err := s.machine.host.Assign(ctx, assignment(o.release, s, env.all, t.fleet.config.HardCPU, begun))
 	o.cold.Assign += time.Since(begun)
 	o.cold.Init = init
 	if err == nil && init.Error != nil {
@@ -287,10 +287,10 @@ func (t *tenant) mark(s *sandbox, e *edition) {
 	e.all[s] = true
 }
 
-func assignment(r *Release, s *sandbox, env []string, now time.Time) nodeapi.Assignment {
+func assignment(r *Release, s *sandbox, env []string, hard bool, now time.Time) nodeapi.Assignment {
 	a := r.Assignment
 	a.Sandbox, a.Release, a.Function, a.Name, a.Version = s.id, r.ID, r.Function, r.Name, r.Version
-	a.Env, a.Memory, a.CPU = env, r.Memory, s.hold.CPU
+	a.Env, a.Memory, a.CPU, a.HardCPU = env, r.Memory, s.hold.CPU, hard
 	a.Timeout, a.Concurrency = r.Timeout, r.concurrency()
 	a.Log.Stream = fmt.Sprintf("%s/[%s]%s", now.UTC().Format("2006/01/02"), r.Version, s.id[len("sb-"):])
 	return a
