@@ -16,14 +16,16 @@ type edition struct {
 	ready    int               // that take calls
 	starting int               // on their way to be ready
 	placing  int               // of those, that still look for room
+	pressing int               // of use in grow alone
 	asked    int               // of use in grow alone
 
 	lines       int       // that want it, or answer by it until the newer is ready
 	provisioned int       // that are always to be ready
 	pinned      time.Time // when it was last called by its version
 	used        time.Time
-	fresh       int64   // calls since the last sweep
-	recent      float64 // calls, the older the less they count
+	fresh       int64         // calls since the last sweep
+	recent      float64       // calls, the older the less they count
+	mean        time.Duration // of calls in their sandboxes, lately; 0: none yet
 	retired     bool
 
 	trouble   trouble
@@ -36,6 +38,14 @@ type trouble struct {
 	times int // in a row
 	until time.Time
 	err   error
+}
+
+// took notes how long a call was in its sandbox.
+func (e *edition) took(d time.Duration) {
+	if e.mean == 0 {
+		e.mean = d
+	}
+	e.mean = max(1, e.mean+(d-e.mean)/8)
 }
 
 // take gives the sandbox that was used last a call.

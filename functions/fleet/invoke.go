@@ -94,6 +94,7 @@ func (t *tenant) finish(ctx context.Context, c *Call, l *lease, out *nodeapi.Out
 		t.leave(l.fn, c.Limit)
 		s.edition.used = now
 		s.edition.fresh++
+		s.edition.took(now.Sub(l.began))
 	}
 	t.putBack(s, failure != nil || out.Over, now)
 	return again

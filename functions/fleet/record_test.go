@@ -26,8 +26,8 @@ func TestRecordsThatNobodyTakesAreBounded(t *testing.T) {
 		close(open)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if taken < 2*64 || taken > 3*64 {
-			t.Errorf("%d executions were kept, want 64 batches of 2 and those that were on their way", taken)
+		if taken < 2*64 || taken > 4*64 {
+			t.Errorf("%d executions were kept, want 64 batches of 2, and at most as many that were on their way", taken)
 		}
 	})
 }

@@ -9,8 +9,16 @@ import (
 // waiter is a call for which no sandbox was idle.
 type waiter struct {
 	wish
-	got chan lease // one, or an error in its place
+	since time.Time
+	got   chan lease // one, or an error in its place
 }
+
+// Sandboxes that are there are given a moment before more are started, where calls are so short that they will be idle
+// again: so many short calls at once need few sandboxes. A call that has waited for longer counts whatever is expected.
+const (
+	moment  = 2 * time.Millisecond
+	tooLong = 10 * moment
+)
 
 // wait queues a call until it has a sandbox. It is called under the lock and returns without it.
 func (t *tenant) wait(ctx context.Context, fn *function, want wish, limit Limit, now time.Time) (lease, error) {
@@ -20,7 +28,7 @@ func (t *tenant) wait(ctx context.Context, fn *function, want wish, limit Limit,
 		t.mu.Unlock()
 		return l, err
 	}
-	w := &waiter{wish: want, got: make(chan lease, 1)}
+	w := &waiter{wish: want, since: now, got: make(chan lease, 1)}
 	fn.waiting = append(fn.waiting, w)
 	t.hungry[fn] = true
 	t.grow(fn, now)
@@ -56,8 +64,12 @@ func (t *tenant) vain(fn *function, want wish, now time.Time) (lease, error) {
 func (t *tenant) await(ctx context.Context, fn *function, w *waiter) (lease, error) {
 	bound := time.NewTimer(t.fleet.config.Wait)
 	defer bound.Stop()
+	press := time.NewTimer(tooLong)
+	defer press.Stop()
 	for {
 		select {
+		case <-press.C:
+			t.press(fn)
 		case l := <-w.got:
 			return l, l.err
 		case <-ctx.Done():
@@ -69,6 +81,13 @@ func (t *tenant) await(ctx context.Context, fn *function, w *waiter) (lease, err
 			bound.Reset(t.fleet.config.Wait)
 		}
 	}
+}
+
+// press has what waits too long counted.
+func (t *tenant) press(fn *function) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.grow(fn, time.Now())
 }
 
 // late says why a call that has waited for long need not wait longer; nil: something is being started for it, and has room.
@@ -185,16 +204,28 @@ func (t *tenant) feed(now time.Time) {
 // grow starts as many sandboxes as the waiting calls of a function need beyond those that are being started.
 func (t *tenant) grow(fn *function, now time.Time) {
 	for _, w := range fn.waiting {
-		w.target(now).asked++
+		e := w.target(now)
+		e.asked++
+		if now.Sub(w.since) >= tooLong {
+			e.pressing++
+		}
 	}
 	for _, w := range fn.waiting {
 		e := w.target(now)
-		if e.asked > 0 {
-			n := e.release.concurrency()
-			t.raiseMore(e, (e.asked+n-1)/n-e.starting, now)
+		if n := max(e.pressing, e.asked-e.soon()); n > 0 {
+			c := e.release.concurrency()
+			t.raiseMore(e, (n+c-1)/c-e.starting, now)
 		}
-		e.asked = 0
+		e.asked, e.pressing = 0, 0
 	}
+}
+
+// soon is how many calls that wait will be served in a moment by the sandboxes that are there.
+func (e *edition) soon() int {
+	if e.mean == 0 {
+		return 0
+	}
+	return int(time.Duration(e.ready*e.release.concurrency()) * moment / e.mean)
 }
 
 // raiseMore starts up to n sandboxes, as many as it is well to start at a time.
