@@ -72,6 +72,10 @@ bench-registry: ## Print pushes and pulls of layers up to 1 GiB, and small reque
 bench-placement: ## Print how many tasks a second get a machine, over 500 to 10,000 machines in SQLite and PostgreSQL
 	go run ./bench/placement
 
+bench-functions: ## Print calls of functions beside plain HTTP to the same handler, and cold starts beside ctr and runc (as root)
+	@scripts/need $(TEST_NEEDS)
+	go run ./bench/functions
+
 bench-ingress: ## Print requests through a load balancer beside nginx, and beside going straight to the target
 	@scripts/need nginx:nginx-light wrk:wrk
 	go run ./bench/ingress

@@ -1,0 +1,123 @@
+// Command functions measures calls of a function on a Slipway of its own in a temporary folder, beside plain HTTP to
+// the same handler, and beside ctr and runc, which start the same program:
+//
+//	warm   how long a call takes, one after the other: directly, through the signed API, and through a URL
+//	rate   calls a second with 1, 16 and 64 clients
+//	cold   the first call of a function, by phase, with a sandbox of the pool and without
+//	start  sandboxes that are made ready in a second
+//
+//	go run ./bench/functions
+//	go run ./bench/functions -only warm -calls 5000
+//
+// It runs as root, and takes away all that it has made. The client is on the same machine and has its part of it. What
+// is set beside each other is measured in one run, for figures of different runs do not compare. It judges nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"slipway/bench/machine"
+)
+
+// plan is what to measure.
+type plan struct {
+	calls, colds, starts int
+	seconds              time.Duration
+	only                 string // tables
+}
+
+func readPlan() (p plan) {
+	flag.IntVar(&p.calls, "calls", 3000, "warm: how many calls go each way")
+	flag.DurationVar(&p.seconds, "seconds", 4*time.Second, "rate: for how long so many clients call")
+	flag.IntVar(&p.colds, "colds", 15, "cold: how many first calls of each kind are made")
+	flag.IntVar(&p.starts, "starts", 20, "start: how many sandboxes are made ready at once")
+	flag.StringVar(&p.only, "only", "warm,rate,cold,start", "tables to measure")
+	flag.Parse()
+	return p
+}
+
+func (p plan) has(table string) bool { return slices.Contains(strings.Split(p.only, ","), table) }
+
+func main() {
+	p := readPlan()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Stdout, p); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/functions:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, p plan) (err error) {
+	if os.Geteuid() != 0 {
+		return errors.New("only root can run containers")
+	}
+	if min(p.calls, p.colds, p.starts) < 1 || p.seconds <= 0 {
+		return errors.New("all numbers are at least 1")
+	}
+	dir, err := os.MkdirTemp("", "slipway-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	fmt.Fprintf(out, "%s, load %s\n", machine.CPU(), machine.Load())
+	if err := compile(ctx, dir); err != nil {
+		return err
+	}
+	s, err := startSlipway(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	return tables(ctx, out, s, p)
+}
+
+// tables measures what the plan names.
+func tables(ctx context.Context, out io.Writer, s *slipway, p plan) error {
+	for _, table := range []struct {
+		name    string
+		measure func(context.Context, io.Writer, *slipway, plan) error
+	}{{"warm", warm}, {"rate", rates}, {"cold", colds}, {"start", starts}} {
+		if !p.has(table.name) {
+			continue
+		}
+		if err := table.measure(ctx, out, s, p); err != nil {
+			return fmt.Errorf("%s: %w", table.name, err)
+		}
+	}
+	return nil
+}
+
+const handler = "bootstrap" // as functions without a runtime's own handler are named
+
+// compile builds Slipway from this tree, and the handler into a folder of its own.
+func compile(ctx context.Context, dir string) error {
+	for out, of := range map[string]string{"slipway": "./cmd/slipway", "root/" + handler: "./bench/functions/handler"} {
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, out), of)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if err := do(build); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// do runs a program that has nothing to tell but why it fails.
+func do(cmd *exec.Cmd) error {
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", cmd, err, strings.TrimSpace(string(said)))
+	}
+	return nil
+}
