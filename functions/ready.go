@@ -17,7 +17,7 @@ const pendingTopic = "functions pending"
 
 const (
 	readyPeriod = time.Second
-	readyAtOnce = 64
+	readyAtOnce = 256
 )
 
 // readying makes versions ready that are Pending, or whose update is InProgress. What it looks at are the rows: what
@@ -29,11 +29,12 @@ type readying struct {
 	running sync.WaitGroup
 }
 
-// pass begins with all that is to be made ready and is not begun with.
+// pass begins with all that is to be made ready and is not begun with; if that is very much, with some or other of it,
+// so that those that cannot be tried are in nobody's way for ever.
 func (r *readying) pass(ctx context.Context) error {
 	var found []Version
 	err := r.c.db.View(ctx, func(tx *store.Tx) (err error) {
-		found, err = eachVersion(tx, `where v.state = 'Pending' or v.update_state = 'InProgress' order by v.modified limit $1`, readyAtOnce)
+		found, err = eachVersion(tx, `where v.state = 'Pending' or v.update_state = 'InProgress' order by random() limit $1`, readyAtOnce)
 		return err
 	})
 	if err != nil {
