@@ -38,6 +38,7 @@ type journal struct {
 	number  int64 // of the first pending event
 	flying  int   // events of pending that are being shipped
 	dropped int64 // events since the last that was kept
+	skipped int64 // bytes of output that were not read, since then
 	freed   int64 // bytes at the start of the output that the disk has back
 }
 
@@ -117,7 +118,7 @@ func (j *journal) grown() int64 {
 func (j *journal) read(now time.Time, size int64) {
 	if most := j.room(); size-j.at > most {
 		skipped := size - most - j.at
-		j.dropped += skipped/int64(eventCost*2) + 1 // as many lines as may have been in it
+		j.skipped += skipped + int64(len(j.partial))
 		j.partial = j.partial[:0]
 		j.at += skipped
 	}
@@ -195,11 +196,19 @@ func (j *journal) add(now time.Time, text string) {
 
 // tellDropped says how much is missing at this place.
 func (j *journal) tellDropped(now time.Time) {
-	if j.dropped == 0 {
+	var what string
+	switch {
+	case j.dropped == 0 && j.skipped == 0:
 		return
+	case j.skipped == 0:
+		what = fmt.Sprintf("%d lines", j.dropped)
+	case j.dropped == 0:
+		what = fmt.Sprintf("%d bytes", j.skipped)
+	default:
+		what = fmt.Sprintf("%d lines and %d bytes more", j.dropped, j.skipped)
 	}
-	text := fmt.Sprintf("slipway: %d lines are missing here: the function prints faster than its log takes", j.dropped)
-	j.dropped = 0
+	text := "slipway: " + what + " are missing here: the function prints faster than its log takes"
+	j.dropped, j.skipped = 0, 0
 	j.pending = append(j.pending, nodeapi.Event{Time: now.UnixMilli(), Message: text})
 	j.size += int64(len(text) + eventCost)
 }
@@ -220,7 +229,7 @@ func (j *journal) free() {
 func (j *journal) batch(most int64) (first int64, events []nodeapi.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.dropped > 0 && len(j.pending) == 0 {
+	if len(j.pending) == 0 {
 		j.tellDropped(time.Now())
 	}
 	var size int64
@@ -249,7 +258,7 @@ func (j *journal) shipped() {
 func (j *journal) empty() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return len(j.pending) == 0 && j.dropped == 0
+	return len(j.pending) == 0 && j.dropped == 0 && j.skipped == 0
 }
 
 // close gives up the output. Nothing more is taken from it.

@@ -133,7 +133,7 @@ func TestFloodsDoNotFillTheDisk(t *testing.T) {
 	p.print("still there\n")
 	p.look()
 	got := p.ships()
-	if len(got) != 2 || !strings.HasPrefix(got[0], "slipway: ") || got[1] != "still there" {
+	if len(got) != 2 || !strings.HasPrefix(got[0], "slipway: ") || !strings.Contains(got[0], " bytes ") || got[1] != "still there" {
 		t.Errorf("then there is %q", got)
 	}
 }

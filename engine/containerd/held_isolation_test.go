@@ -89,14 +89,42 @@ func TestHeldContainersAreLimitedAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if quota, shares := m.cpuOf(h); quota != -1 || shares != 2000 {
+		t.Errorf("without a hard limit: %d, %d", quota, shares)
+	}
 	end, _ := m.runs(h, "eat", "100")
 	used := use.Read()
 	if end.Code != 0 || used.OOMKills != 1 || used.MemoryPeak < 100<<20 || used.MemoryPeak > 256<<20 || used.CPU <= 0 {
 		t.Errorf("with 256 MiB it ended with %+v, and used %+v", end, used)
 	}
-	if err := h.Limit(engine.Limits{}); err != nil {
+	if err := h.Limit(engine.Limits{CPUQuota: 50_000, CPUShares: 512}); err != nil { // one of eight GiB, of four cores
 		t.Error(err)
 	}
+	if quota, shares := m.cpuOf(h); quota != 50_000 || shares != 512 {
+		t.Errorf("with a hard limit: %d, %d", quota, shares)
+	}
+}
+
+// cpuOf reads back how a held container's cpu is bound: microseconds in 100 ms, -1 for no limit, and its weight.
+func (m *heldMachine) cpuOf(h engine.Held) (quota, shares int64) {
+	m.t.Helper()
+	cpu := m.e.cgroups.group("cpu", []string{filepath.Base(filepath.Dir(h.Output()))})
+	if !m.e.cgroups.unified {
+		return cpu.count("cpu.cfs_quota_us"), cpu.count("cpu.shares")
+	}
+	text, err := os.ReadFile(filepath.Join(string(cpu), "cpu.max"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if quota = parseCount(strings.Fields(string(text))[0]); quota == 0 {
+		quota = -1
+	}
+	for _, shares := range []int64{512, 2000} {
+		if weightOfShares(uint64(shares)) == uint64(cpu.count("cpu.weight")) {
+			return quota, shares
+		}
+	}
+	return quota, 0
 }
 
 // A port of a held container's own 127.0.0.1 is nobody else's.
@@ -135,6 +163,25 @@ func TestHeldContainersReachTheirListenerAlone(t *testing.T) {
 	}
 	if h.Address() == other.Address() {
 		t.Errorf("both have address %s", h.Address())
+	}
+}
+
+// By IPv6, for which there are no packet rules, there is nothing but loopback.
+func TestHeldContainersHaveNoIPv6(t *testing.T) {
+	m := newHeldMachine(t)
+	h := m.hold(m.spec())
+	err := within(h.(*held).namespace(), func() error {
+		addresses, err := os.ReadFile("/proc/thread-self/net/if_inet6")
+		if err == nil && strings.Contains(string(addresses), "eth0") {
+			t.Errorf("its addresses are\n%s", addresses)
+		}
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

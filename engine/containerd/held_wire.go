@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -81,6 +83,9 @@ func (n *heldNets) plug(port, namespace string, address netip.Addr) error {
 	if err != nil {
 		return err
 	}
+	if err := within(namespace, noIPv6); err != nil {
+		return err
+	}
 	if err := makeCable(port, bridge.Index, namespace, hardware); err != nil {
 		return fmt.Errorf("make a cable from %s to %s: %w", n.bridge, namespace, err)
 	}
@@ -99,6 +104,15 @@ func (n *heldNets) plug(port, namespace string, address netip.Addr) error {
 		}
 	}
 	return nil
+}
+
+// noIPv6 has interfaces to come begin without addresses of IPv6: by those the node would be reached past its rules.
+func noIPv6() error {
+	err := os.WriteFile(sysctlFile("net.ipv6.conf.default.disable_ipv6"), []byte("1"), 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the kernel has none
+	}
+	return err
 }
 
 // furnish sets up the inner end, in its namespace.
