@@ -20,7 +20,7 @@ bin/session-manager-plugin:
 
 export PATH := $(CURDIR)/bin:$(PATH)
 
-.PHONY: build demo test race matrix crash chaos sim bench bench-tasks bench-registry bench-placement bench-calls runtimes lint generate clean help
+.PHONY: build demo test race matrix crash chaos sim bench bench-tasks bench-registry bench-placement bench-calls bench-functions runtimes lint generate clean help
 
 build: ## Build bin/slipway
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
