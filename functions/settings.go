@@ -10,7 +10,7 @@ import (
 
 // Limits of settings. Source: Lambda Developer Guide, "Lambda quotas".
 const (
-	MaxMemory      = 10240 // MiB
+	maxMemory      = 10240 // MiB
 	maxTimeout     = 900   // seconds
 	maxEnvironment = 4096  // bytes, as JSON
 	maxName        = 64
@@ -58,8 +58,8 @@ func (s *Settings) check() error {
 		return errs.Say(ErrInput, "Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	case !s.Packaged && !s.ImageConfig.zero():
 		return errs.Say(ErrInput, "Please don't provide ImageConfig when the intended function PackageType is Zip.")
-	case s.Memory > MaxMemory:
-		return tooGreat("memorySize", s.Memory, MaxMemory)
+	case s.Memory > maxMemory:
+		return tooGreat("memorySize", s.Memory, maxMemory)
 	case s.Timeout > maxTimeout:
 		return tooGreat("timeout", s.Timeout, maxTimeout)
 	}

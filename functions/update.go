@@ -201,11 +201,7 @@ func (c *Control) change(ctx context.Context, r Ref, must Precondition, andPubli
 		if err := v.checkUnpacked(tx); err != nil {
 			return err
 		}
-		v.Revision, v.Modified = ids.UUID(), tx.Now
-		v.Update = Status{InProgress, creating.Code, creating.Reason}
-		if v.State.State == Failed { // what could not be made is made anew
-			v.State = Status{Pending, creating.Code, creating.Reason}
-		}
+		v.begin(tx)
 		if v.Release = v.releaseID(); v.Release != was.Release {
 			v.Since = tx.Now
 			err = keepGood(tx, was)
@@ -227,6 +223,15 @@ func (c *Control) change(ctx context.Context, r Ref, must Precondition, andPubli
 		return answer, err
 	}
 	return answer, c.open(ctx, &answer)
+}
+
+// begin gives a version the states of one that is changed.
+func (v *Version) begin(tx *store.Tx) {
+	v.Revision, v.Modified = ids.UUID(), tx.Now
+	v.Update = Status{InProgress, creating.Code, creating.Reason}
+	if v.State.State == Failed { // what could not be made is made anew
+		v.State = Status{Pending, creating.Code, creating.Reason}
+	}
 }
 
 func updateVersion(tx *store.Tx, v *Version) error {
