@@ -377,12 +377,27 @@ func (h *held) End(ctx context.Context) error {
 	return nil
 }
 
-// endHeld ends all that are held: nothing of them is to outlive us.
+// heldGrace is how long whoever holds containers may take to end them, once we end: their processes may have
+// something to do before.
+const heldGrace = 3 * time.Second
+
+// endHeld ends all that are held still: nothing of them is to outlive us.
 func (e *Engine) endHeld(ctx context.Context) (failed error) {
+	for late := time.Now().Add(heldGrace); e.holds() && time.Now().Before(late); {
+		sleep(ctx, 10*time.Millisecond)
+	}
 	for h := range e.held.Range {
 		failed = errors.Join(failed, h.(*held).End(ctx))
 	}
 	return failed
+}
+
+// holds says that there is a held container.
+func (e *Engine) holds() (any bool) {
+	for range e.held.Range {
+		any = true
+	}
+	return any
 }
 
 // dropHeld takes away all that a held container has on the machine, as far as it is there.
