@@ -48,8 +48,8 @@ func TestBadFunctions(t *testing.T) {
 			message: `Error: Runtime exited with error: signal: killed$`, report: `Max Memory Used: 128 MB\t.*Status: error\tError Type: Runtime\.OutOfMemory$`,
 		},
 		{
-			name: "prints without end", request: wants{"flood": true}, change: within(2 * time.Second), kind: "Sandbox.Timedout",
-			message: `Task timed out after 2\.00 seconds$`, report: `\tStatus: timeout$`,
+			name: "prints without end", request: wants{"flood": true}, change: within(500 * time.Millisecond), kind: "Sandbox.Timedout",
+			message: `Task timed out after 0\.50 seconds$`, report: `\tStatus: timeout$`,
 		},
 		{name: "forks without end", request: wants{"fork": true}, message: `resource temporarily unavailable`, report: ` ms\t$`, goesOn: true, memory: 2048},
 		{
@@ -75,7 +75,7 @@ func TestBadFunctions(t *testing.T) {
 			if outcome.Over == row.goesOn {
 				t.Errorf("it is over: %v", outcome.Over)
 			}
-			_, err := w.host.Invoke(t.Context(), nodeapi.Invocation{Sandbox: id, Request: newRequest(), Payload: []byte("{}"), Timeout: time.Second * 10, MaxAnswer: 1000}, nil)
+			_, err := w.host.Invoke(t.Context(), nodeapi.Invocation{Sandbox: id, Request: newRequest(), Payload: []byte("{}"), Timeout: patience, MaxAnswer: 1000}, nil)
 			if row.goesOn != (err == nil) || !row.goesOn && !errors.Is(err, nodeapi.ErrNoSandbox) {
 				t.Errorf("the next call: %v", err)
 			}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -254,6 +255,7 @@ func TestFetchesThatAreGivenUp(t *testing.T) {
 			waiting = f.waiting
 		}
 		s.cache.mu.Unlock()
+		runtime.Gosched()
 	}
 	giveUp()
 	if err := <-failed; !errors.Is(err, context.Canceled) {

@@ -148,7 +148,7 @@ func (w *world) watch() *seen {
 
 func (s *seen) until(t testing.TB, id string, is func(nodeapi.SandboxState) bool) {
 	t.Helper()
-	late := time.After(time.Minute)
+	late := time.After(patience)
 	for {
 		s.mu.Lock()
 		state := s.by[id]

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// patience is how long a test waits for what must come; it is no measure of speed.
+const patience = time.Minute
+
 // plane is a control plane that has code, and takes logs.
 type plane struct {
 	mu      sync.Mutex
@@ -82,7 +85,7 @@ func (p *plane) log(sandbox string) []string {
 // until waits until the log of a sandbox is as wanted, and gives it.
 func (p *plane) until(t testing.TB, sandbox string, is func(log []string) bool) []string {
 	t.Helper()
-	late := time.After(time.Minute)
+	late := time.After(patience)
 	for {
 		p.mu.Lock()
 		log, told := slices.Clone(p.printed[sandbox]), p.told
@@ -233,7 +236,7 @@ func (w *world) start() string {
 func (w *world) assignment(sandbox string) nodeapi.Assignment {
 	return nodeapi.Assignment{
 		Sandbox: sandbox, Release: "release-1", Function: "arn:aws:lambda:us-east-1:123456789012:function:test", Name: "test", Version: "$LATEST",
-		Code: []nodeapi.Code{w.code}, Handler: "bootstrap", Memory: 128, CPU: 1024, Timeout: 10 * time.Second,
+		Code: []nodeapi.Code{w.code}, Handler: "bootstrap", Memory: 128, CPU: 1024, Timeout: patience,
 		Log: nodeapi.Log{Group: "/aws/lambda/test", Stream: "2026/11/21/[$LATEST]" + sandbox[3:]}, Env: []string{"GREETING=hello"},
 	}
 }
@@ -262,7 +265,7 @@ func (w *world) call(sandbox string, change func(*nodeapi.Invocation), request a
 	}
 	i := nodeapi.Invocation{
 		Sandbox: sandbox, Request: newRequest(), ARN: "arn:aws:lambda:us-east-1:123456789012:function:test:live", Payload: payload,
-		Timeout: 10 * time.Second, MaxAnswer: 6 << 20, Tail: true,
+		Timeout: patience, MaxAnswer: 6 << 20, Tail: true,
 	}
 	if change != nil {
 		change(&i)
