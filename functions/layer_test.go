@@ -155,3 +155,21 @@ func TestLayerPolicies(t *testing.T) {
 		}
 	})
 }
+
+// What is read as the name of a layer is what its ARN names, and nothing else is.
+func FuzzParseLayer(f *testing.F) {
+	for _, name := range []string{"tools", "arn:aws:lambda:us-east-1:123456789012:layer:tools", "arn:aws:lambda:us-east-1:123456789012:layer:tools:7", "arn:aws:lambda:us-east-1:123456789012:layer:tools:07", "arn:aws:lambda:::layer:", "layer:tools:1", ""} {
+		f.Add(name)
+	}
+	c := &Control{config: Config{Region: "us-east-1"}}
+	f.Fuzz(func(t *testing.T, name string) {
+		r, err := c.ParseLayer(owner, name)
+		if err != nil {
+			return
+		}
+		again, err := c.ParseLayer(another, c.LayerARN(r))
+		if err != nil || again != r {
+			t.Errorf("%q is %+v, whose ARN %s is %+v, %v", name, r, c.LayerARN(r), again, err)
+		}
+	})
+}
