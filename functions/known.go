@@ -17,6 +17,7 @@ import (
 // against the database once in the next, by the number of its function.
 type known struct {
 	epoch   atomic.Uint64 // counts changes of any function, here and as far as this server has heard of them
+	age     atomic.Uint64 // counts how often everything was to be read again
 	mu      sync.RWMutex
 	found   map[Ref]*finding
 	reading singleflight.Group
@@ -25,7 +26,8 @@ type known struct {
 // finding is what a name stood for.
 type finding struct {
 	epoch      atomic.Uint64 // in which it was so
-	function   string        // id
+	age        uint64
+	function   string // id
 	number     int64
 	unreserved int     // of its account
 	target     *Target // nil: err says why
@@ -48,15 +50,9 @@ func (c *Control) follow(ctx context.Context) {
 			return
 		case <-wake:
 		case <-old.C:
-			c.known.forget()
+			c.known.age.Add(1)
 		}
 	}
-}
-
-func (k *known) forget() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.found = nil
 }
 
 func (k *known) get(r Ref) *finding {
@@ -96,23 +92,39 @@ func (c *Control) find(ctx context.Context, r Ref) (*finding, error) {
 func (c *Control) findAnew(ctx context.Context, r Ref) (*finding, error) {
 	r = Ref{strings.Clone(r.Account), strings.Clone(r.Name), strings.Clone(r.Qualifier)} // they may be parts of a request
 	epoch := c.known.epoch.Load()                                                        // whoever changes something after that is in a later one
-	if f := c.known.get(r); f != nil {
-		same, err := c.unchanged(ctx, epoch, r, f)
+	was, age := c.known.get(r), c.known.age.Load()
+	if was != nil && was.age == age {
+		same, err := c.unchanged(ctx, epoch, r, was)
 		if err != nil {
 			return nil, err
 		}
 		if same {
-			f.epoch.Store(epoch)
-			return f, nil
+			was.epoch.Store(epoch)
+			return was, nil
 		}
 	}
 	f, err := c.read(ctx, epoch, r)
 	if err != nil {
 		return nil, err
 	}
+	if f.keepImage(was); errors.Is(f.err, ErrRuntime) {
+		return nil, f.err // it may come, and no number tells of that
+	}
+	f.age = age
 	f.epoch.Store(epoch)
 	c.known.keep(r, f)
 	return f, nil
+}
+
+// keepImage has a release go on with the image that it had, where that is not to be found any more: what runs of it
+// need not stop for that.
+func (f *finding) keepImage(was *finding) {
+	if !errors.Is(f.err, ErrRuntime) || was == nil || was.err != nil || was.target.other != nil {
+		return
+	}
+	if now, before := f.target.Release, was.target.Release; now.ID == before.ID {
+		now.Runtime, f.err = before.Runtime, nil
+	}
 }
 
 func (c *Control) unchanged(ctx context.Context, epoch uint64, r Ref, f *finding) (bool, error) {

@@ -89,6 +89,24 @@ func TestWhatIsKnownIsNotReadAgain(t *testing.T) {
 	})
 }
 
+// A runtime whose image is gone is no reason to stop what runs of it.
+func TestARuntimeThatIsGone(t *testing.T) {
+	inShop(t, func(s *shop) {
+		s.create(of("f", program(t, "1")))
+		s.create(of("g", program(t, "1")))
+		before := s.resolves("f", "")
+		s.images.gone.Store(true)
+		s.ok(s.Tag(t.Context(), ref("f", ""), map[string]string{functions.StalenessTag: "strict"}, nil))
+		if now := s.resolves("f", ""); now.Stale != fleet.Strict || now.Release.ID != before.Release.ID || now.Release.Runtime.Digest != before.Release.Runtime.Digest {
+			t.Errorf("it was %+v and is %+v", before, now)
+		}
+		_, err := s.Resolve(t.Context(), ours, "g", "")
+		s.is(err, functions.ErrRuntime, "the runtime is not there: provided.al2023 on x86_64")
+		s.images.gone.Store(false)
+		s.resolves("g", "")
+	})
+}
+
 func TestReservedConcurrencyIsObeyedAtOnce(t *testing.T) {
 	inShop(t, func(s *shop) {
 		s.create(of("f", program(t, "1")))

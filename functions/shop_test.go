@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -222,13 +223,13 @@ func (c *crew) asked() (prepared, retired []string) {
 	return append([]string(nil), c.prepared...), append([]string(nil), c.retired...)
 }
 
-// pictures is a registry: it has one runtime, and one image for x86_64.
-type pictures struct{}
+// pictures is a registry: it has one runtime, until that is gone, and one image for x86_64.
+type pictures struct{ gone atomic.Bool }
 
 const imageDigest = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 
-func (*pictures) Runtime(_ context.Context, _, runtime, architecture string) (fleet.Image, error) {
-	if runtime != "provided.al2023" || architecture != "x86_64" {
+func (p *pictures) Runtime(_ context.Context, _, runtime, architecture string) (fleet.Image, error) {
+	if p.gone.Load() || runtime != "provided.al2023" || architecture != "x86_64" {
 		return fleet.Image{}, fmt.Errorf("%w: %s on %s", functions.ErrRuntime, runtime, architecture)
 	}
 	return fleet.Image{Name: "registry/runtimes/provided.al2023", Digest: imageDigest}, nil
