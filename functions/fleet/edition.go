@@ -25,7 +25,7 @@ type edition struct {
 	used        time.Time
 	fresh       int64         // calls since the last sweep
 	recent      float64       // calls, the older the less they count
-	mean        time.Duration // of calls in their sandboxes, lately; 0: none yet
+	mean        time.Duration // of shorter calls in their sandboxes, lately; 0: none yet
 	retired     bool
 
 	trouble   trouble
@@ -40,12 +40,17 @@ type trouble struct {
 	err   error
 }
 
-// took notes how long a call was in its sandbox.
+// took notes how long a call was in its sandbox. The shorter ones count for more: on a machine that is busy calls take
+// longer, and more sandboxes would make that worse.
 func (e *edition) took(d time.Duration) {
-	if e.mean == 0 {
+	weight := time.Duration(64)
+	switch {
+	case e.mean == 0:
 		e.mean = d
+	case d < e.mean:
+		weight = 4
 	}
-	e.mean = max(1, e.mean+(d-e.mean)/8)
+	e.mean = max(1, e.mean+(d-e.mean)/weight)
 }
 
 // take gives the sandbox that was used last a call.
