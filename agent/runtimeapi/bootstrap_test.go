@@ -129,9 +129,16 @@ func (f *function) ready(t testing.TB) *function {
 	return f
 }
 
+// patient is an invocation of a process, on a machine that may be busy.
+func patient(n int, payload string) *nodeapi.Invocation {
+	i := invocation(n, payload)
+	i.Timeout = time.Minute
+	return i
+}
+
 func (f *function) call(t testing.TB, n int, payload string) nodeapi.Outcome {
 	t.Helper()
-	o, err := f.Invoke(t.Context(), invocation(n, payload), nil)
+	o, err := f.Invoke(t.Context(), patient(n, payload), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +155,7 @@ func TestBootstrap(t *testing.T) {
 		string(o.Error.Payload) != `{"errorMessage":"it did not work","errorType":"errorString"}` {
 		t.Errorf("a failure: %+v", o.Error)
 	}
-	i := invocation(3, `{"do":"context"}`)
+	i := patient(3, `{"do":"context"}`)
 	i.ClientContext = "eyJjdXN0b20iOgogeyJrZXkiOiJ2YWx1ZSJ9fQ==" // {"custom":\n {"key":"value"}}
 	i.TraceID = "Root=1-5759e988-bd862e3fe1be46a994272793"
 	o, err := f.Invoke(t.Context(), i, nil)
@@ -190,7 +197,7 @@ func TestBootstrapEnds(t *testing.T) {
 	} {
 		t.Run(c.do, func(t *testing.T) {
 			f := startFunction(t, "plain").ready(t)
-			i := invocation(1, fmt.Sprintf(`{"do":%q}`, c.do))
+			i := patient(1, fmt.Sprintf(`{"do":%q}`, c.do))
 			if c.do == "hang" {
 				i.Timeout = 300 * time.Millisecond
 			}
@@ -225,12 +232,12 @@ func (k *kept) Write(p []byte) (int, error) { return k.text.Write(p) }
 func TestBootstrapStreams(t *testing.T) {
 	f := startFunction(t, "stream").ready(t)
 	var k kept
-	o, err := f.Invoke(t.Context(), invocation(1, `{}`), &k)
+	o, err := f.Invoke(t.Context(), patient(1, `{}`), &k)
 	if err != nil || o.Error != nil || k.kind != "application/octet-stream" || k.text.String() != "piece 0;piece 1;piece 2;" {
 		t.Fatalf("%+v %+v %v", o, &k, err)
 	}
 	k = kept{}
-	o, err = f.Invoke(t.Context(), invocation(2, `{"do":"fail"}`), &k)
+	o, err = f.Invoke(t.Context(), patient(2, `{"do":"fail"}`), &k)
 	if err != nil || k.text.String() != "piece 0;piece 1;piece 2;" || o.Error == nil || o.Error.Type != "errorString" ||
 		string(o.Error.Payload) != `{"errorMessage":"broke off","errorType":"errorString"}` {
 		t.Fatalf("%+v %+v %v", o.Error, &k, err)

@@ -108,10 +108,9 @@ func managed(t *testing.T, interpreter, handler string) (*function, *bytes.Buffe
 	return f, &printed
 }
 
-// slow is an invocation for an interpreter on a machine that is busy.
+// slow is a patient invocation that says all that a caller can.
 func slow(n int, payload string) *nodeapi.Invocation {
-	i := invocation(n, payload)
-	i.Timeout = time.Minute
+	i := patient(n, payload)
 	i.TraceID = "Root=1-5759e988-bd862e3fe1be46a994272793"
 	i.ClientContext = "eyJjdXN0b20iOnsia2V5IjoidmFsdWUifSwiQ3VzdG9tIjp7ImtleSI6InZhbHVlIn19" // {"custom":{"key":"value"},"Custom":{"key":"value"}}
 	return i
