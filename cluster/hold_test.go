@@ -266,8 +266,9 @@ func TestWhoseAMachineIs(t *testing.T) {
 		if err != nil || whose != account {
 			t.Errorf("it is of %q, %v", whose, err)
 		}
-		left := make(chan error)
-		go func() { left <- w.UntilLeft(w.Context(), nodeA) }()
+		left, states := make(chan error), make(chan string, 100)
+		go func() { left <- w.FollowNode(w.Context(), nodeA, func(status string) { states <- status }) }()
+		wantEqual(t, "its state", <-states, cluster.Active)
 		if _, err := w.DeregisterInstance(w.Context(), account, "default", node.ID, false); err != nil {
 			t.Fatal(err)
 		}

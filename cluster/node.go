@@ -18,21 +18,30 @@ func (c *Control) NodeAccount(ctx context.Context, node string) (account string,
 	return account, err
 }
 
-// UntilLeft waits until a node is a member of no cluster any more, and returns ErrNoInstance then, or what ctx ended with.
-func (c *Control) UntilLeft(ctx context.Context, node string) error {
+// FollowNode tells in which state a node is as a member, again and again, until it is a member no more, when it returns
+// ErrNoInstance, or until ctx ends.
+func (c *Control) FollowNode(ctx context.Context, node string, tell func(status string)) error {
 	wake, stop := c.db.Watch(nodeTopic(node))
 	defer stop()
 	tick := time.NewTicker(c.config.KeepAlive)
 	defer tick.Stop()
 	for {
-		if _, err := c.NodeAccount(ctx, node); errors.Is(err, ErrNoInstance) {
-			return err
+		switch status, err := c.nodeStatus(ctx, node); {
+		case err == nil && status != Inactive:
+			tell(status)
+		case err == nil, errors.Is(err, store.ErrNoRows):
+			return fmt.Errorf("%w: %.40q", ErrNoInstance, node)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-wake:
-		case <-tick.C: // a wake that was lost
+		case <-tick.C: // a wake that was lost, and what nobody is woken by
 		}
 	}
+}
+
+func (c *Control) nodeStatus(ctx context.Context, node string) (status string, err error) {
+	err = c.db.Row(ctx, `select status from instances where id = $1`, node).Scan(&status)
+	return status, err
 }

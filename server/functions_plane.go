@@ -21,7 +21,8 @@ var _ nodeapi.FunctionPlane = functionPlane{}
 
 var errForeign = errs.New(errs.Denied, "it is of another account than the node")
 
-// Sandboxes satisfies nodeapi.FunctionPlane: the fleet uses a machine for as long as it is a member.
+// Sandboxes satisfies nodeapi.FunctionPlane: the fleet uses a machine for as long as it is a member, and leaves it when it is
+// drained.
 func (p functionPlane) Sandboxes(ctx context.Context, node string, h nodeapi.SandboxHost) error {
 	account, err := p.cluster.NodeAccount(ctx, node)
 	if err != nil {
@@ -30,7 +31,13 @@ func (p functionPlane) Sandboxes(ctx context.Context, node string, h nodeapi.San
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var watching sync.WaitGroup
-	watching.Go(func() { cancel(p.cluster.UntilLeft(ctx, node)) })
+	watching.Go(func() {
+		cancel(p.cluster.FollowNode(ctx, node, func(status string) {
+			if status != cluster.Active {
+				p.fleet.Drain(account, node)
+			}
+		}))
+	})
 	err = p.fleet.Join(ctx, account, node, h)
 	if cause := context.Cause(ctx); errors.Is(cause, cluster.ErrNoInstance) {
 		err = cause

@@ -53,13 +53,13 @@ func heldBy(h cluster.Hold, disk int) fleet.Hold {
 	return fleet.Hold{ID: h.ID, Account: h.Account, Node: h.Node, Need: fleet.Need{Memory: h.Memory, Disk: disk}, CPU: h.CPU}
 }
 
-// roomError says in the words of the fleet why there is no room.
+// roomError says in the words of the fleet that there is no room: also where the books have no machine that takes more now,
+// for the fleet knows by itself whether one is there, and waits for it.
 func roomError(err error) error {
-	switch {
-	case errors.Is(err, cluster.ErrNoRoom), errors.Is(err, cluster.ErrNoHold), errors.Is(err, cluster.ErrBusy):
-		return fmt.Errorf("%w: %w", fleet.ErrNoRoom, err)
-	case errors.Is(err, cluster.ErrNoMachine):
-		return fmt.Errorf("%w: %w", fleet.ErrNoMachine, err)
+	for _, none := range []error{cluster.ErrNoRoom, cluster.ErrNoHold, cluster.ErrBusy, cluster.ErrNoMachine} {
+		if errors.Is(err, none) {
+			return fmt.Errorf("%w: %w", fleet.ErrNoRoom, err)
+		}
 	}
 	return err
 }
