@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"slipway/internal/errs"
 )
 
 // upgradeSandboxes is what the connection of a node's sandboxes is asked to become: HTTP/2 whose server is the node.
@@ -124,7 +126,7 @@ func (h *handler) sandboxes(fp FunctionPlane) http.HandlerFunc {
 			err = fp.Sandboxes(ctx, p.Node, host)
 			host.line.Close()
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && errs.KindOf(err) != errs.NotFound { // it comes again once it is a member
 			slog.Warn("the sandboxes of a node are not used", "node", p.Node, "error", err)
 		}
 	}
