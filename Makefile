@@ -73,7 +73,7 @@ bench-placement: ## Print how many tasks a second get a machine, over 500 to 10,
 	go run ./bench/placement
 
 bench-functions: ## Print calls of functions beside plain HTTP to the same handler, and cold starts beside ctr and runc (as root)
-	@scripts/need $(TEST_NEEDS)
+	@scripts/need $(TEST_NEEDS) wrk:wrk
 	go run ./bench/functions
 
 bench-ingress: ## Print requests through a load balancer beside nginx, and beside going straight to the target

@@ -1,16 +1,16 @@
 // Command functions measures calls of a function on a Slipway of its own in a temporary folder, beside plain HTTP to
 // the same handler, and beside ctr and runc, which start the same program:
 //
-//	warm   how long a call takes, one after the other: directly, through the signed API, and through a URL
-//	rate   calls a second with 1, 16 and 64 clients
+//	warm   calls with 1, 16 and 64 clients: directly, through the signed API, and through a URL
 //	cold   the first call of a function, by phase, with a sandbox of the pool and without
 //	start  sandboxes that are made ready in a second
 //
 //	go run ./bench/functions
-//	go run ./bench/functions -only warm -calls 5000
+//	go run ./bench/functions -only warm -rounds 9 -seconds 10s
 //
-// It runs as root, and takes away all that it has made. The client is on the same machine and has its part of it. What
-// is set beside each other is measured in one run, for figures of different runs do not compare. It judges nothing.
+// It runs as root, and takes away all that it has made. The client (wrk) is on the same machine and has its part of it,
+// and so has what else the machine does: CPU is what Slipway itself uses for a call, which changes less. What is set
+// beside each other is measured in turns in one run, for figures of different runs do not compare. It judges nothing.
 package main
 
 import (
@@ -33,17 +33,17 @@ import (
 
 // plan is what to measure.
 type plan struct {
-	calls, colds, starts int
-	seconds              time.Duration
-	only                 string // tables
+	rounds, colds, starts int
+	seconds               time.Duration
+	only                  string // tables
 }
 
 func readPlan() (p plan) {
-	flag.IntVar(&p.calls, "calls", 3000, "warm: how many calls go each way")
-	flag.DurationVar(&p.seconds, "seconds", 4*time.Second, "rate: for how long so many clients call")
-	flag.IntVar(&p.colds, "colds", 15, "cold: how many first calls of each kind are made")
-	flag.IntVar(&p.starts, "starts", 20, "start: how many sandboxes are made ready at once")
-	flag.StringVar(&p.only, "only", "warm,rate,cold,start", "tables to measure")
+	flag.IntVar(&p.rounds, "rounds", 3, "warm: how often each is measured; medians count")
+	flag.DurationVar(&p.seconds, "seconds", 2*time.Second, "warm: for how long so many clients call, in whole seconds")
+	flag.IntVar(&p.colds, "colds", 10, "cold: how many first calls of each kind are made")
+	flag.IntVar(&p.starts, "starts", 40, "start: how many sandboxes are made ready at once")
+	flag.StringVar(&p.only, "only", "warm,cold,start", "tables to measure")
 	flag.Parse()
 	return p
 }
@@ -64,7 +64,7 @@ func run(ctx context.Context, out io.Writer, p plan) (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("only root can run containers")
 	}
-	if min(p.calls, p.colds, p.starts) < 1 || p.seconds <= 0 {
+	if min(p.rounds, p.colds, p.starts) < 1 || p.seconds < time.Second {
 		return errors.New("all numbers are at least 1")
 	}
 	dir, err := os.MkdirTemp("", "slipway-bench-")
@@ -89,7 +89,7 @@ func tables(ctx context.Context, out io.Writer, s *slipway, p plan) error {
 	for _, table := range []struct {
 		name    string
 		measure func(context.Context, io.Writer, *slipway, plan) error
-	}{{"warm", warm}, {"rate", rates}, {"cold", colds}, {"start", starts}} {
+	}{{"warm", warm}, {"cold", colds}, {"start", starts}} {
 		if !p.has(table.name) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,17 +25,18 @@ func (s *series) quantile(q float64) time.Duration {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-// printSeries prints them in milliseconds; with the floor, how much more than the first each takes at its median.
-func printSeries(out io.Writer, title string, all []series, floor bool) {
-	fmt.Fprintf(out, "\n%-42s%10s%10s%10s%8s", title, "p50 ms", "p99", "p99.9", "n")
-	if floor {
-		fmt.Fprintf(out, "%16s", "over the first")
+// printSeries prints them in milliseconds, and how they compare to each from peer on.
+func printSeries(out io.Writer, title string, all []series, peer int) {
+	const name, figure = "%-42s", "%10.1f"
+	fmt.Fprintf(out, "\n"+name+"%10s%10s%10s%6s", title, "median ms", "p90", "least", "n")
+	for _, p := range all[peer:] {
+		fmt.Fprintf(out, "%14s", "/ "+strings.Fields(p.name)[0])
 	}
 	fmt.Fprintln(out)
 	for _, s := range all {
-		fmt.Fprintf(out, "%-42s%10.2f%10.2f%10.2f%8d", s.name, ms(s.quantile(0.5)), ms(s.quantile(0.99)), ms(s.quantile(0.999)), len(s.took))
-		if floor {
-			fmt.Fprintf(out, "%16.2f", ms(s.quantile(0.5)-all[0].quantile(0.5)))
+		fmt.Fprintf(out, name+figure+figure+figure+"%6d", s.name, ms(s.quantile(0.5)), ms(s.quantile(0.9)), ms(s.quantile(0)), len(s.took))
+		for _, p := range all[peer:] {
+			fmt.Fprintf(out, "%14.2f", ms(s.quantile(0.5))/ms(p.quantile(0.5)))
 		}
 		fmt.Fprintln(out)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -27,6 +28,7 @@ import (
 // slipway is a "slipway up" that runs.
 type slipway struct {
 	dir, data string
+	admin     string // address of its metrics
 	cmd       *exec.Cmd
 	log       bytes.Buffer
 	ended     chan error
@@ -39,7 +41,11 @@ type slipway struct {
 
 func startSlipway(ctx context.Context, dir string) (*slipway, error) {
 	s := &slipway{dir: dir, data: filepath.Join(dir, "data"), ended: make(chan error, 1)}
-	s.cmd = exec.Command(filepath.Join(dir, "slipway"), "up", "--data", s.data, "--listen", "127.0.0.1:0", "--admin", "off", "--throttle", "off")
+	var err error
+	if s.admin, err = freeAddress(); err != nil {
+		return nil, err
+	}
+	s.cmd = exec.Command(filepath.Join(dir, "slipway"), "up", "--data", s.data, "--listen", "127.0.0.1:0", "--admin", s.admin, "--throttle", "off")
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a Ctrl-C is for us
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
@@ -132,6 +138,19 @@ func (s *slipway) stop() error {
 	return nil
 }
 
+// poolIsFull waits until a sandbox of the warming pool is there for the next function that is called first.
+func (s *slipway) poolIsFull(ctx context.Context) error {
+	return s.poll(ctx, func(context.Context) (bool, error) {
+		answer, err := http.Get("http://" + s.admin + "/metrics")
+		if err != nil {
+			return false, err
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		return bytes.Contains(text, []byte("slipway_functions_sandboxes{state=\"warm\"}")), err
+	})
+}
+
 // create makes a function of the handler and waits until it can be called. An image is of its own; "": none.
 func (s *slipway) create(ctx context.Context, name, image string) error {
 	in := &lambda.CreateFunctionInput{FunctionName: &name, Role: &s.role, Timeout: aws.Int32(30)}
@@ -155,8 +174,10 @@ func (s *slipway) call(ctx context.Context, name string) error {
 	return err
 }
 
+const repository = "bench-functions"
+
 // push brings the handler into the registry as an image, and names it.
-func (s *slipway) push(ctx context.Context, repository string) (string, error) {
+func (s *slipway) push(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.dir, "slipway"), "push", filepath.Join(s.dir, "root"), repository, "--data", s.data)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.data}
 	return strings.TrimPrefix(s.Endpoint, "http://") + "/" + repository + ":latest", do(cmd)

@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,11 +24,9 @@ const payload = `{"key":"value"}`
 // way is one way to the handler.
 type way struct {
 	name    string
+	pid     int // of who answers, but for the function itself
 	request func() (*http.Request, error)
 }
-
-// client keeps as many connections as there may be callers.
-var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
 
 // call makes a call and reads all of the answer.
 func (w *way) call() error {
@@ -38,7 +34,7 @@ func (w *way) call() error {
 	if err != nil {
 		return err
 	}
-	answer, err := client.Do(r)
+	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err
 	}
@@ -58,7 +54,7 @@ func ways(ctx context.Context, s *slipway) (all []*way, end func(), err error) {
 			return nil, nil, err
 		}
 	}
-	address, end, err := serveDirectly(ctx, s)
+	address, pid, end, err := serveDirectly(ctx, s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -68,9 +64,9 @@ func ways(ctx context.Context, s *slipway) (all []*way, end func(), err error) {
 		return nil, nil, err
 	}
 	return []*way{
-		{"plain HTTP to the handler", func() (*http.Request, error) { return post("http://"+address, "") }},
-		{"Invoke, signed", s.signed(name)},
-		{"function URL", func() (*http.Request, error) { return post(s.Endpoint, at) }},
+		{"plain HTTP to the handler", pid, func() (*http.Request, error) { return post("http://"+address, "") }},
+		{"Invoke, signed", s.cmd.Process.Pid, s.signed(name)},
+		{"function URL", s.cmd.Process.Pid, func() (*http.Request, error) { return post(s.Endpoint, at) }},
 	}, end, nil
 }
 
@@ -95,13 +91,13 @@ func (s *slipway) signed(name string) func() (*http.Request, error) {
 }
 
 // serveDirectly runs the handler as a plain HTTP server, on the machine itself.
-func serveDirectly(ctx context.Context, s *slipway) (address string, end func(), err error) {
+func serveDirectly(ctx context.Context, s *slipway) (address string, pid int, end func(), err error) {
 	if address, err = freeAddress(); err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	cmd := exec.Command(filepath.Join(s.dir, "root", handler), address)
 	if err := cmd.Start(); err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	end = func() { cmd.Process.Kill(); cmd.Wait() }
 	err = s.poll(ctx, func(context.Context) (bool, error) {
@@ -114,7 +110,7 @@ func serveDirectly(ctx context.Context, s *slipway) (address string, end func(),
 	if err != nil {
 		end()
 	}
-	return address, end, err
+	return address, cmd.Process.Pid, end, err
 }
 
 // address is the host of the function's URL, which everybody may call.
@@ -153,74 +149,47 @@ func hostOf(address string) (string, error) {
 	return u.Host, nil
 }
 
-// warm measures calls one after the other, the ways in turns.
+// warm measures the ways in turns, with one client, with 16 and with 64. A request is signed once for a measurement and
+// sent again and again, for wrk cannot sign: Slipway takes it for five minutes, and verifies each as if it were new.
 func warm(ctx context.Context, out io.Writer, s *slipway, p plan) error {
 	all, end, err := ways(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer end()
-	took := make([]series, len(all))
-	for i, w := range all {
-		took[i].name = w.name
-	}
-	for n := -50; n < p.calls && ctx.Err() == nil; n++ { // the first warm all up
-		for i, w := range all {
-			began := time.Now()
-			if err := w.call(); err != nil {
-				return err
-			}
-			if n >= 0 {
-				took[i].add(time.Since(began))
-			}
+	for _, clients := range []int{64, 16, 1} { // the first brings about the sandboxes
+		results := make([][]result, len(all))
+		n := 0
+		if clients == 64 {
+			n = -1 // warms all up
 		}
-	}
-	printSeries(out, "Calls one after the other", took, true)
-	return ctx.Err()
-}
-
-// rates measures how many calls there are in a second.
-func rates(ctx context.Context, out io.Writer, s *slipway, p plan) error {
-	all, end, err := ways(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer end()
-	fmt.Fprintf(out, "\n%-42s%12s%12s%12s\n", "Calls a second", "1 client", "16 clients", "64 clients")
-	for _, w := range all {
-		fmt.Fprintf(out, "%-42s", w.name)
-		for _, clients := range []int{1, 16, 64} {
-			w.load(clients, time.Second) // sandboxes come as they are needed
-			n, err := w.load(clients, p.seconds)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(out, "%12.0f", float64(n)/p.seconds.Seconds())
-		}
-		fmt.Fprintln(out)
-	}
-	return ctx.Err()
-}
-
-// load calls with so many clients at a time and counts the answers.
-func (w *way) load(clients int, d time.Duration) (calls int64, err error) {
-	var all sync.WaitGroup
-	var n atomic.Int64
-	var failure atomic.Value
-	for end := time.Now().Add(d); clients > 0; clients-- {
-		all.Go(func() {
-			for time.Now().Before(end) && failure.Load() == nil {
+		for ; n < p.rounds; n++ {
+			for i, w := range all {
 				if err := w.call(); err != nil {
-					failure.Store(err.Error())
-					return
+					return err
 				}
-				n.Add(1)
+				r, err := w.load(ctx, s.dir, clients, p.seconds)
+				if n < 0 {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				results[i] = append(results[i], r)
 			}
-		})
+		}
+		printWays(out, clients, all, results)
 	}
-	all.Wait()
-	if said := failure.Load(); said != nil {
-		err = errors.New(said.(string))
+	return ctx.Err()
+}
+
+// printWays prints medians, and how far each way is from the first.
+func printWays(out io.Writer, clients int, all []*way, results [][]result) {
+	const name = "%-30s"
+	fmt.Fprintf(out, "\n"+name+"%10s%10s%10s%10s%10s%10s%10s\n", fmt.Sprintf("Warm calls, clients: %d", clients), "calls/s", "p50 ms", "p99", "p99.9", "+p50 ms", "x p50", "CPU us")
+	floor := medians(results[0])
+	for i, w := range all {
+		r := medians(results[i])
+		fmt.Fprintf(out, name+"%10.0f%10.2f%10.2f%10.2f%10.2f%10.1f%10.0f\n", w.name, r.rate, r.p50, r.p99, r.p999, r.p50-floor.p50, r.p50/floor.p50, r.cpu)
 	}
-	return n.Load(), err
 }

@@ -11,14 +11,11 @@ import (
 )
 
 func main() {
-	switch {
-	case len(os.Args) > 1 && os.Args[1] == "once": // the floor of a start: as soon as it runs, it has run
-		os.Stdout.WriteString("ran\n")
-	case len(os.Args) > 1:
+	if len(os.Args) > 1 {
 		http.ListenAndServe(os.Args[1], http.HandlerFunc(serve))
-	default:
-		lambda.Start(func(in json.RawMessage) (json.RawMessage, error) { return in, nil })
+		return
 	}
+	lambda.Start(func(in json.RawMessage) (json.RawMessage, error) { return in, nil })
 }
 
 func serve(w http.ResponseWriter, r *http.Request) {
