@@ -214,7 +214,9 @@ func (t *tenant) runOn(ctx context.Context, sw *swap, p beside) (ready int, err 
 func (t *tenant) fetch(ctx context.Context, sw *swap, p beside) error {
 	ctx, cancel := contextWithin(ctx, t.fleet.config.Start)
 	defer cancel()
+	t.mu.Lock()
 	code := sw.to.release.Assignment.Code
+	t.mu.Unlock()
 	if len(code) == 0 {
 		return nil
 	}
