@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"slipway/cluster"
@@ -275,4 +278,46 @@ func TestWhatSandboxesPrint(t *testing.T) {
 	if got := printedIn(w, w.ours, "/aws/lambda/matrix-here"); !slices.Equal(got, want) {
 		t.Errorf("kept is %q, want %q", got, want)
 	}
+}
+
+// Servers over one database and one bucket have their functions in common, with the code.
+func TestFunctionsOfReplicas(t *testing.T) {
+	r := newReplicas(t)
+	role, err := iam.NewFromConfig(r.at[0].asRoot()).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("functions"), AssumeRolePolicyDocument: aws.String(trustsFunctions)})
+	must(t, err)
+	code := zipOf("bootstrap", "of both")
+	_, err = lambda.NewFromConfig(r.at[0].asRoot()).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: aws.String("shared"), Role: role.Role.Arn, Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: code},
+	})
+	must(t, err)
+	there, err := lambda.NewFromConfig(r.at[1].asRoot()).GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("shared")})
+	must(t, err)
+	link, err := url.Parse(*there.Code.Location)
+	must(t, err)
+	for _, s := range r.at {
+		resp, err := http.Get("http://" + s.config.Advertise + link.Path)
+		must(t, err)
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || !bytes.Equal(text, code) {
+			t.Errorf("a link is answered %d with %d bytes, %v", resp.StatusCode, len(text), err)
+		}
+	}
+	first, second := serverNameOf(t, r.at[0]), serverNameOf(t, r.at[1])
+	if first == second || len(first) != 32 {
+		t.Errorf("the servers are called %q and %q", first, second)
+	}
+}
+
+// serverNameOf is the name that a server has over restarts.
+func serverNameOf(t *testing.T, s *Server) string {
+	t.Helper()
+	name, err := serverID(s.config.Data)
+	must(t, err)
+	again, err := serverID(s.config.Data)
+	must(t, err)
+	if name != again {
+		t.Errorf("a server is called %s, and then %s", name, again)
+	}
+	return name
 }
