@@ -117,17 +117,17 @@ func noIPv6() error {
 
 // furnish sets up the inner end, in its namespace.
 func (n *heldNets) furnish(address netip.Addr, bridge net.HardwareAddr) error {
-	link, err := net.InterfaceByName("eth0")
+	link, err := linkIndex("eth0")
 	if err != nil {
 		return err
 	}
-	if err := addAddress(link.Index, netip.PrefixFrom(address, n.subnet.Bits())); err != nil {
+	if err := addAddress(link, netip.PrefixFrom(address, n.subnet.Bits())); err != nil {
 		return fmt.Errorf("address: %w", err)
 	}
 	if err := linkUp("eth0"); err != nil {
 		return err
 	}
-	if err := addDefaultRoute(link.Index, n.gateway); err != nil {
+	if err := addDefaultRoute(link, n.gateway); err != nil {
 		return fmt.Errorf("route: %w", err)
 	}
 	return neighbor{link: "eth0", ip: n.gateway, hardware: bridge}.set()
@@ -139,8 +139,8 @@ func (n *heldNets) unplug(port string, address netip.Addr) error {
 		return nil
 	}
 	err := neighbor{link: n.bridge, ip: address}.drop()
-	if link, gone := net.InterfaceByName(port); gone == nil {
-		_ = netlink(unix.RTM_DELLINK, 0, raw(&unix.IfInfomsg{Index: int32(link.Index)})) // else the namespace's end takes it
+	if link, gone := linkIndex(port); gone == nil {
+		_ = netlink(unix.RTM_DELLINK, 0, raw(&unix.IfInfomsg{Index: int32(link)})) // else the namespace's end takes it
 	}
 	n.give(address)
 	return err
@@ -178,12 +178,12 @@ func makeCable(port string, bridge int, namespace string, hardware net.HardwareA
 // isolate keeps a port of a bridge from others that are isolated, and has the bridge learn nothing from it.
 func isolate(port string) error {
 	const learning, isolated = 8, 33 // IFLA_BRPORT_LEARNING, IFLA_BRPORT_ISOLATED
-	link, err := net.InterfaceByName(port)
+	link, err := linkIndex(port)
 	if err != nil {
 		return err
 	}
 	flags := slices.Concat(attribute(learning, []byte{0}), attribute(isolated, []byte{1}))
-	return netlink(unix.RTM_SETLINK, 0, slices.Concat(raw(&unix.IfInfomsg{Family: unix.AF_BRIDGE, Index: int32(link.Index)}),
+	return netlink(unix.RTM_SETLINK, 0, slices.Concat(raw(&unix.IfInfomsg{Family: unix.AF_BRIDGE, Index: int32(link)}),
 		attribute(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, flags)))
 }
 

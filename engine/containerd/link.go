@@ -25,6 +25,19 @@ func withLink(name string, ask func(socket int, link *unix.Ifreq) error) error {
 	return ask(socket, link)
 }
 
+// linkIndex is the number of an interface, in this thread's network namespace. net.InterfaceByName lists all of them for
+// that, of which there is one for each container. Source: netdevice(7).
+func linkIndex(name string) (index int, err error) {
+	err = withLink(name, func(socket int, link *unix.Ifreq) error {
+		if err := unix.IoctlIfreq(socket, unix.SIOCGIFINDEX, link); err != nil {
+			return fmt.Errorf("network interface %s: %w", name, err)
+		}
+		index = int(int32(link.Uint32()))
+		return nil
+	})
+	return index, err
+}
+
 // makeBridge makes a bridge with an address of its own. The bridge plugin makes one too, but
 // where that is killed half way it leaves one without an address, which it can never use again.
 func makeBridge(name string) error {

@@ -34,7 +34,7 @@ func (n neighbor) drop() error {
 	if err == nil || err == unix.ENOENT {
 		return nil
 	}
-	if _, gone := net.InterfaceByName(n.link); gone != nil {
+	if _, gone := linkIndex(n.link); gone != nil {
 		return nil
 	}
 	return fmt.Errorf("drop neighbor %s of %s: %w", n.ip, n.link, err)
@@ -42,11 +42,11 @@ func (n neighbor) drop() error {
 
 // call asks the kernel, in this thread's network namespace. Source: rtnetlink(7).
 func (n neighbor) call(kind, flags uint16) error {
-	link, err := net.InterfaceByName(n.link)
+	link, err := linkIndex(n.link)
 	if err != nil {
 		return err
 	}
-	message := unix.NdMsg{Family: unix.AF_INET, Ifindex: int32(link.Index), State: unix.NUD_PERMANENT}
+	message := unix.NdMsg{Family: unix.AF_INET, Ifindex: int32(link), State: unix.NUD_PERMANENT}
 	if !n.ip.IsValid() {
 		message.Family, message.State, message.Flags = unix.AF_BRIDGE, unix.NUD_NOARP, unix.NTF_MASTER
 	}
@@ -64,11 +64,11 @@ func (n neighbor) call(kind, flags uint16) error {
 // Source: rtnetlink(7), linux/if_link.h.
 func learnNothing(port string) error {
 	const brportLearning = 8 // IFLA_BRPORT_LEARNING
-	link, err := net.InterfaceByName(port)
+	link, err := linkIndex(port)
 	if err != nil {
 		return err
 	}
-	message := unix.IfInfomsg{Family: unix.AF_BRIDGE, Index: int32(link.Index)}
+	message := unix.IfInfomsg{Family: unix.AF_BRIDGE, Index: int32(link)}
 	body := slices.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&message)), unix.SizeofIfInfomsg))
 	return netlink(unix.RTM_SETLINK, 0, append(body, attribute(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, attribute(brportLearning, []byte{0}))...))
 }
