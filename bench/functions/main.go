@@ -35,12 +35,13 @@ import (
 type plan struct {
 	rounds, colds, starts int
 	seconds               time.Duration
-	only                  string // tables
+	clients, only         string // how many call at a time, and tables
 }
 
 func readPlan() (p plan) {
 	flag.IntVar(&p.rounds, "rounds", 3, "warm: how often each is measured; medians count")
 	flag.DurationVar(&p.seconds, "seconds", 2*time.Second, "warm: for how long so many clients call, in whole seconds")
+	flag.StringVar(&p.clients, "clients", "64,16,1", "warm: how many clients call at a time")
 	flag.IntVar(&p.colds, "colds", 10, "cold: how many first calls of each kind are made")
 	flag.IntVar(&p.starts, "starts", 40, "start: how many sandboxes are made ready at once")
 	flag.StringVar(&p.only, "only", "warm,cold,start", "tables to measure")

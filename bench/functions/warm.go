@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -149,7 +151,7 @@ func hostOf(address string) (string, error) {
 	return u.Host, nil
 }
 
-// warm measures the ways in turns, with one client, with 16 and with 64. A request is signed once for a measurement and
+// warm measures the ways with so many clients as the plan says. A request is signed once for a measurement and
 // sent again and again, for wrk cannot sign: Slipway takes it for five minutes, and verifies each as if it were new.
 func warm(ctx context.Context, out io.Writer, s *slipway, p plan) error {
 	all, end, err := ways(ctx, s)
@@ -157,30 +159,40 @@ func warm(ctx context.Context, out io.Writer, s *slipway, p plan) error {
 		return err
 	}
 	defer end()
-	for _, clients := range []int{64, 16, 1} { // the first brings about the sandboxes
-		results := make([][]result, len(all))
-		n := 0
-		if clients == 64 {
-			n = -1 // warms all up
+	for i, text := range strings.Split(p.clients, ",") {
+		clients, err := strconv.Atoi(text)
+		if err != nil || clients < 1 {
+			return fmt.Errorf("%q is no number of clients", text)
 		}
-		for ; n < p.rounds; n++ {
-			for i, w := range all {
-				if err := w.call(); err != nil {
-					return err
-				}
-				r, err := w.load(ctx, s.dir, clients, p.seconds)
-				if n < 0 {
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				results[i] = append(results[i], r)
+		if i == 0 { // sandboxes come as they are needed
+			for _, w := range all {
+				_, _ = w.load(ctx, s.dir, clients, p.seconds)
 			}
 		}
-		printWays(out, clients, all, results)
+		if err := compare(ctx, out, s, all, clients, p); err != nil {
+			return err
+		}
 	}
 	return ctx.Err()
+}
+
+// compare measures all ways in turns, so that what else the machine does meets all alike.
+func compare(ctx context.Context, out io.Writer, s *slipway, all []*way, clients int, p plan) error {
+	results := make([][]result, len(all))
+	for range p.rounds {
+		for i, w := range all {
+			if err := w.call(); err != nil {
+				return err
+			}
+			r, err := w.load(ctx, s.dir, clients, p.seconds)
+			if err != nil {
+				return err
+			}
+			results[i] = append(results[i], r)
+		}
+	}
+	printWays(out, clients, all, results)
+	return nil
 }
 
 // printWays prints medians, and how far each way is from the first.
