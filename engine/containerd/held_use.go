@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"slipway/engine"
 )
 
@@ -92,13 +94,19 @@ func (u *use) Read() (used engine.Used) {
 	return used
 }
 
-// read gives nothing where the cgroup has gone.
+// read gives nothing where the cgroup has gone. It asks once: os.File would ask again whether that was all, and the kernel
+// counts all of it each time.
 func (u *use) read(f *os.File) []byte {
 	if f == nil {
 		return nil
 	}
-	n, _ := f.ReadAt(u.buffer[:], 0)
-	return u.buffer[:n]
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	n := 0
+	_ = raw.Control(func(fd uintptr) { n, _ = unix.Pread(int(fd), u.buffer[:], 0) })
+	return u.buffer[:max(n, 0)]
 }
 
 // valueOf is the number of a line that begins with a name.
