@@ -324,7 +324,7 @@ func (f *functions) during(name, while string, do func()) string {
 	})
 	within(f.t, "the call to be under way", func() bool {
 		found, err := f.logs.FilterLogEvents(f.t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/" + name), FilterPattern: aws.String(`"` + mark + `"`)})
-		return err == nil && len(found.Events) == 1
+		return err == nil && len(found.Events) > 0
 	})
 	do()
 	call.Wait()
@@ -340,11 +340,12 @@ func (f *functions) again(name string) {
 	})
 }
 
-// holdsLittle waits until no more of the machine is held than by a sandbox that is called and one that waits to be.
+// holdsLittle waits until no more of the machine is held than by the sandboxes of one function that is called now and then,
+// and by those that wait to be one's: what was killed holds nothing.
 func (f *functions) holdsLittle(t *testing.T) {
 	t.Helper()
 	within(t, "sandboxes to give back what they held", func() bool {
 		i := f.instances("default")
-		return len(i) == 1 && resource(i[0].RegisteredResources, "MEMORY")-resource(i[0].RemainingResources, "MEMORY") <= 2*128
+		return len(i) == 1 && resource(i[0].RegisteredResources, "MEMORY")-resource(i[0].RemainingResources, "MEMORY") <= 4*128
 	})
 }
