@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,14 @@ func fnCommand() *cobra.Command {
 
 func (c *client) lambda() *lambda.Client { return lambda.NewFromConfig(c.config) }
 
+// noFunction is what a call of a function answers that is not there, or of a qualifier that it has not.
 func noFunction(name string) error {
+	if i := strings.LastIndex(name, "function:"); i >= 0 {
+		name = name[i+len("function:"):]
+	}
+	if name, qualifier, is := strings.Cut(name, ":"); is {
+		return withHint(fmt.Errorf("no version or alias %q of a function %q", qualifier, name), `"slipway fn show %s" lists them, and "slipway fn list" functions`, name)
+	}
 	return withHint(fmt.Errorf("no function %q", name), `"slipway fn list" lists them all, and "slipway fn deploy DIR %s" makes one`, name)
 }
 
@@ -174,78 +182,140 @@ func fnShowCommand() *cobra.Command {
 		Use:     "show NAME",
 		Short:   "Show a function with its versions and aliases",
 		Long:    `Show a function: what it is made of, in which state it is, its versions and its aliases.`,
-		Example: "  slipway fn show greet",
+		Example: "  slipway fn show greet\n  slipway fn show greet -o json",
 		Args:    cobra.ExactArgs(1),
 	}
-	data := dataFlag(cmd)
+	data, output := dataFlag(cmd), outputFlag(cmd)
 	cmd.ValidArgsFunction = completeFunctions(data)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := newClient(cmd.Context(), *data)
 		if err != nil {
 			return err
 		}
-		return c.showFunction(cmd.Context(), cmd.OutOrStdout(), args[0])
+		f, err := c.shownFunction(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		if *output == "json" {
+			return printJSON(cmd.OutOrStdout(), f)
+		}
+		f.print(cmd.OutOrStdout())
+		return nil
 	}
 	return cmd
 }
 
-func (c *client) showFunction(ctx context.Context, out io.Writer, name string) error {
+// fnShown is a function as it is shown.
+type fnShown struct {
+	Name         string      `json:"name"`
+	ARN          string      `json:"arn"`
+	State        string      `json:"state"`
+	StateReason  string      `json:"stateReason,omitempty"`
+	Update       string      `json:"lastUpdateStatus"`
+	UpdateReason string      `json:"lastUpdateStatusReason,omitempty"`
+	Runtime      string      `json:"runtime"` // "image" for one that is an image
+	Handler      string      `json:"handler,omitempty"`
+	Architecture string      `json:"architecture"`
+	Memory       int32       `json:"memoryMiB"`
+	Timeout      int32       `json:"timeoutSeconds"`
+	Role         string      `json:"role"`
+	CodeSize     int64       `json:"codeBytes"`
+	CodeSHA256   string      `json:"codeSha256"`
+	LogGroup     string      `json:"logGroup"`
+	Reserved     *int32      `json:"reservedConcurrency,omitempty"`
+	Aliases      []fnAlias   `json:"aliases"`
+	Versions     []fnVersion `json:"versions"` // the last first
+}
+
+// fnAlias is an alias, with what part of its calls goes to other versions.
+type fnAlias struct {
+	Name    string             `json:"name"`
+	Version string             `json:"version"`
+	Weights map[string]float64 `json:"weights,omitempty"`
+}
+
+// fnVersion is a version that was published.
+type fnVersion struct {
+	Version     string    `json:"version"`
+	Modified    time.Time `json:"modified"`
+	Description string    `json:"description,omitempty"`
+}
+
+func (c *client) shownFunction(ctx context.Context, name string) (*fnShown, error) {
 	f, err := c.function(ctx, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	name = aws.ToString(f.Configuration.FunctionName) // without the qualifier that it was asked for by
 	versions, err := c.versions(ctx, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	aliases, err := c.lambda().ListAliases(ctx, &lambda.ListAliasesInput{FunctionName: &name})
 	if err != nil {
-		return explain(err, c)
+		return nil, explain(err, c)
 	}
-	is := f.Configuration
-	fmt.Fprintf(out, "%s  %s\n", aws.ToString(is.FunctionName), stateOf(is))
-	fmt.Fprintf(out, "  arn      %s\n", aws.ToString(is.FunctionArn))
-	fmt.Fprintf(out, "  runs     %s\n", strings.Join(nonEmpty(kindOf(is), aws.ToString(is.Handler), architectureOf(is)), ", "))
-	fmt.Fprintf(out, "  limits   %d MiB, %d s\n", aws.ToInt32(is.MemorySize), aws.ToInt32(is.Timeout))
-	fmt.Fprintf(out, "  role     %s\n", aws.ToString(is.Role))
-	fmt.Fprintf(out, "  code     %s, %s\n", sizeText(is.CodeSize), aws.ToString(is.CodeSha256))
-	if is.LoggingConfig != nil {
-		fmt.Fprintf(out, "  logs     %s\n", aws.ToString(is.LoggingConfig.LogGroup))
-	}
-	if r := f.Concurrency; r != nil && r.ReservedConcurrentExecutions != nil {
-		fmt.Fprintf(out, "  reserved %d calls at a time\n", *r.ReservedConcurrentExecutions)
+	shown := fnShownOf(f.Configuration)
+	if f.Concurrency != nil {
+		shown.Reserved = f.Concurrency.ReservedConcurrentExecutions
 	}
 	for _, a := range aliases.Aliases {
-		fmt.Fprintf(out, "  alias    %s is version %s%s\n", aws.ToString(a.Name), aws.ToString(a.FunctionVersion), shareOf(a))
+		shown.Aliases = append(shown.Aliases, fnAliasOf(a))
 	}
-	for i := len(versions) - 1; i >= 0; i-- {
-		v := &versions[i]
-		fmt.Fprintf(out, "  version  %s  %s  %s\n", aws.ToString(v.Version), instant(modifiedOf(v)), aws.ToString(v.Description))
+	for _, v := range slices.Backward(versions) {
+		shown.Versions = append(shown.Versions, fnVersion{aws.ToString(v.Version), modifiedOf(&v), aws.ToString(v.Description)})
 	}
-	return nil
+	return shown, nil
 }
 
-// stateOf says in which state a function is, and why if it is not as it should be.
-func stateOf(f *types.FunctionConfiguration) string {
-	text := string(f.State)
-	if reason := aws.ToString(f.StateReason); reason != "" {
-		text += ": " + reason
+func fnShownOf(f *types.FunctionConfiguration) *fnShown {
+	return &fnShown{
+		Name: aws.ToString(f.FunctionName), ARN: aws.ToString(f.FunctionArn), State: string(f.State), StateReason: aws.ToString(f.StateReason),
+		Update: string(f.LastUpdateStatus), UpdateReason: aws.ToString(f.LastUpdateStatusReason), Runtime: kindOf(f), Handler: aws.ToString(f.Handler),
+		Architecture: architectureOf(f), Memory: aws.ToInt32(f.MemorySize), Timeout: aws.ToInt32(f.Timeout), Role: aws.ToString(f.Role),
+		CodeSize: f.CodeSize, CodeSHA256: aws.ToString(f.CodeSha256), LogGroup: groupOf(f), Aliases: []fnAlias{}, Versions: []fnVersion{},
 	}
-	if f.LastUpdateStatus != "" && f.LastUpdateStatus != types.LastUpdateStatusSuccessful {
-		text += "; last update " + string(f.LastUpdateStatus)
-		if reason := aws.ToString(f.LastUpdateStatusReason); reason != "" {
-			text += ": " + reason
-		}
-	}
-	return text
 }
 
-// shareOf is the share of an alias's calls that go to another version.
-func shareOf(a types.AliasConfiguration) string {
-	if a.RoutingConfig == nil {
-		return ""
+func fnAliasOf(a types.AliasConfiguration) fnAlias {
+	alias := fnAlias{Name: aws.ToString(a.Name), Version: aws.ToString(a.FunctionVersion)}
+	if a.RoutingConfig != nil {
+		alias.Weights = a.RoutingConfig.AdditionalVersionWeights
 	}
-	for version, share := range a.RoutingConfig.AdditionalVersionWeights {
+	return alias
+}
+
+func (f *fnShown) print(out io.Writer) {
+	fmt.Fprintf(out, "%s  %s\n", f.Name, f.state())
+	fmt.Fprintf(out, "  arn      %s\n", f.ARN)
+	fmt.Fprintf(out, "  runs     %s\n", strings.Join(nonEmpty(f.Runtime, f.Handler, f.Architecture), ", "))
+	fmt.Fprintf(out, "  limits   %d MiB, %d s\n", f.Memory, f.Timeout)
+	fmt.Fprintf(out, "  role     %s\n", f.Role)
+	fmt.Fprintf(out, "  code     %s, %s\n", sizeText(f.CodeSize), f.CodeSHA256)
+	fmt.Fprintf(out, "  logs     %s\n", f.LogGroup)
+	if f.Reserved != nil {
+		fmt.Fprintf(out, "  reserved %d calls at a time\n", *f.Reserved)
+	}
+	for _, a := range f.Aliases {
+		fmt.Fprintf(out, "  alias    %s is version %s%s\n", a.Name, a.Version, a.shares())
+	}
+	for _, v := range f.Versions {
+		fmt.Fprintf(out, "  version  %s\n", strings.Join(nonEmpty(v.Version, instant(v.Modified), v.Description), "  "))
+	}
+}
+
+// state says in which state a function is, and why if it is not as it should be.
+func (f *fnShown) state() string {
+	text := strings.Join(nonEmpty(f.State, f.StateReason), ": ")
+	if f.Update == "" || f.Update == string(types.LastUpdateStatusSuccessful) {
+		return text
+	}
+	return text + "; last update " + strings.Join(nonEmpty(f.Update, f.UpdateReason), ": ")
+}
+
+// shares says what part of an alias's calls goes to another version.
+func (a fnAlias) shares() string {
+	for version, share := range a.Weights {
 		return fmt.Sprintf(", %g%% of the calls go to version %s", share*100, version)
 	}
 	return ""

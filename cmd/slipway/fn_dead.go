@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -27,22 +29,32 @@ destination that was told of the failure.`,
 
 // deadCall is a call that was given up.
 type deadCall struct {
-	RequestID   string  `json:"requestId"`
-	FunctionARN string  `json:"functionArn"`
-	Condition   string  `json:"condition"`
-	Reason      string  `json:"reason"`
-	Invocations int     `json:"invocations"`
-	AcceptedAt  float64 `json:"acceptedAt"` // seconds since 1970
-	EndedAt     float64 `json:"endedAt"`
-	PayloadSize int64   `json:"payloadSize"`
+	RequestID   string        `json:"requestId"`
+	FunctionARN string        `json:"functionArn"`
+	Condition   string        `json:"condition"`
+	Reason      string        `json:"reason"`
+	Invocations int           `json:"invocations"`
+	AcceptedAt  instantOfWire `json:"acceptedAt"`
+	EndedAt     instantOfWire `json:"endedAt"`
+	PayloadSize int64         `json:"payloadSize"`
 }
 
 func (d deadCall) cells() []string {
-	return []string{d.RequestID, d.FunctionARN[strings.LastIndex(d.FunctionARN, ":function:")+len(":function:"):], d.Condition, fmt.Sprint(d.Invocations), instant(seconds(d.EndedAt)), d.Reason}
+	return []string{d.RequestID, d.FunctionARN[strings.LastIndex(d.FunctionARN, ":function:")+len(":function:"):], d.Condition, fmt.Sprint(d.Invocations), instant(d.EndedAt.Time), d.Reason}
 }
 
-// seconds is a time as the wire has it.
-func seconds(since1970 float64) time.Time { return time.UnixMilli(int64(since1970 * 1000)) }
+// instantOfWire is a time that calls have as seconds since 1970, and that is printed as text.
+type instantOfWire struct{ time.Time }
+
+// UnmarshalJSON reads seconds since 1970, to the millisecond.
+func (i *instantOfWire) UnmarshalJSON(text []byte) error {
+	var seconds float64
+	if err := json.Unmarshal(text, &seconds); err != nil {
+		return err
+	}
+	i.Time = time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+	return nil
+}
 
 func fnDeadListCommand() *cobra.Command {
 	cmd := &cobra.Command{

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -56,6 +57,7 @@ which is made if it is not there and allows nothing.`,
 	f.Int32VarP(&o.memory, "memory", "m", 128, "memory in MiB; cpu is in proportion")
 	f.Int32Var(&o.timeout, "timeout", 3, "seconds that a call may take")
 	cmd.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{runtimeOfNode, runtimeOfPrograms, runtimeOfPython}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("staleness", cobra.FixedCompletions([]string{"allow-old", "max-age=", "strict"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 	cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions([]string{"arm64", "x86_64"}, cobra.ShellCompDirectiveNoFileComp))
 	o.given = f.Changed
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -190,7 +192,7 @@ func (c *client) updateFunction(ctx context.Context, code fnCode, arch string, o
 		if _, err := c.lambda().UpdateFunctionConfiguration(ctx, in); err != nil {
 			return explain(err, c)
 		}
-		if err := c.followFunction(ctx, o.name); err != nil {
+		if err := c.followFunction(ctx, o.name); err != nil && !errors.Is(err, errNotStarted) { // the code that comes may be what it takes
 			return err
 		}
 	}
@@ -254,6 +256,9 @@ func (c *client) publishFunction(ctx context.Context, out io.Writer, o fnOptions
 	return nil
 }
 
+// errNotStarted is an update whose code, with its configuration, does not start.
+var errNotStarted = errors.New("the update does not start")
+
 // followFunction waits until a function is ready to be called, and its last update is in service. What went wrong is
 // an error.
 func (c *client) followFunction(ctx context.Context, name string) error {
@@ -266,7 +271,7 @@ func (c *client) followFunction(ctx context.Context, name string) error {
 		case f.State == types.StateFailed:
 			return fmt.Errorf("%s cannot be called: %s", name, aws.ToString(f.StateReason))
 		case f.LastUpdateStatus == types.LastUpdateStatusFailed:
-			return withHint(fmt.Errorf("%s: the update does not start: %s", name, aws.ToString(f.LastUpdateStatusReason)),
+			return withHint(fmt.Errorf("%s: %w: %s", name, errNotStarted, aws.ToString(f.LastUpdateStatusReason)),
 				`what was there before stays in service; "slipway fn logs %s" tells what the new one printed`, name)
 		case f.State != types.StatePending && f.LastUpdateStatus != types.LastUpdateStatusInProgress:
 			return nil

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -47,15 +49,36 @@ func TestFnOnAMachine(t *testing.T) {
 	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"ann\"\n")
 	want(t, c.wantSaid(t, nil, "invoke", "greet:2", "-d", `{"environ":"WHO"}`), "\"bob\"\n")
 
+	c.comesBackFromWhatDoesNotStart(t, source)
 	out, errOut, code := c.said("invoke", "greet", "-d", `{"fail":"no"}`)
 	want(t, fmt.Sprint(code, " ", out), "1 {\"errorMessage\":\"no\",\"errorType\":\"errorString\"}\n")
 	contains(t, "what is said of a function that fails", errOut, "slipway: greet failed: errorString: no\n", `hint: "slipway fn logs greet"`)
 	within(t, "the log to have all of it", func() bool {
 		out, _, _ := c.said("fn", "logs", "greet")
-		return strings.Contains(out, "\nahoy\n") && strings.Count(out, "REPORT RequestId: ") == 5
+		return strings.Contains(out, "\nahoy\n") && strings.Count(out, "REPORT RequestId: ") == 7
 	})
 	out = c.wantSaid(t, nil, "fn", "list", "-o", "json")
 	contains(t, "the list", out, `"name": "greet"`, `"memoryMiB": 128`, `"timeoutSeconds": 30`)
+}
+
+// comesBackFromWhatDoesNotStart updates greet by what is no program, and takes that back, and mends it.
+func (c *cloud) comesBackFromWhatDoesNotStart(t *testing.T, source string) {
+	t.Helper()
+	broken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(broken, "bootstrap"), []byte("no program"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	breaks := func() {
+		t.Helper()
+		_, errOut, code := c.said("fn", "deploy", broken, "greet")
+		contains(t, fmt.Sprint("what is said of an update that does not start, with exit code ", code), errOut, "slipway: greet: the update does not start: ", "stays in service")
+	}
+	breaks()
+	c.wantSaid(t, []string{"greet: back to version 2"}, "fn", "rollback", "greet")
+	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"bob\"\n")
+	breaks()
+	c.wantSaid(t, []string{"version 3 is in service"}, "fn", "deploy", source, "greet", "-e", "WHO=eve")
+	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"eve\"\n")
 }
 
 // Calls that nobody waits for outlive the server that took them: each is made, and one that fails is kept until somebody

@@ -92,6 +92,9 @@ func (c *client) invoke(ctx context.Context, out, log io.Writer, name string, pa
 	if isAPIError(err, "ResourceNotFoundException") {
 		return noFunction(name)
 	}
+	if throttled := (*types.TooManyRequestsException)(nil); errors.As(err, &throttled) {
+		return throttledBy(name, throttled.Reason)
+	}
 	if err != nil {
 		return explain(err, c)
 	}
@@ -107,6 +110,18 @@ func (c *client) invoke(ctx context.Context, out, log io.Writer, name string, pa
 		return err
 	}
 	return failureOf(name, answer.Payload)
+}
+
+// throttledBy is why a call was not let in. Source: Lambda API, Reason of TooManyRequestsException.
+func throttledBy(name string, reason types.ThrottleReason) error {
+	err := fmt.Errorf("%s is not called, there are too many calls already: %s", name, reason)
+	switch reason {
+	case types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded:
+		return withHint(err, `as many calls as are reserved for it run: "slipway fn show" tells how many that is, "aws lambda put-function-concurrency" changes it`)
+	case types.ThrottleReasonConcurrentInvocationLimitExceeded:
+		return withHint(err, "the account has as many calls as it may have, or no machine has room; with --event it is made as soon as that is over")
+	}
+	return withHint(err, "try again, or with --event: then it is made as soon as it can be")
 }
 
 // withNewline is a text that ends in a new line, unless there is none.
