@@ -49,6 +49,8 @@ type Invoke struct {
 
 	// Began is told what runs, version and release, before anything of a streamed answer. nil: nobody asks.
 	Began func(version, release string)
+
+	kept bool // it goes on when its caller has gone
 }
 
 // Answer is what came of a call.
@@ -67,7 +69,7 @@ type Answer struct {
 // Invoke makes a call, or writes it down to be made later (EventCall): it returns then when the call cannot be
 // lost any more. An error of the function is told in Answer.Failed. It returns ErrPayload, ErrPayloadSize,
 // ErrNoFunction, ErrNoAlias, ErrNotReady, a *Throttle (ErrThrottled), ErrUnfit, ErrNoRunner, ErrLost, and the error
-// of ctx, with which a call is given up.
+// of ctx, with which a call is given up that has not begun or whose answer is streamed.
 func (c *Control) Invoke(ctx context.Context, i Invoke) (Answer, error) {
 	if err := i.check(); err != nil {
 		return Answer{}, err
@@ -85,6 +87,7 @@ func (c *Control) Invoke(ctx context.Context, i Invoke) (Answer, error) {
 	case EventCall:
 		return Answer{Request: i.Request, Version: t.Version}, c.calls.accept(ctx, t.later(&i))
 	}
+	i.kept = i.Stream == nil // functions are not cut off in the middle of what they do, as on AWS
 	return c.callNow(ctx, t, &i)
 }
 
@@ -115,7 +118,7 @@ func (t *Target) call(i *Invoke) fleet.Call {
 		began = func(r *fleet.Release) { i.Began(r.Version, r.ID) }
 	}
 	return fleet.Call{
-		Began: began, Release: t.Release, Line: t.Line, Since: t.Since, Stale: t.Stale, Limit: t.Limit,
+		Began: began, Release: t.Release, Line: t.Line, Since: t.Since, Stale: t.Stale, Limit: t.Limit, Kept: i.kept,
 		Invocation: nodeapi.Invocation{
 			Request: i.Request, ARN: t.ARN, Payload: i.Payload, Timeout: t.Release.Timeout, ClientContext: i.ClientContext,
 			TraceID: i.TraceID, Tail: i.Tail, MaxAnswer: most,

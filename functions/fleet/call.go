@@ -25,6 +25,8 @@ type Call struct {
 	// Began is told which release runs, before anything of an answer that is given as it comes. It must not wait. A call
 	// that has not begun after all is told again. nil: nobody asks.
 	Began func(*Release)
+	// Kept is a call that goes on once it has begun, though whoever made it has gone: its sandbox is whole afterwards.
+	Kept bool
 }
 
 // Limit says how many calls may be waiting or running at a time, over all of a fleet.

@@ -228,6 +228,23 @@ func TestACallThatIsGivenUpTakesItsSandboxAlong(t *testing.T) {
 	})
 }
 
+func TestACallThatIsKeptGoesOnWithoutItsCaller(t *testing.T) {
+	inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
+		host := w.machine("a", 1024)
+		host.Run = answer(time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		c := call(release("v1"), time.Now(), fleet.AllowOld)
+		c.Kept = true
+		if r, err := w.fleet.Invoke(ctx, c, nil); err != nil || r.Duration != time.Minute {
+			t.Errorf("the call ended after %v with %v", r.Duration, err)
+		}
+		if r := w.invoke(c); r.Cold != nil || host.Started() != 1 {
+			t.Errorf("its sandbox was not used again: %d were started", host.Started())
+		}
+	})
+}
+
 func TestACallThatIsGivenUpWhileItWaitsLeavesNothing(t *testing.T) {
 	inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
 		w.machine("a", 1024)

@@ -12,10 +12,14 @@ import (
 // Invoke makes a call: in an idle sandbox, or in one that is made for it, as soon as either is there. A function that
 // fails is no error: Result.Error says it. Errors are ErrThrottled, ErrAccount, ErrBusy, ErrNoRoom, ErrNoMachine,
 // ErrStopping, ErrRetired and ErrUnfit (as a *Failure, where it is not the init phase that failed) of calls that have
-// not begun, those of hosts, and ctx's. When ctx ends the call is given up.
+// not begun, those of hosts, and ctx's. When ctx ends the call is given up, unless it has begun and is Kept.
 func (f *Fleet) Invoke(ctx context.Context, c Call, w nodeapi.AnswerWriter) (Result, error) {
 	t := f.tenant(c.Release.Account)
 	asked := time.Now()
+	running := ctx
+	if c.Kept {
+		running = context.WithoutCancel(ctx)
+	}
 	l, err := t.lease(ctx, &c, asked)
 	for last := tries; ; last-- {
 		if err != nil {
@@ -25,7 +29,7 @@ func (f *Fleet) Invoke(ctx context.Context, c Call, w nodeapi.AnswerWriter) (Res
 		if c.Began != nil {
 			c.Began(l.release)
 		}
-		out, failure := l.sandbox.machine.host.Invoke(ctx, c.Invocation, w)
+		out, failure := l.sandbox.machine.host.Invoke(running, c.Invocation, w)
 		if !t.finish(ctx, &c, &l, &out, failure, last == 1) {
 			return t.result(&c, asked, &l, out, failure), failure
 		}
