@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"slipway/server"
@@ -21,6 +22,9 @@ func (s *slipway) printPhases(ctx context.Context, out io.Writer) error {
 	time.Sleep(2 * time.Second) // records are handed over once in a second
 	all := map[bool][]phases{}
 	err := server.NewControl(s.data).Events(ctx, &server.EventQuery{Type: "function.invoked"}, func(e server.Event) error {
+		if !strings.Contains(e.Subject, ":pooled-") && !strings.Contains(e.Subject, ":image-") {
+			return nil // of another table
+		}
 		var told struct {
 			Calls []struct{ Cold *phases }
 		}
