@@ -175,6 +175,9 @@ func zipEntry(w *zip.Writer, folder fs.FS, name string) error {
 	}
 	h := &zip.FileHeader{Name: name, Method: zip.Deflate}
 	h.SetMode(info.Mode().Perm())
+	if name == "bootstrap" { // where files have no such right, or have lost it on their way, it is a program all the same
+		h.SetMode(info.Mode().Perm() | 0o111)
+	}
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
 		h.SetMode(fs.ModeSymlink | 0o777)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"errors"
 	"fmt"
@@ -116,4 +117,28 @@ func TestEventCallsOutliveTheServer(t *testing.T) {
 		out, _, _ := c.said("fn", "dead", "list", "greet")
 		return strings.Contains(out, id)
 	})
+}
+
+// A bootstrap is a program, also where its file does not say that it may be run.
+func TestBootstrapsMayBeRun(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"bootstrap", "data"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, err := readCode(t.Context(), folder, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(code.zip), int64(len(code.zip)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range z.File {
+		if f.Name == "bootstrap" && f.Mode().Perm()&0o111 != 0o111 || f.Name == "data" && f.Mode().Perm() != 0o640 {
+			t.Errorf("%s has mode %o", f.Name, f.Mode().Perm())
+		}
+	}
+	want(t, fmt.Sprint(len(z.File)), "2")
 }
