@@ -81,7 +81,7 @@ func (d *door) getFunctionConfiguration(c ctx, in *GetFunctionConfigurationInput
 }
 
 func (d *door) updateFunctionCode(c ctx, in *UpdateFunctionCodeInput) (*UpdateFunctionCodeOutput, error) {
-	r, err := d.ref(c, in.FunctionName, nil)
+	r, err := d.unpublished(c, in.FunctionName)
 	if err == nil {
 		err = refuseCode(in.S3Bucket, in.S3Key, in.S3ObjectVersion, in.SourceKMSKeyArn)
 	}
@@ -114,7 +114,7 @@ func published(v functions.Version) string {
 }
 
 func (d *door) updateFunctionConfiguration(c ctx, in *UpdateFunctionConfigurationInput) (*UpdateFunctionConfigurationOutput, error) {
-	r, err := d.ref(c, in.FunctionName, nil)
+	r, err := d.unpublished(c, in.FunctionName)
 	if err == nil {
 		err = refuseUpdate(in)
 	}

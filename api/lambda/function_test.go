@@ -279,3 +279,24 @@ func TestLargeZips(t *testing.T) {
 	told(t, create(50<<20), "RequestEntityTooLargeException", "Zipped size must be smaller than 52428800 bytes")
 	must(t, create(49<<20))
 }
+
+// What is published is what it is: who names a version or an alias to change is told so, and nothing else is changed.
+func TestOnlyTheUnpublishedIsChanged(t *testing.T) {
+	d := newDesk(t)
+	d.function("greet") // with version 1 and the alias live
+	before := d.updated("greet").Configuration
+	const sentence = "Current operation does not support versions other than $LATEST."
+	for _, name := range []*string{aws.String("greet:1"), aws.String(functionARN + "greet:live")} {
+		_, err := d.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: packed(t, "bootstrap", "two")})
+		told(t, err, "InvalidParameterValueException", sentence)
+		_, err = d.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: name, Timeout: aws.Int32(20)})
+		told(t, err, "InvalidParameterValueException", sentence)
+		_, err = d.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: name})
+		told(t, err, "InvalidParameterValueException", sentence)
+	}
+	if after := d.updated("greet").Configuration; *after.RevisionId != *before.RevisionId {
+		t.Errorf("it was changed: %+v", after)
+	}
+	_, err := d.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("greet:$LATEST"), Timeout: aws.Int32(20)})
+	must(t, err)
+}

@@ -10,6 +10,16 @@ func (d *door) ref(c ctx, function string, qualifier *string) (functions.Ref, er
 	return d.room.ParseFunction(awswire.CallerOf(c).Account, function, awswire.Or(qualifier, ""))
 }
 
+// unpublished is the function that a call names that changes what is not published of it. To name a version or an alias
+// is a mistake: neither can be changed so.
+func (d *door) unpublished(c ctx, function string) (functions.Ref, error) {
+	r, err := d.ref(c, function, nil)
+	if err == nil && r.Qualifier != "" && r.Qualifier != "$LATEST" {
+		err = InvalidParameterValueException.New("Current operation does not support versions other than $LATEST. Please set the version to $LATEST or do not set a version in your request.")
+	}
+	return r, err
+}
+
 func (d *door) addPermission(c ctx, in *AddPermissionInput) (*AddPermissionOutput, error) {
 	r, err := d.ref(c, in.FunctionName, in.Qualifier)
 	if err != nil {

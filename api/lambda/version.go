@@ -7,7 +7,7 @@ import (
 )
 
 func (d *door) publishVersion(c ctx, in *PublishVersionInput) (*PublishVersionOutput, error) {
-	r, err := d.ref(c, in.FunctionName, nil)
+	r, err := d.unpublished(c, in.FunctionName)
 	if err == nil && in.PublishTo != nil {
 		err = unsupported("PublishTo")
 	}
