@@ -216,7 +216,7 @@ func checkTags(tags map[string]string) error {
 		return err
 	}
 	if _, err := fleet.ParseStaleness(tags[StalenessTag]); err != nil {
-		return errs.Say(ErrInput, "The tag %s is not a staleness policy: %v", StalenessTag, err)
+		return errs.Say(ErrInput, "The tag %s is wrong: %v", StalenessTag, err)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestWhatNoFunctionCanBe(t *testing.T) {
 			{"a handler for an image", func(n *functions.NewFunction) { n.Settings.Packaged = true }, functions.ErrInput,
 				"Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."},
 			{"a policy that is none", func(n *functions.NewFunction) { n.Tags = map[string]string{functions.StalenessTag: "old"} }, functions.ErrInput,
-				`The tag slipway:staleness is not a staleness policy: no such staleness policy: "old" is not allow-old, max-age=SECONDS or strict`},
+				`The tag slipway:staleness is wrong: no such staleness policy: "old" is not allow-old, max-age=SECONDS or strict`},
 			{"a layer of nobody", func(n *functions.NewFunction) {
 				n.Layers = []string{"arn:aws:lambda:us-east-1:123456789012:layer:none:1"}
 			}, functions.ErrInput,

@@ -168,7 +168,7 @@ func TestStaleness(t *testing.T) {
 			}
 		}
 		err := s.Tag(t.Context(), ref("f", ""), map[string]string{functions.StalenessTag: "fresh"}, nil)
-		if err == nil || !strings.Contains(err.Error(), "is not a staleness policy") {
+		if err == nil || !strings.Contains(err.Error(), "no such staleness policy") {
 			t.Errorf("error %v", err)
 		}
 	})

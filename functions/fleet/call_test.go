@@ -323,7 +323,7 @@ func TestAReleaseThatDoesNotStartAnswersWithItsInitError(t *testing.T) {
 		}
 		c := call(release("v1"), time.Now(), fleet.AllowOld)
 		r, err := w.fleet.Invoke(context.Background(), c, nil)
-		if err != nil || !r.Unfit || r.Error == nil || r.Error.Type != "Runtime.ExitError" {
+		if err != nil || !r.Unfit || r.Error == nil || r.Error.Type != "Runtime.ExitError" || r.Sandbox == "" || r.Node != "a" {
 			t.Errorf("the answer is %+v, %v", r, err)
 		}
 		l := w.load(3, func() fleet.Call { return c })

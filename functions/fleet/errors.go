@@ -31,6 +31,8 @@ var ErrReplaced = errs.New(errs.Conflict, "the machine has come by a newer line"
 // Failure is why a release does not start. It is ErrUnfit, and Err where there is one.
 type Failure struct {
 	Init nodeapi.Init // with Error, where the init phase failed
+	// Sandbox and Node are where it did.
+	Sandbox, Node string
 	Err  error        // what failed before: its image, its code, its role
 }
 

@@ -134,7 +134,7 @@ func (t *tenant) refused(c *Call, asked time.Time, l lease, err error) (Result, 
 	if !errors.As(err, &f) || f.Init.Error == nil {
 		return Result{}, err
 	}
-	r := Result{Release: cmp.Or(l.release, c.Release), Unfit: true, Wait: time.Since(asked), Cold: &Cold{Init: f.Init}}
+	r := Result{Release: cmp.Or(l.release, c.Release), Unfit: true, Sandbox: f.Sandbox, Node: f.Node, Wait: time.Since(asked), Cold: &Cold{Init: f.Init}}
 	r.Error, r.Tail = f.Init.Error, f.Init.Tail
 	t.fleet.journal.add(record(c, &r, asked, nil))
 	return r, nil

@@ -274,7 +274,7 @@ func (t *tenant) assign(ctx context.Context, s *sandbox, o *order, env *environm
 	o.cold.Assign += time.Since(begun)
 	o.cold.Init = init
 	if err == nil && init.Error != nil {
-		err = &Failure{Init: init}
+		err = &Failure{Init: init, Sandbox: s.id, Node: s.machine.node}
 	}
 	return err
 }

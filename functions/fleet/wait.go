@@ -14,10 +14,11 @@ type waiter struct {
 }
 
 // Sandboxes that are there are given a moment before more are started, where calls are so short that they will be idle
-// again: so many short calls at once need few sandboxes. A call that has waited for longer counts whatever is expected.
+// again: so many short calls at once need few sandboxes. A call that has waited for as long as a start takes counts
+// whatever is expected; before that another sandbox would come too late for it, and take cpu from those that are there.
 const (
 	moment  = 2 * time.Millisecond
-	tooLong = 10 * moment
+	tooLong = 100 * time.Millisecond
 )
 
 // wait queues a call until it has a sandbox. It is called under the lock and returns without it.
