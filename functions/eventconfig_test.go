@@ -98,7 +98,7 @@ func TestTags(t *testing.T) {
 			"Number of tags exceeds resource tag limit.":   many,
 			"begins with aws:":                             {"AWS:x": ""},
 			"must have 1 to 128 characters":                {"": ""},
-			"The tag slipway:staleness is not a staleness": {StalenessTag: "sometimes"},
+			"The tag slipway:staleness is wrong: no such staleness policy": {StalenessTag: "sometimes"},
 		} {
 			says(t, b.Tag(b.Context(), web, add, nil), ErrInput, sentence)
 		}
