@@ -95,9 +95,9 @@ func TestTags(t *testing.T) {
 			many[fmt.Sprint("k", i)] = ""
 		}
 		for sentence, add := range map[string]map[string]string{
-			"Number of tags exceeds resource tag limit.":   many,
-			"begins with aws:":                             {"AWS:x": ""},
-			"must have 1 to 128 characters":                {"": ""},
+			"Number of tags exceeds resource tag limit.":                   many,
+			"begins with aws:":                                             {"AWS:x": ""},
+			"must have 1 to 128 characters":                                {"": ""},
 			"The tag slipway:staleness is wrong: no such staleness policy": {StalenessTag: "sometimes"},
 		} {
 			says(t, b.Tag(b.Context(), web, add, nil), ErrInput, sentence)

@@ -33,7 +33,7 @@ type Failure struct {
 	Init nodeapi.Init // with Error, where the init phase failed
 	// Sandbox and Node are where it did.
 	Sandbox, Node string
-	Err  error        // what failed before: its image, its code, its role
+	Err           error // what failed before: its image, its code, its role
 }
 
 func (f *Failure) Error() string {

@@ -17,7 +17,7 @@ type waiter struct {
 // again: so many short calls at once need few sandboxes. A call that has waited for as long as a start takes counts
 // whatever is expected; before that another sandbox would come too late for it, and take cpu from those that are there.
 const (
-	moment  = 2 * time.Millisecond
+	moment  = 5 * time.Millisecond
 	tooLong = 100 * time.Millisecond
 )
 
