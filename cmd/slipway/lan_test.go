@@ -63,7 +63,8 @@ func (l *lan) ip(args ...string) {
 }
 
 func (l *lan) remove() {
-	for _, name := range l.machines {
+	for i, name := range l.machines {
+		exec.Command("ip", "link", "del", l.port(i)).Run() // a namespace takes it along too, but some time after it was deleted
 		exec.Command("ip", "netns", "del", name).Run()
 	}
 	exec.Command("ip", "link", "del", l.bridge).Run()

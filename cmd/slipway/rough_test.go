@@ -248,7 +248,7 @@ func outputOfSeveral(t *testing.T, c *cloud) {
 	id := taskID(task)
 	want(t, c.printed(task), "one | from the first\ntwo | from the second\n")
 	want(t, c.do(c.slipway("logs", "-c", "two", id)), "from the second\n")
-	if line := c.do(c.slipway("logs", "-t", "-c", "one", id[:10])); !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z from the first\n$`).MatchString(line) {
+	if line := c.do(c.slipway("logs", "-t", "-c", "one", id[:16])); !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z from the first\n$`).MatchString(line) {
 		t.Errorf("with time: %q", line)
 	}
 	for args, words := range map[string]string{

@@ -19,7 +19,7 @@ func TestWhyAndTop(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.until("RUNNING", task)
-	why := c.do(c.slipway("why", id[:12]))
+	why := c.do(c.slipway("why", id[:16]))
 	contains(t, "why it is there", why, "task "+id[:16]+" of family:run-app-", "by spread attribute:zone, then binpack cpu, where memberOf attribute:zone == north")
 	if strings.Contains(why, "REASON") {
 		t.Errorf("nothing was refused, and yet %s", why)
