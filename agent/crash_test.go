@@ -19,6 +19,7 @@ import (
 	"slipway/engine"
 	"slipway/engine/fake"
 	"slipway/internal/ids"
+	"slipway/internal/loop"
 	"slipway/nodeapi"
 )
 
@@ -213,7 +214,7 @@ func (c *chaos) live(ctx context.Context) {
 		}
 		a.Run(life)
 		die()
-		pause(ctx, time.Duration(c.pick(3000))*time.Millisecond)
+		loop.Pause(ctx, time.Duration(c.pick(3000))*time.Millisecond)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"slipway/agent/endpoint"
 	"slipway/agent/sandbox"
 	"slipway/internal/errs"
+	"slipway/internal/loop"
 	"slipway/nodeapi"
 )
 
@@ -55,6 +56,6 @@ func (a *Agent) keepSandboxes(ctx context.Context) {
 		if errs.KindOf(err) == errs.Denied {
 			wait = lastJoin
 		}
-		pause(ctx, wait/2+rand.N(wait))
+		loop.Pause(ctx, wait/2+rand.N(wait))
 	}
 }

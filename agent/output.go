@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway/internal/errs"
+	"slipway/internal/loop"
 	"slipway/nodeapi"
 )
 
@@ -252,10 +253,10 @@ func (s *shipper) drain(ctx context.Context, from source, settle time.Duration) 
 				return ctx.Err()
 			}
 			t.later(time.Now(), err)
-			pause(ctx, t.wait)
+			loop.Pause(ctx, t.wait)
 		}
 		if !all {
-			pause(ctx, settle)
+			loop.Pause(ctx, settle)
 		}
 	}
 	return ctx.Err()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway/internal/errs"
+	"slipway/internal/loop"
 	"slipway/nodeapi"
 )
 
@@ -35,20 +36,11 @@ func (a *Agent) keepSession(ctx context.Context) {
 		}
 		if errs.KindOf(err) == errs.Denied {
 			slog.Error("the control plane takes this machine for no node; what runs goes on", "node", a.hello.Node, "error", err, "hint", `"slipway node invite" there prints a token: slipway agent --join URL --token TOKEN`)
-			pause(ctx, refusal/2+rand.N(refusal))
+			loop.Pause(ctx, refusal/2+rand.N(refusal))
 			continue
 		}
 		slog.Warn("no session with the control plane; what runs goes on", "node", a.hello.Node, "error", err)
-		pause(ctx, wait/2+rand.N(wait))
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+		loop.Pause(ctx, wait/2+rand.N(wait))
 	}
 }
 

@@ -146,22 +146,12 @@ func (k *keeper) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		timer.Stop()
-		wait(ctx, time.Until(began.Add(keeperPace)))
+		loop.Pause(ctx, time.Until(began.Add(keeperPace)))
 	}
 }
 
 // keeperPace is how far apart looks at the services of a cluster are at least: what happens in a crowd is seen at once.
 const keeperPace = 100 * time.Millisecond
-
-// wait returns after d, or when ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
 
 // lead takes or keeps the lease of the cluster's services, and tells whether this server has it now.
 func (k *keeper) lead(ctx context.Context, now time.Time) (bool, error) {

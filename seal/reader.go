@@ -3,6 +3,8 @@ package seal
 import (
 	"context"
 	"time"
+
+	"slipway/internal/loop"
 )
 
 // readPause is the least time between two reads of the keys that unknown ones cause.
@@ -33,7 +35,7 @@ func (r *reader) catchUp(ctx context.Context) error {
 	if r.good.After(called) {
 		return nil
 	}
-	if err := sleep(ctx, time.Until(r.last.Add(readPause))); err != nil {
+	if err := loop.Pause(ctx, time.Until(r.last.Add(readPause))); err != nil {
 		return err
 	}
 	r.last = time.Now()
@@ -42,15 +44,4 @@ func (r *reader) catchUp(ctx context.Context) error {
 	}
 	r.good = r.last
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/loop"
 	"slipway/store"
 )
 
@@ -317,7 +318,7 @@ func (k *Keys) waitForOthers(ctx context.Context) error {
 		if err := k.db.Update(ctx, func(tx *store.Tx) error { tx.Touch(keysTopic); return nil }); err != nil {
 			return err
 		}
-		if err := sleep(ctx, k.patience/patiencePart); err != nil {
+		if err := loop.Pause(ctx, k.patience/patiencePart); err != nil {
 			return err
 		}
 	}

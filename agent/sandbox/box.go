@@ -10,6 +10,7 @@ import (
 
 	"slipway/agent/runtimeapi"
 	"slipway/engine"
+	"slipway/internal/loop"
 	"slipway/nodeapi"
 )
 
@@ -215,7 +216,7 @@ func (b *box) end(ctx context.Context, reason string) {
 		b.host.config.Drop(b.ID)
 	}
 	for b.endHeld(ctx) != nil { // until the machine lets it go
-		pause(ctx, endAgain)
+		loop.Pause(ctx, endAgain)
 	}
 	if a == nil {
 		return

@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"slipway/engine"
+	"slipway/internal/loop"
 	"slipway/nodeapi"
 )
 
@@ -107,7 +108,7 @@ func (h *Host) clearFormer(ctx context.Context) {
 			break
 		}
 		slog.Warn("sandboxes of a former life may be left; there are none before they are gone", "error", err)
-		pause(ctx, clearAgain)
+		loop.Pause(ctx, clearAgain)
 	}
 	close(h.cleared)
 }

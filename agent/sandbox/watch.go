@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"sync"
-	"time"
 
 	"slipway/nodeapi"
 )
@@ -63,14 +62,5 @@ func (h *Host) changed(s nodeapi.SandboxState) {
 		case w.woken <- struct{}{}:
 		default: // it will look
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

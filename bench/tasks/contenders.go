@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/loop"
 )
 
 const family = "waiter" // of the task definitions, and the name of their container and image
@@ -104,7 +106,7 @@ func (s *slipway) reach(ctx context.Context, task, status string) error {
 		case *t.LastStatus == "STOPPED":
 			return fmt.Errorf("the task stopped: %s", aws.ToString(t.StoppedReason))
 		}
-		if err := pause(ctx, 2*time.Millisecond); err != nil {
+		if err := loop.Pause(ctx, 2*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/loop"
 )
 
 // crowd is a way to start many containers at once.
@@ -199,7 +201,7 @@ func (s *slipway) reachAll(ctx context.Context, tasks []string, status string) e
 		}
 		tasks = append(left, tasks[len(now):]...)
 		if len(left) > 0 {
-			if err := pause(ctx, 20*time.Millisecond); err != nil {
+			if err := loop.Pause(ctx, 20*time.Millisecond); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"slipway/internal/loop"
 )
 
 // docker is its command with a daemon of its own, which shares no folder with any other.
@@ -55,7 +57,7 @@ func (d *docker) await(ctx context.Context) error {
 			return fmt.Errorf("dockerd has ended: %v", err)
 		default:
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := loop.Pause(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}

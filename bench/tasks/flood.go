@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/loop"
 )
 
 // floods measures how fast what a container prints gets where it is kept: lines of 100 bytes, and
@@ -88,7 +90,7 @@ func (s *slipway) readEnd(ctx context.Context, stream string) error {
 		if err == nil && len(out.Events) == 1 && *out.Events[0].Message == "end" {
 			return nil
 		}
-		if paused := pause(ctx, 10*time.Millisecond); paused != nil {
+		if paused := loop.Pause(ctx, 10*time.Millisecond); paused != nil {
 			return fmt.Errorf("the end of %s is not in the log: %w", stream, errors.Join(paused, err))
 		}
 	}

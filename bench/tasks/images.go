@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway/internal/loop"
 )
 
 // host is where the registry is, as references to images name it.
@@ -92,7 +94,7 @@ func (r *dockerRegistry) await(ctx context.Context) error {
 		if answer, err := http.Get("http://" + r.host + "/v2/"); err == nil {
 			return answer.Body.Close()
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := loop.Pause(ctx, 20*time.Millisecond); err != nil {
 			return fmt.Errorf("docker-registry does not answer: %w", err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"slipway/internal/loop"
 )
 
 // kind is one of the things that are measured.
@@ -23,7 +25,7 @@ type kind struct {
 const settle = 250 * time.Millisecond
 
 func (k *kind) sample(ctx context.Context, keep bool) error {
-	if err := pause(ctx, settle); err != nil {
+	if err := loop.Pause(ctx, settle); err != nil {
 		return err
 	}
 	id := "bench-" + rand.Text()

@@ -28,6 +28,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"slipway/internal/loop"
 )
 
 // plan is what to measure.
@@ -188,7 +190,7 @@ func starts(ctx context.Context, out io.Writer, p programs, data string, plan pl
 
 // printMemory tells what the processes hold when they have been left alone for a while.
 func (s *slipway) printMemory(ctx context.Context, out io.Writer, when string) error {
-	if err := pause(ctx, 5*time.Second); err != nil {
+	if err := loop.Pause(ctx, 5*time.Second); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "\n%-46s%16s%20s\n", "Memory when idle, "+when, "resident MB", "of it anonymous")
@@ -200,13 +202,4 @@ func (s *slipway) printMemory(ctx context.Context, out io.Writer, when string) e
 		fmt.Fprintf(out, "%-46s%16.1f%20.1f\n", p.name, m.resident, m.anonymous)
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"slipway/internal/loop"
 )
 
 // weight is what the large image has beside its program, in bytes that cannot be compressed.
@@ -160,7 +162,7 @@ func (s *slipway) none(ctx context.Context, namespace, what string) error {
 		if err == nil && len(left) == 0 {
 			return nil
 		}
-		if err := errors.Join(err, pause(ctx, 5*time.Millisecond)); err != nil {
+		if err := errors.Join(err, loop.Pause(ctx, 5*time.Millisecond)); err != nil {
 			return fmt.Errorf("%s of namespace %s: %w: %s", what, namespace, err, left)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
+	"slipway/internal/loop"
 	"slipway/server"
 )
 
@@ -118,7 +119,7 @@ func (s *slipway) poll(ctx context.Context, ask func(context.Context) (bool, err
 		if yes, err := ask(ctx); yes || err != nil {
 			return err
 		}
-		if err := pause(ctx, time.Millisecond); err != nil {
+		if err := loop.Pause(ctx, time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -186,7 +187,7 @@ func (s *slipway) findContainerd() error {
 func (s *slipway) stop() (err error) {
 	if s.joined > 0 {
 		err = s.command(context.Background(), "stop", "--all", "--wait")
-		err = errors.Join(err, pause(context.Background(), settle)) // tasks that are over are cleared away yet
+		err = errors.Join(err, loop.Pause(context.Background(), settle)) // tasks that are over are cleared away yet
 	}
 	if s.agent != nil {
 		err = errors.Join(err, s.agent.Process.Signal(syscall.SIGTERM), s.agent.Wait())

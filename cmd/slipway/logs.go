@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/spf13/cobra"
+
+	"slipway/internal/loop"
 )
 
 // logsOptions say what to print, and how.
@@ -176,11 +178,4 @@ func (p *printer) follow(ctx context.Context, c *client, t types.Task) (types.Ta
 }
 
 // pause is the wait between two looks.
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(200 * time.Millisecond):
-		return nil
-	}
-}
+func pause(ctx context.Context) error { return loop.Pause(ctx, 200*time.Millisecond) }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/loop"
 )
 
 // daemon is a containerd of our own. It runs in a session of its own, so that neither our death
@@ -56,7 +58,7 @@ func (d *daemon) run(ctx context.Context) error {
 			pause = first
 		}
 		d.log.Error("containerd ended; it is started again", "error", err, "pause", pause, "log", d.logFile)
-		sleep(ctx, pause)
+		loop.Pause(ctx, pause)
 		pause = min(2*pause, most)
 	}
 	return nil
@@ -206,11 +208,4 @@ func (d *daemon) configText() string {
 	// By default what is deleted keeps its space until a hundred more changes have come.
 	b.WriteString("\n[plugins.\"io.containerd.gc.v1.scheduler\"]\n  deletion_threshold = 1\n  schedule_delay = \"500ms\"\n")
 	return b.String()
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

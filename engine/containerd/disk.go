@@ -7,6 +7,8 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/loop"
 )
 
 // space is the room that images may take.
@@ -50,7 +52,7 @@ func (s space) guard(ctx context.Context) (guarded context.Context, stop func() 
 			if free, err := s.free(s.dir); err == nil && free == 0 {
 				cancel(fmt.Errorf("%w: unpacked, it leaves no room in %s", errTooLarge, s.dir))
 			}
-			sleep(ctx, 20*time.Millisecond)
+			loop.Pause(ctx, 20*time.Millisecond)
 		}
 	}()
 	return ctx, func() error {

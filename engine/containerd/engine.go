@@ -34,6 +34,7 @@ import (
 	"google.golang.org/grpc/backoff"
 
 	"slipway/engine"
+	"slipway/internal/loop"
 )
 
 // Options of an engine. Only Data is needed. Engines on one machine differ in Data, Bridge and
@@ -226,7 +227,7 @@ func (e *Engine) unused(ctx context.Context) bool {
 			e.log.Info("engine stops", "tasks", len(tasks))
 			return len(tasks) == 0
 		}
-		sleep(ctx, 50*time.Millisecond) // it may just be starting again
+		loop.Pause(ctx, 50*time.Millisecond) // it may just be starting again
 	}
 	return false
 }

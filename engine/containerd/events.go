@@ -9,6 +9,8 @@ import (
 	apievents "github.com/containerd/containerd/api/events"
 	"github.com/containerd/containerd/v2/core/events"
 	"github.com/containerd/typeurl/v2"
+
+	"slipway/internal/loop"
 )
 
 // listeners are those who wait for exits.
@@ -56,7 +58,7 @@ func (e *Engine) followEvents(ctx context.Context) {
 	for ctx.Err() == nil {
 		e.followOne(ctx)
 		e.listeners.wake()
-		sleep(ctx, 50*time.Millisecond)
+		loop.Pause(ctx, 50*time.Millisecond)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 
 	"slipway/engine"
 	"slipway/internal/ids"
+	"slipway/internal/loop"
 )
 
 // execution is a program that Exec runs. Its folder in <run>/exec, which holds the pipes to it, is
@@ -216,7 +217,7 @@ func (x execution) wait(ctx context.Context) (int, error) {
 		case !errdefs.IsUnavailable(err):
 			return 0, err
 		}
-		sleep(ctx, 50*time.Millisecond)
+		loop.Pause(ctx, 50*time.Millisecond)
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"slipway/engine"
 	"slipway/engine/containerd/hold"
 	"slipway/internal/ids"
+	"slipway/internal/loop"
 )
 
 // A held container is made by runc alone: without containerd's record and shim, which a container needs that is to
@@ -384,7 +385,7 @@ const heldGrace = 3 * time.Second
 // endHeld ends all that are held still: nothing of them is to outlive us.
 func (e *Engine) endHeld(ctx context.Context) (failed error) {
 	for late := time.Now().Add(heldGrace); e.holds() && time.Now().Before(late); {
-		sleep(ctx, 10*time.Millisecond)
+		loop.Pause(ctx, 10*time.Millisecond)
 	}
 	for h := range e.held.Range {
 		failed = errors.Join(failed, h.(*held).End(ctx))

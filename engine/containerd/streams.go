@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway/engine"
+	"slipway/internal/loop"
 )
 
 func (d folder) stdin() string { return d.path("files/stdin") }
@@ -71,7 +72,7 @@ func appendNothing(file string) error {
 // awaitPrinted waits until all that a terminal printed is in the output. Its shim has ended, so that is at
 // hand; a machine that went down in between has left the mark for ever.
 func (d folder) awaitPrinted(ctx context.Context) {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && ctx.Err() == nil; sleep(ctx, 2*time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && ctx.Err() == nil; loop.Pause(ctx, 2*time.Millisecond) {
 		if !d.isPrinting() {
 			return
 		}

@@ -15,6 +15,8 @@ import (
 	"github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/loop"
 )
 
 // When we die, or containerd does, in the middle of making a process, containerd undoes what we had
@@ -67,7 +69,7 @@ func (e *Engine) keepSwept(ctx context.Context) {
 		if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
 			e.log.Warn("what was begun and not ended may be left", "error", err)
 		}
-		sleep(ctx, pause)
+		loop.Pause(ctx, pause)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"slipway/internal/loop"
 )
 
 // verdict is what checks say of a target.
@@ -86,7 +88,7 @@ func (p *pool) runChecks(ctx context.Context, t *target, c Check) {
 				pause = c.Interval
 			}
 		}
-		wait(ctx, pause-pause/10+rand.N(pause/5+1))
+		loop.Pause(ctx, pause-pause/10+rand.N(pause/5+1))
 		pause = min(2*pause, c.Interval)
 	}
 }
@@ -108,15 +110,6 @@ func (p *pool) decide(t *target, v *verdict) {
 	old := t.health.Swap(v)
 	if old.health != v.health {
 		p.sort()
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 

@@ -34,6 +34,12 @@ func Run(ctx context.Context, name string, period time.Duration, wake <-chan str
 	}
 }
 
+// Pause returns after d, or with ctx's error when ctx ends.
+func Pause(ctx context.Context, d time.Duration) error {
+	sleep(ctx, d, nil)
+	return ctx.Err()
+}
+
 func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

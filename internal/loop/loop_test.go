@@ -50,3 +50,17 @@ func want(t *testing.T, got, want int) {
 		t.Fatalf("%d passes, want %d", got, want)
 	}
 }
+
+func TestAPauseLastsUntilItsEndOrItsContexts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := loop.Pause(ctx, time.Minute); err != nil || time.Since(began) != time.Minute {
+			t.Errorf("a pause of a minute: %v, after %v", err, time.Since(began))
+		}
+		if err := loop.Pause(ctx, time.Minute); err != context.DeadlineExceeded || time.Since(began) != 90*time.Second {
+			t.Errorf("a pause whose context ends: %v, after %v", err, time.Since(began))
+		}
+	})
+}
