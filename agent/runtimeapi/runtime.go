@@ -84,8 +84,16 @@ func (s *Session) next(c *conn) reply {
 	return parked
 }
 
-// claim finds the call that is answered, for one connection alone.
-func (s *Session) claim(id []byte, as string) (*call, *reply) {
+// claim finds the call that is answered, for one connection alone, which may send its answer then.
+func (s *Session) claim(c *conn, id []byte, as string) (*call, *reply) {
+	k, refused := s.unanswered(id, as)
+	if refused == nil {
+		c.proceed()
+	}
+	return k, refused
+}
+
+func (s *Session) unanswered(id []byte, as string) (*call, *reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range s.calls {
@@ -126,24 +134,33 @@ func (s *Session) unclaimed(k *call) reply {
 
 // response serves POST /2018-06-01/runtime/invocation/{id}/response.
 func (s *Session) response(c *conn, r *request, id []byte) reply {
-	k, refused := s.claim(id, "InvocationResponse")
+	k, refused := s.claim(c, id, "InvocationResponse")
+	switch {
+	case refused != nil:
+		return *refused
+	case k.w != nil:
+		return s.stream(k, r)
+	}
+	body, refused := s.whole(k, r)
 	if refused != nil {
 		return *refused
 	}
-	c.proceed()
-	if k.w != nil {
-		return s.stream(k, r)
-	}
+	s.answered(k, nodeapi.Outcome{Payload: body, ContentType: r.contentType, Error: r.trailed()})
+	return accepted
+}
+
+// whole reads all that a runtime says of the call that it has claimed, or tells why that cannot be.
+func (s *Session) whole(k *call, r *request) ([]byte, *reply) {
 	body, err := r.all(k.max)
 	switch {
 	case errors.Is(err, errTooLarge):
-		return s.tooLarge(k, r, int64(len(body)))
+		refused := s.tooLarge(k, r, int64(len(body)))
+		return nil, &refused
 	case err != nil:
-		return s.unclaimed(k)
+		refused := s.unclaimed(k)
+		return nil, &refused
 	}
-	o := nodeapi.Outcome{Payload: body, ContentType: r.contentType, Error: r.trailed()}
-	s.answered(k, o)
-	return accepted
+	return body, nil
 }
 
 // trailed is the error that a runtime tells of behind an answer.
@@ -218,17 +235,13 @@ func (k *call) write(w func() error) error {
 
 // callFailed serves POST /2018-06-01/runtime/invocation/{id}/error.
 func (s *Session) callFailed(c *conn, r *request, id []byte) reply {
-	k, refused := s.claim(id, "InvocationErrorResponse")
+	k, refused := s.claim(c, id, "InvocationErrorResponse")
 	if refused != nil {
 		return *refused
 	}
-	c.proceed()
-	body, err := r.all(k.max)
-	switch {
-	case errors.Is(err, errTooLarge):
-		return s.tooLarge(k, r, int64(len(body)))
-	case err != nil:
-		return s.unclaimed(k)
+	body, refused := s.whole(k, r)
+	if refused != nil {
+		return *refused
 	}
 	s.answered(k, nodeapi.Outcome{ContentType: r.contentType, Error: told(r.errorType, body)})
 	return accepted

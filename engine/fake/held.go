@@ -147,7 +147,7 @@ func (h *held) Listen(ctx context.Context, port int) (net.Listener, error) {
 
 // Dial finds nobody: programs cannot listen.
 func (h *held) Dial(context.Context, int) (net.Conn, error) {
-	return nil, fmt.Errorf("connection refused")
+	return nil, errRefused
 }
 
 // dial is the way of programs to the host, by their own 127.0.0.1 or engine.HostAddress.
@@ -166,18 +166,7 @@ func (h *held) dial(ctx context.Context, _, address string) (net.Conn, error) {
 		h.e.mu.Unlock()
 		from = netip.AddrPortFrom(h.address, lastDynamicPort)
 	}
-	if l == nil {
-		return nil, fmt.Errorf("dial %s: connection refused", address)
-	}
-	inside, outside := net.Pipe()
-	select {
-	case l.coming <- connFrom{outside, net.TCPAddrFromAddrPort(from)}:
-		return inside, nil
-	case <-l.closed:
-		return nil, fmt.Errorf("dial %s: connection refused", address)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return l.dial(ctx, from)
 }
 
 // Run runs the image's program. A first argument below /missing/ is a file that is not there.

@@ -2,7 +2,7 @@ package fake
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
@@ -13,6 +13,8 @@ import (
 
 // localAddress is where programs of tasks in the host's network reach what ListenLocal opens.
 const localAddress = "127.0.0.1"
+
+var errRefused = errors.New("connection refused")
 
 // listener takes the connections of one port of engine.HostAddress, or of localAddress.
 type listener struct {
@@ -73,18 +75,23 @@ func (l *listener) Addr() net.Addr {
 func (e *Engine) dialFrom(task string) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, _, address string) (net.Conn, error) {
 		l, from := e.route(task, address)
-		if l == nil || !from.IsValid() {
-			return nil, fmt.Errorf("dial %s: connection refused", address)
-		}
-		inside, outside := net.Pipe()
-		select {
-		case l.coming <- connFrom{outside, net.TCPAddrFromAddrPort(from)}:
-			return inside, nil
-		case <-l.closed:
-			return nil, fmt.Errorf("dial %s: connection refused", address)
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+		return l.dial(ctx, from)
+	}
+}
+
+// dial connects to a listener, from an address. Where nobody listens, or from nowhere, it is refused.
+func (l *listener) dial(ctx context.Context, from netip.AddrPort) (net.Conn, error) {
+	if l == nil || !from.IsValid() {
+		return nil, errRefused
+	}
+	inside, outside := net.Pipe()
+	select {
+	case l.coming <- connFrom{outside, net.TCPAddrFromAddrPort(from)}:
+		return inside, nil
+	case <-l.closed:
+		return nil, errRefused
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
