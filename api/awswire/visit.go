@@ -1,6 +1,7 @@
 package awswire
 
 import (
+	"context"
 	"net/http"
 	"time"
 	"unsafe"
@@ -24,7 +25,7 @@ type Entry struct {
 	Operation string // as meters name it
 	Signed    bool   // it has to be signed; otherwise a signature is not looked at, and nobody in particular calls
 	MaxBody   int64  // bytes
-	Ask       func(Caller) Ask
+	Asks      func(Caller) []Ask
 }
 
 // Admit lets a request in, or returns the fault that says why not: AccessDeniedException with status 403 for who may
@@ -39,13 +40,21 @@ func (m *Mux) Admit(w http.ResponseWriter, r *http.Request, e Entry) (*Visit, er
 	_ = x.control.SetReadDeadline(x.start.Add(bodyTime))
 	err := v.enter(e)
 	if err == nil {
-		ask := e.Ask(v.Who)
-		err = x.require(r.Context(), &ask, x.input)
+		err = v.authorize(r.Context(), e.Asks(v.Who))
 	}
 	if err != nil {
 		return v, x.faultOf(err)
 	}
 	return v, nil
+}
+
+func (v *Visit) authorize(ctx context.Context, asks []Ask) error {
+	for i := range asks {
+		if err := v.x.require(ctx, &asks[i], v.x.input); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enter finds out who comes, and reads what they bring.

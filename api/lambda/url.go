@@ -46,10 +46,13 @@ func (u *urls) before(next http.Handler) http.Handler {
 
 const hostInfix = ".lambda-url."
 
-// actionURL is what who calls a URL must be allowed; keyAuth says in policies how the URL asks who calls.
+// What who calls a URL must be allowed is actionURL, and actionInvoke beside it. In policies keyAuth says how the URL
+// asks who calls, and keyViaURL that it is a URL that is called. Source: Lambda Developer Guide, "Control access to
+// Lambda function URLs", as it is since October 2025.
 const (
 	actionURL = "lambda:InvokeFunctionUrl"
 	keyAuth   = "lambda:FunctionUrlAuthType"
+	keyViaURL = "lambda:InvokedViaFunctionUrl"
 )
 
 func (u *urls) serve(w http.ResponseWriter, r *http.Request, id string) {
@@ -70,7 +73,7 @@ func (u *urls) serve(w http.ResponseWriter, r *http.Request, id string) {
 func (u *urls) call(w http.ResponseWriter, r *http.Request, url *functions.URL) {
 	v, err := u.gate.Admit(w, r, awswire.Entry{
 		Service: API.Name, Operation: "InvokeFunctionUrl", Signed: url.Settings.Auth == functions.AuthIAM, MaxBody: functions.MaxPayload,
-		Ask: func(awswire.Caller) awswire.Ask { return u.ask(url) },
+		Asks: func(awswire.Caller) []awswire.Ask { return u.asks(url) },
 	})
 	out := newReply(w, r, url, v.RequestID)
 	if err == nil {
@@ -86,11 +89,14 @@ func (u *urls) call(w http.ResponseWriter, r *http.Request, url *functions.URL) 
 	}
 }
 
-func (u *urls) ask(url *functions.URL) awswire.Ask {
-	return awswire.Ask{
-		Action: actionURL, Resource: u.arn(url.Ref), Keys: map[string][]string{keyAuth: {url.Settings.Auth}},
+func (u *urls) asks(url *functions.URL) []awswire.Ask {
+	ask := awswire.Ask{
+		Action: actionURL, Resource: u.arn(url.Ref), Keys: map[string][]string{keyAuth: {url.Settings.Auth}, keyViaURL: {"true"}},
 		Policy: func(c ctx) (string, error) { return u.policy(c, url.Ref) },
 	}
+	call := ask
+	call.Action = actionInvoke
+	return []awswire.Ask{ask, call}
 }
 
 func (u *urls) invoke(r *http.Request, url *functions.URL, v *awswire.Visit, out *reply) error {

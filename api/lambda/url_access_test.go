@@ -19,10 +19,19 @@ import (
 	"slipway/store/storetest"
 )
 
-// everyURL lets a principal call the URL of tests, if that asks who calls in the way said.
+// everyURL lets a principal call the URL of tests, if that asks who calls in the way said, and its function at a URL.
 func everyURL(principal, auth string) string {
-	return `{"Version":"2012-10-17","Statement":[{"Sid":"url","Effect":"Allow","Principal":` + principal + `,"Action":"lambda:InvokeFunctionUrl",` +
-		`"Resource":"` + urlARN + `","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"` + auth + `"}}}]}`
+	return policyOf(
+		`"Principal":`+principal+`,"Action":"lambda:InvokeFunctionUrl","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"`+auth+`"}}`,
+		`"Principal":`+principal+`,"Action":"lambda:InvokeFunction","Condition":{"Bool":{"lambda:InvokedViaFunctionUrl":"true"}}`)
+}
+
+// policyOf allows what statements say of the URL of tests.
+func policyOf(statements ...string) string {
+	for i, s := range statements {
+		statements[i] = fmt.Sprintf(`{"Sid":"s%d","Effect":"Allow","Resource":%q,%s}`, i, urlARN, s)
+	}
+	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 }
 
 const urlARN = "arn:aws:lambda::" + wiretest.Account + ":function:hello:live"
@@ -32,9 +41,11 @@ const urlARN = "arn:aws:lambda::" + wiretest.Account + ":function:hello:live"
 func TestWhoMayCallURLs(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := doortest.New(t, db, func(*accounts.Control) []*awswire.Service { return nil })
-		may := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"lambda:InvokeFunctionUrl","Resource":"` + urlARN + `"}]}`
+		const atURL, atAll, noURL = `"Action":"lambda:InvokeFunctionUrl"`, `"Action":"lambda:InvokeFunction"`,
+			`"Action":"lambda:InvokeFunction","Condition":{"Bool":{"lambda:InvokedViaFunctionUrl":"false"}}`
 		keys := map[string]sigv4.Credentials{
-			"root": {AccessKeyID: w.Root.ID, Secret: w.Root.Secret}, "ann": userKey(t, w, "ann", may), "bob": userKey(t, w, "bob", ""),
+			"root": {AccessKeyID: w.Root.ID, Secret: w.Root.Secret}, "ann": userKey(t, w, "ann", policyOf(atURL, atAll)), "bob": userKey(t, w, "bob", ""),
+			"eve": userKey(t, w, "eve", policyOf(atURL)), "flo": userKey(t, w, "flo", policyOf(atURL, noURL)), "gus": userKey(t, w, "gus", policyOf(atAll)),
 			"stranger": {AccessKeyID: "AKIANOBODYKNOWSTHIS2", Secret: "x"}, "forger": {AccessKeyID: w.Root.ID, Secret: "x"},
 		}
 		everybody, bob := everyURL(`"*"`, "NONE"), everyURL(`{"AWS":"arn:aws:iam::`+wiretest.Account+`:user/bob"}`, "AWS_IAM")
@@ -45,10 +56,17 @@ func TestWhoMayCallURLs(t *testing.T) {
 			{"", functions.AuthNone, everybody, "200 anonymous"},
 			{"", functions.AuthNone, "", "403"},
 			{"", functions.AuthNone, everyURL(`"*"`, "AWS_IAM"), "403"},
+			{"", functions.AuthNone, policyOf(`"Principal":"*",` + atURL), "403"}, // as was enough until October 2025
+			{"", functions.AuthNone, policyOf(`"Principal":"*",` + atAll), "403"},
+			{"", functions.AuthNone, policyOf(`"Principal":"*",`+atURL, `"Principal":"*",`+atAll), "200 anonymous"},
 			{"bob", functions.AuthNone, everybody, "200 anonymous"}, // nobody looks at the signature
 			{"", functions.AuthIAM, everybody, "403"},
 			{"root", functions.AuthIAM, "", "200 " + wiretest.Account},
 			{"ann", functions.AuthIAM, "", "200 " + wiretest.Account},
+			{"eve", functions.AuthIAM, "", "403"},
+			{"eve", functions.AuthIAM, policyOf(`"Principal":"*",` + atAll), "200 " + wiretest.Account},
+			{"flo", functions.AuthIAM, "", "403"},
+			{"gus", functions.AuthIAM, "", "403"},
 			{"bob", functions.AuthIAM, "", "403"},
 			{"bob", functions.AuthIAM, bob, "200 " + wiretest.Account},
 			{"bob", functions.AuthIAM, everyURL(`"*"`, "NONE"), "403"},

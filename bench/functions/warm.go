@@ -133,12 +133,14 @@ func (s *slipway) newAddress(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = s.lambda.AddPermission(ctx, &lambda.AddPermissionInput{
-		FunctionName: &name, StatementId: aws.String("all"), Principal: aws.String("*"),
-		Action: aws.String("lambda:InvokeFunctionUrl"), FunctionUrlAuthType: types.FunctionUrlAuthTypeNone,
-	})
-	if err != nil {
-		return "", err
+	for _, in := range []lambda.AddPermissionInput{
+		{StatementId: aws.String("all"), Action: aws.String("lambda:InvokeFunctionUrl"), FunctionUrlAuthType: types.FunctionUrlAuthTypeNone},
+		{StatementId: aws.String("invoke"), Action: aws.String("lambda:InvokeFunction"), InvokedViaFunctionUrl: aws.Bool(true)},
+	} {
+		in.FunctionName, in.Principal = &name, aws.String("*")
+		if _, err := s.lambda.AddPermission(ctx, &in); err != nil {
+			return "", err
+		}
 	}
 	return hostOf(*made.FunctionUrl)
 }

@@ -49,12 +49,14 @@ func (f *functions) url(name string, auth types.FunctionUrlAuthType, mode types.
 // open lets everybody call a URL that does not ask who calls.
 func (f *functions) open(name string) {
 	f.t.Helper()
-	_, err := f.lambda().AddPermission(f.t.Context(), &lambda.AddPermissionInput{
-		FunctionName: &name, StatementId: aws.String("url"), Action: aws.String("lambda:InvokeFunctionUrl"), Principal: aws.String("*"),
-		FunctionUrlAuthType: types.FunctionUrlAuthTypeNone,
-	})
-	if err != nil {
-		f.t.Fatal(err)
+	for _, in := range []lambda.AddPermissionInput{
+		{StatementId: aws.String("url"), Action: aws.String("lambda:InvokeFunctionUrl"), FunctionUrlAuthType: types.FunctionUrlAuthTypeNone},
+		{StatementId: aws.String("invoke"), Action: aws.String("lambda:InvokeFunction"), InvokedViaFunctionUrl: aws.Bool(true)},
+	} {
+		in.FunctionName, in.Principal = &name, aws.String("*")
+		if _, err := f.lambda().AddPermission(f.t.Context(), &in); err != nil {
+			f.t.Fatal(err)
+		}
 	}
 }
 
