@@ -101,7 +101,7 @@ func anotherBench(t testing.TB, db *store.DB, keys *seal.Keys, blobs blob.Store)
 		return nil
 	}
 	c, err := New(t.Context(), db, keys, blobs, Config{
-		Account: owner, Region: "us-east-1", Images: easy{}, Roles: easy{}, Fleet: s, CheckPolicy: readable, Advertise: "10.0.0.1:4600",
+		Region: "us-east-1", Images: easy{}, Roles: easy{}, Fleet: s, CheckPolicy: readable, Advertise: "10.0.0.1:4600",
 	})
 	check(t, err)
 	return &bench{t, c, s}

@@ -40,11 +40,10 @@ type Control struct {
 
 // Config is what the room is told at its start.
 type Config struct {
-	Account string // the root account
-	Region  string // that of all ARNs
-	Images  Images
-	Roles   Roles
-	Fleet   Fleet
+	Region string // that of all ARNs
+	Images Images
+	Roles  Roles
+	Fleet  Fleet
 
 	Calls CallConfig
 

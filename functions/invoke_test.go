@@ -65,7 +65,7 @@ func newHall(t *testing.T, db *store.DB) *hall {
 	h := &hall{T: t, host: fleettest.NewHost(), db: db}
 	f := fleettest.Start(t, fleet.Config{Wait: 50 * time.Millisecond, Flush: 5 * time.Millisecond, Records: h.record}, callAccount, h.host)
 	quick := CallConfig{FirstRetry: time.Millisecond, SecondRetry: 2 * time.Millisecond, Backoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond, Period: 5 * time.Millisecond}
-	h.Control, err = New(t.Context(), db, sealtest.Keys(t, db), blobs, Config{Account: callAccount, Region: "us-east-1", Images: oneImage{}, Roles: anyRole{}, Fleet: f, Calls: quick})
+	h.Control, err = New(t.Context(), db, sealtest.Keys(t, db), blobs, Config{Region: "us-east-1", Images: oneImage{}, Roles: anyRole{}, Fleet: f, Calls: quick})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func newShop(t testing.TB, db *store.DB) *shop {
 func (s *shop) server() *functions.Control {
 	s.t.Helper()
 	c, err := functions.New(s.t.Context(), s.db, sealtest.Keys(s.t, s.db), s.blobs, functions.Config{
-		Account: ours, Region: here, Images: s.images, Roles: guild{}, Fleet: s.fleet, Advertise: "slipway.test:4600",
+		Region: here, Images: s.images, Roles: guild{}, Fleet: s.fleet, Advertise: "slipway.test:4600",
 	})
 	s.ok(err)
 	return c

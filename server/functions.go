@@ -41,7 +41,6 @@ func (s *Server) openFunctions(ctx context.Context) error {
 	})
 	s.meters.registry.MustRegister(newFleetMeter(s.fleet))
 	s.functions, err = functions.New(ctx, s.db, s.keys, code, functions.Config{
-		Account:     s.root.Owner.Account,
 		Region:      s.config.Region,
 		Images:      functionImages{s.clusterImages(), s.root.Owner.Account},
 		Roles:       functionRoles{s.accounts, s.config.Region},

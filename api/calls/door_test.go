@@ -56,7 +56,7 @@ func newRoom(t *testing.T) *functions.Control {
 	}
 	quick := functions.CallConfig{FirstRetry: time.Millisecond, SecondRetry: time.Millisecond, Period: 5 * time.Millisecond}
 	room, err := functions.New(t.Context(), db, sealtest.Keys(t, db), blobs, functions.Config{
-		Account: wiretest.Account, Region: wiretest.Region, Images: images{}, Roles: roles{}, Fleet: failing{}, Calls: quick,
+		Region: wiretest.Region, Images: images{}, Roles: roles{}, Fleet: failing{}, Calls: quick,
 	})
 	if err != nil {
 		t.Fatal(err)

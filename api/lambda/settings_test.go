@@ -65,7 +65,7 @@ func roomOver(t *testing.T, db *store.DB) *functions.Control {
 		return err
 	}
 	room, err := functions.New(t.Context(), db, sealtest.Keys(t, db), blobs, functions.Config{
-		Account: wiretest.Account, Region: wiretest.Region, Images: all, Roles: all, Fleet: all, CheckPolicy: readable, Advertise: "127.0.0.1:4600",
+		Region: wiretest.Region, Images: all, Roles: all, Fleet: all, CheckPolicy: readable, Advertise: "127.0.0.1:4600",
 	})
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

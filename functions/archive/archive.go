@@ -206,12 +206,6 @@ func (a *Archive) find(name string) (int, bool) {
 // Size is how many bytes the files have, unpacked.
 func (a *Archive) Size() int64 { return a.bytes }
 
-// Has reports whether a file or link of that name, such as "bootstrap", is in the archive.
-func (a *Archive) Has(name string) bool {
-	i, found := a.find(path.Clean(name))
-	return found && !a.entries[i].mode.IsDir()
-}
-
 // Verify unpacks everything into nowhere. It returns ErrFormat where bytes are not what the list says.
 func (a *Archive) Verify() error {
 	for _, e := range a.entries {

@@ -230,16 +230,6 @@ func TestAFileThatHasMoreThanItSaysIsRefused(t *testing.T) {
 	}
 }
 
-func TestHas(t *testing.T) {
-	a, err := open(pack(t, item{"bootstrap", 0o755, "1"}, item{"d/x", 0o644, "1"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !a.Has("bootstrap") || !a.Has("./d/x") || a.Has("d") || a.Has("boot") {
-		t.Error("it does not know what it has")
-	}
-}
-
 // A list of entries is read no further than is sane, before anything of it is kept.
 func TestAnEndlessListIsRefused(t *testing.T) {
 	var b bytes.Buffer
