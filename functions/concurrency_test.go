@@ -160,6 +160,47 @@ func TestFleetIsToldWhatIsProvisioned(t *testing.T) {
 	})
 }
 
+// An alias that shares its calls among two versions has sandboxes of both ready, as it shares the calls.
+func TestProvisionedConcurrencyOfTwoVersions(t *testing.T) {
+	onBench(t, func(b *bench) {
+		web := b.function("web", 2)
+		live := b.alias(web, "live", "1")
+		share := func(share float64) {
+			t.Helper()
+			_, err := b.UpdateAlias(b.Context(), live, NewAlias{Shares: &map[string]float64{"2": share}}, Precondition{})
+			check(t, err)
+		}
+		share(0.25)
+		_, err := b.Provision(b.Context(), live, 4)
+		check(t, err)
+		b.run()
+		for _, c := range []struct {
+			share         float64
+			first, second int
+		}{{0.25, 3, 1}, {0.5, 2, 2}, {0.01, 3, 1}, {0.99, 1, 3}, {1, 0, 4}, {0, 4, 0}} {
+			share(c.share)
+			b.hasProvisioned("1", c.first)
+			b.hasProvisioned("2", c.second)
+		}
+		share(0.25)
+		for has, want := range map[fleet.Provisioned]Provisioned{
+			{Allocated: 1, Ready: 1}: {Allocated: 2, Ready: 2, Status: ProvisionInProgress},
+			{Allocated: 3, Ready: 2}: {Allocated: 4, Ready: 3, Status: ProvisionInProgress},
+			{Allocated: 3, Ready: 3}: {Allocated: 4, Ready: 4, Status: ProvisionReady},
+		} {
+			b.fleet.tells(has)
+			got, err := b.ProvisionedOf(b.Context(), live)
+			if want.Qualifier, want.Requested, want.Modified = "live", 4, got.Modified; err != nil || got != want {
+				t.Errorf("%+v: %+v, %v, want %+v", has, got, err, want)
+			}
+		}
+		_, err = b.UpdateAlias(b.Context(), live, NewAlias{Shares: &map[string]float64{}}, Precondition{})
+		check(t, err)
+		b.hasProvisioned("1", 4)
+		b.hasProvisioned("2", 0)
+	})
+}
+
 func (b *bench) hasProvisioned(version string, n int) {
 	b.Helper()
 	for deadline := time.Now().Add(time.Minute); b.fleet.of(version) != n; time.Sleep(2 * time.Millisecond) {

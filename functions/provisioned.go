@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -177,12 +178,17 @@ func (c *Control) progress(ctx context.Context, r Ref, one *Provisioned) error {
 		one.Reason = reasonOf(f.err)
 		return nil
 	}
-	now := c.config.Fleet.Provisioned(f.target.Release)
-	one.Allocated, one.Ready = min(now.Allocated, one.Requested), min(now.Ready, one.Requested)
+	var trouble error
+	for _, part := range f.target.parts(one.Requested) {
+		now := c.config.Fleet.Provisioned(part.release)
+		one.Allocated += min(now.Allocated, part.n)
+		one.Ready += min(now.Ready, part.n)
+		trouble = cmp.Or(trouble, now.Err)
+	}
 	if one.Ready >= one.Requested {
 		one.Status = ProvisionReady
-	} else if now.Err != nil {
-		one.fail(now.Err)
+	} else if trouble != nil {
+		one.fail(trouble)
 	}
 	return nil
 }

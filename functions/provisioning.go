@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
+	"slices"
 	"time"
 
 	"slipway/functions/fleet"
@@ -65,15 +67,29 @@ func (p *provisioning) want(ctx context.Context) (map[string]*wanted, error) {
 		case failed != nil:
 			err = errors.Join(err, failed)
 		case f.target != nil:
-			r := f.target.Release
-			key := r.Function + " " + r.ID
-			if want[key] == nil {
-				want[key] = &wanted{release: r}
+			for _, part := range f.target.parts(row.n) {
+				key := part.release.Function + " " + part.release.ID
+				if want[key] == nil {
+					want[key] = &wanted{release: part.release}
+				}
+				want[key].n += part.n
 			}
-			want[key].n += row.n
 		}
 	}
 	return want, err
+}
+
+// parts are how many sandboxes of each release what is provisioned for a target is: an alias that shares its calls among
+// two versions shares them in the same way. Each that has calls has one, where there are two.
+func (t *Target) parts(n int) []wanted {
+	if t.other == nil || t.share <= 0 {
+		return []wanted{{t.Release, n}}
+	}
+	others := int(math.Round(float64(n) * t.share))
+	if t.share < 1 && n > 1 {
+		others = min(max(others, 1), n-1)
+	}
+	return slices.DeleteFunc([]wanted{{t.Release, n - others}, {t.other.Release, others}}, func(w wanted) bool { return w.n == 0 })
 }
 
 type provisionedRow struct {
