@@ -128,8 +128,9 @@ func New(c Config) (*Agent, error) {
 // Node is the node's id: 32 hexadecimal digits.
 func (a *Agent) Node() string { return a.hello.Node }
 
-// Run works until ctx ends and returns when all is still. The containers go on.
+// Run works until ctx ends and returns when all is still: calls of functions have LeaveTime to end. The containers go on.
 func (a *Agent) Run(ctx context.Context) {
+	told, ctx := ctx, a.outlast(ctx)
 	var parts sync.WaitGroup
 	parts.Go(func() { a.watchEngine(ctx) })
 	parts.Go(func() { a.keepSession(ctx) })
@@ -140,7 +141,7 @@ func (a *Agent) Run(ctx context.Context) {
 	parts.Go(func() { a.keepPrefetching(ctx) })
 	if a.sandboxes != nil {
 		parts.Go(func() { a.sandboxes.Run(ctx) })
-		parts.Go(func() { a.keepSandboxes(ctx) })
+		parts.Go(func() { a.keepSandboxes(told, ctx) })
 	}
 	a.door.Tried(ctx)
 	a.loop(ctx)

@@ -38,21 +38,39 @@ func (a *Agent) admitSandbox(id, address string) (env []string) {
 	return env
 }
 
-// keepSandboxes lets the control plane use this machine's sandboxes until ctx ends. Those that were started over a
-// line end with it.
-func (a *Agent) keepSandboxes(ctx context.Context) {
+// LeaveTime is how long calls of functions that are under way may take to end when an agent is told to end.
+const LeaveTime = 30 * time.Second
+
+// outlast is the life of an agent that is told to end with ctx: it goes on until the calls of functions that are under way
+// have ended.
+func (a *Agent) outlast(ctx context.Context) context.Context {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		defer end()
+		if a.sandboxes != nil {
+			late, cancel := context.WithTimeout(life, LeaveTime)
+			defer cancel()
+			a.sandboxes.Leave(late)
+		}
+	})
+	return life
+}
+
+// keepSandboxes lets the control plane use this machine's sandboxes until ctx ends; a line that there is then lasts as long as
+// life. Those that were started over a line end with it.
+func (a *Agent) keepSandboxes(ctx, life context.Context) {
 	plane := a.config.ControlPlane.(nodeapi.FunctionPlane)
 	for wait := firstJoin; ctx.Err() == nil; wait = min(2*wait, lastJoin) {
 		began := time.Now()
-		err := plane.Sandboxes(ctx, a.hello.Node, a.sandboxes)
-		if ctx.Err() != nil {
+		err := plane.Sandboxes(life, a.hello.Node, a.sandboxes)
+		if life.Err() != nil {
 			return
 		}
 		if time.Since(began) > lastJoin {
 			wait = firstJoin
 		}
 		slog.Debug("the line by which functions are run here has ended", "node", a.hello.Node, "error", err)
-		a.sandboxes.Clear(ctx)
+		a.sandboxes.Clear(life)
 		if errs.KindOf(err) == errs.Denied {
 			wait = lastJoin
 		}

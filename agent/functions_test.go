@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"slipway/internal/errs"
 	"slipway/internal/ids"
@@ -79,6 +81,58 @@ func TestSandboxesLiveAsLongAsTheirLine(t *testing.T) {
 		if held := m.engine.Held(); len(held) > 0 {
 			m.t.Errorf("after the agent there are %q", held)
 		}
+	})
+}
+
+// An agent that is told to end says so to the control plane and keeps its line until the sandboxes are stopped, but no longer
+// than LeaveTime.
+func TestAnAgentThatEndsWaitsForItsSandboxes(t *testing.T) {
+	story(t, func(m *machine) {
+		m.kill()
+		p := functionPlane{m.plane, make(chan func(context.Context, nodeapi.SandboxHost) error)}
+		m.control = p
+		for _, row := range []struct {
+			stops bool // the control plane stops them, when they are said to be leaving
+			took  time.Duration
+		}{{true, 20 * time.Second}, {false, LeaveTime}} {
+			m.start()
+			begun, leaving := make(chan struct{}), make(chan struct{})
+			p.lines <- func(ctx context.Context, h nodeapi.SandboxHost) error {
+				id := "sb-" + ids.Hex(16)
+				if err := h.Start(ctx, nodeapi.Sandbox{ID: id, Account: "123456789012", Image: "runtime", Memory: 128}); err != nil {
+					m.t.Error(err)
+				}
+				go h.Watch(ctx, func(all []nodeapi.SandboxState) {
+					if len(all) == 1 && all[0].Leaving && !all[0].Gone {
+						close(leaving)
+					}
+				})
+				close(begun)
+				<-leaving
+				time.Sleep(20 * time.Second) // a call is under way
+				if err := ctx.Err(); err != nil {
+					m.t.Errorf("the line has ended: %v", err)
+				}
+				if row.stops {
+					if err := h.Stop(ctx, id); err != nil {
+						m.t.Error(err)
+					}
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			<-begun
+			synctest.Wait()
+			told := time.Now()
+			m.kill()
+			if took := time.Since(told); took != row.took {
+				m.t.Errorf("it took %v to end, want %v", took, row.took)
+			}
+			if held := m.engine.Held(); len(held) > 0 {
+				m.t.Errorf("after the agent there are %q", held)
+			}
+		}
+		m.start()
 	})
 }
 

@@ -157,6 +157,7 @@ type Outcome struct {
 type SandboxState struct {
 	ID      string `json:"id"`
 	Release string `json:"release,omitempty"` // what it was assigned
+	Leaving bool   `json:"leaving,omitempty"` // its host ends: it is to be stopped as soon as its calls are over, and nothing is started there any more
 	Gone    bool   `json:"gone,omitempty"`
 	Reason  string `json:"reason,omitempty"` // why it is gone, as people read it
 }

@@ -109,7 +109,7 @@ func (b *box) wait(ctx context.Context) error {
 }
 
 func (b *box) state() nodeapi.SandboxState {
-	s := nodeapi.SandboxState{ID: b.ID}
+	s := nodeapi.SandboxState{ID: b.ID, Leaving: b.host.closed.Load()}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.assigned != nil {

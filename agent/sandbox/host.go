@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"slipway/engine"
 	"slipway/internal/loop"
@@ -59,7 +60,7 @@ type Host struct {
 
 	mu       sync.RWMutex
 	boxes    map[string]*box
-	closed   bool
+	closed   atomic.Bool   // nothing is started any more: set under mu
 	cleared  chan struct{} // closed once nothing is left of a former life
 	watchers map[*watcher]bool
 }
@@ -92,9 +93,7 @@ func (h *Host) Run(ctx context.Context) {
 	shipping, end := context.WithCancel(context.WithoutCancel(ctx))
 	parts.Go(func() { h.ship.run(shipping) })
 	<-ctx.Done()
-	h.mu.Lock()
-	h.closed = true
-	h.mu.Unlock()
+	h.close()
 	h.Clear(context.WithoutCancel(ctx))
 	h.work.Wait()
 	end()
@@ -111,6 +110,33 @@ func (h *Host) clearFormer(ctx context.Context) {
 		loop.Pause(ctx, clearAgain)
 	}
 	close(h.cleared)
+}
+
+// Leave starts nothing any more, has whoever watches stop the sandboxes that there are, each when its calls are over, and
+// returns when they are gone. Where that takes too long, so that ctx ends, calls are cut.
+func (h *Host) Leave(ctx context.Context) {
+	all := h.close()
+	for _, b := range all {
+		h.changed(b.state())
+	}
+	for _, b := range all {
+		select {
+		case <-b.gone:
+		case <-ctx.Done():
+		}
+	}
+	h.Clear(context.WithoutCancel(ctx))
+}
+
+// close has nothing be started any more, and tells what there is.
+func (h *Host) close() (all []*box) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed.Store(true)
+	for _, b := range h.boxes {
+		all = append(all, b)
+	}
+	return all
 }
 
 // Clear ends all sandboxes, and returns when they are gone.
@@ -178,7 +204,7 @@ func (h *Host) startTimely(ctx context.Context, b *box) (err error) {
 func (h *Host) claim(s nodeapi.Sandbox) (b *box, mine bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
+	if h.closed.Load() {
 		return nil, false, fmt.Errorf("%w: the node stops", ErrEngine)
 	}
 	if b := h.boxes[s.ID]; b != nil && b.retired.Load() {

@@ -21,7 +21,8 @@ import (
 	"slipway/nodeapi"
 )
 
-// echo is a function: it answers with what it is given. "exit" ends it, "wait" waits until it is killed.
+// echo is a function: it answers with what it is given. "exit" ends it, "wait" waits until it is killed, "signal" until it is
+// sent a signal.
 func echo(ctx context.Context, p *fake.Process) int {
 	client := http.Client{Transport: &http.Transport{DialContext: p.Dial}}
 	defer client.CloseIdleConnections()
@@ -61,6 +62,8 @@ func echo(ctx context.Context, p *fake.Process) int {
 			return killedCode
 		case `"memory"`:
 			return p.OutOfMemory()
+		case `"signal"`:
+			<-p.Signals
 		}
 		fmt.Fprintf(p.Stdout, "called with %s\n", payload)
 		answer := func() (*http.Response, []byte, error) {
@@ -329,6 +332,61 @@ func TestTheLineEnds(t *testing.T) {
 	}
 	if left := w.engine.(*fake.Engine).Held(); len(left) > 0 {
 		t.Errorf("left behind at the end: %q", left)
+	}
+}
+
+// A host that is to end starts nothing any more and says so; what is under way ends, as long as there is time.
+func TestAHostIsLeftInOrder(t *testing.T) {
+	w := newFakeWorld(t)
+	s := w.watch()
+	busy, idle := w.assigned(), w.start()
+	answered := make(chan nodeapi.Outcome)
+	go func() { answered <- w.call(busy, nil, "signal") }()
+	w.plane.until(t, busy, func(log []string) bool { return len(log) > 2 })
+	late, tooLate := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() { defer close(left); w.host.Leave(late) }()
+	for _, id := range []string{busy, idle} {
+		s.until(t, id, func(s nodeapi.SandboxState) bool { return s.Leaving && !s.Gone })
+	}
+	if err := w.host.Start(t.Context(), nodeapi.Sandbox{ID: "sb-" + ids.Hex(16), Image: w.image}); !errors.Is(err, ErrEngine) {
+		t.Errorf("started meanwhile: %v", err)
+	}
+	if err := w.host.Stop(t.Context(), idle); err != nil {
+		t.Error(err)
+	}
+	b, err := w.host.find(busy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.held.Signal(3, "SIGUSR1"); err != nil {
+		t.Fatal(err)
+	}
+	if outcome := <-answered; string(outcome.Payload) != `"signal"` || outcome.Error != nil {
+		t.Errorf("the call that was under way: %s, %+v", outcome.Payload, outcome)
+	}
+	if err := w.host.Stop(t.Context(), busy); err != nil {
+		t.Error(err)
+	}
+	<-left
+	tooLate()
+
+	w.begin()
+	busy = w.assigned()
+	cut := make(chan error)
+	go func() {
+		_, err := w.host.Invoke(t.Context(), nodeapi.Invocation{Sandbox: busy, Request: newRequest(), Payload: []byte(`"wait"`), Timeout: time.Hour, MaxAnswer: 1}, nil)
+		cut <- err
+	}()
+	w.plane.until(t, busy, func(log []string) bool { return len(log) > 2 })
+	late, tooLate = context.WithCancel(t.Context())
+	tooLate()
+	w.host.Leave(late)
+	if err := <-cut; err == nil || errors.Is(err, nodeapi.ErrNoSandbox) {
+		t.Errorf("a call for which there is no time: %v", err)
+	}
+	if left := w.engine.(*fake.Engine).Held(); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
 	}
 }
 

@@ -30,7 +30,10 @@ func agentCommand() *cobra.Command {
 "slipway node invite" prints there; from then on it knows who it is, and the data folder is all
 that it takes. A machine that was removed joins again by a new token. It opens one line to the
 control plane, over mutual TLS, and no port of its own. Whoever works on this machine can see
---token in the list of processes: a token for many machines is better off in a file.`,
+--token in the list of processes: a token for many machines is better off in a file.
+
+When it is told to end, by Ctrl-C or SIGTERM, calls of functions are made on other machines from
+then on, and those that run here have 30 s to finish; told again, it ends at once. Tasks go on.`,
 		Example: `  sudo slipway agent --join https://192.0.2.7:4602 --token 4f3c9a...
   sudo slipway agent --join https://192.0.2.7:4602 --token-file -    the token on standard input
   sudo slipway agent                                                  once it has joined`,

@@ -77,8 +77,15 @@ func TestFunctionsOfAJoinedNode(t *testing.T) {
 		f.again("killed")
 		f.holdsLittle(t)
 	})
+	t.Run("an agent that ends in the middle", func(t *testing.T) {
+		if said := f.during("killed", "3s", a.end); !strings.HasSuffix(said, "<nil>") {
+			t.Errorf("the call ended with %s", said)
+		}
+		a.start()
+		f.again("killed")
+	})
 	t.Run("a line that ends in the middle", func(t *testing.T) {
-		if said := f.cuts("killed", a.end); !strings.Contains(said, "ServiceException") {
+		if said := f.cuts("killed", a.endAtOnce); !strings.Contains(said, "ServiceException") {
 			t.Errorf("the call ended with %s", said)
 		}
 		a.start()

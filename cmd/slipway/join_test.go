@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -178,6 +179,18 @@ func (a *agentProcess) end() {
 	}
 	if a.t.Failed() {
 		a.t.Logf("slipway agent said:\n%s", a.log)
+	}
+}
+
+// endAtOnce does not let it wait for anything.
+func (a *agentProcess) endAtOnce() {
+	for {
+		a.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-a.ended:
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 

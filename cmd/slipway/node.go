@@ -86,7 +86,14 @@ func (n *node) run(ctx context.Context, cp nodeapi.ControlPlane, api *url.URL) e
 	if err != nil {
 		return err
 	}
-	return together(ctx, machine.Run, func(ctx context.Context) error { a.Run(ctx); return nil })
+	// The engine ends after the agent, which lets calls of functions end.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	return together(ctx, func(context.Context) error { return machine.Run(life) }, func(ctx context.Context) error {
+		defer end()
+		a.Run(ctx)
+		return nil
+	})
 }
 
 // fit tells whether this machine lacks something without which no container runs at all.

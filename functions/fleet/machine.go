@@ -71,10 +71,18 @@ func (t *tenant) join(m *machine) bool {
 	return true
 }
 
-// part takes a machine out, unless it has come anew.
+// part takes a machine out.
 func (t *tenant) part(m *machine, why error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.remove(m)
+	if !t.stopped {
+		t.abandon(m, why)
+	}
+}
+
+// remove has nothing be started on a machine any more, unless it has come anew.
+func (t *tenant) remove(m *machine) {
 	if t.machines[m.node] != m {
 		return
 	}
@@ -82,8 +90,15 @@ func (t *tenant) part(m *machine, why error) {
 	if len(t.machines) == 0 {
 		t.lonely = time.Now()
 	}
-	if !t.stopped {
-		t.abandon(m, why)
+}
+
+// retreat leaves a machine that ends: its sandboxes take no more calls, and those under way finish there.
+func (t *tenant) retreat(m *machine) {
+	t.remove(m)
+	for _, s := range t.sandboxes {
+		if s.machine == m {
+			t.dismiss(s)
+		}
 	}
 }
 
@@ -133,6 +148,9 @@ func (t *tenant) told(m *machine, all []nodeapi.SandboxState) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, one := range all {
+		if one.Leaving && t.machines[m.node] == m {
+			t.retreat(m)
+		}
 		s := t.sandboxes[one.ID]
 		switch {
 		case s != nil && s.machine == m && one.Gone:

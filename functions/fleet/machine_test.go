@@ -63,6 +63,82 @@ func TestTheCallsOfADyingMachineFailAndNoOthers(t *testing.T) {
 	})
 }
 
+// A machine that ends in order is left: nothing is begun there any more, what is under way ends, and nobody notices.
+func TestAMachineThatEndsInOrderIsLeft(t *testing.T) {
+	inWorld(t, fleet.Config{Warm: 1}, func(w *world) {
+		host := w.machine("a", 1024)
+		c := call(release("v1"), time.Now(), fleet.AllowOld)
+		w.invoke(c)
+		host.Change(func(h *fleettest.Host) { h.Run = answer(20 * time.Second) })
+		ended := make(chan fleet.Result)
+		go func() { ended <- w.invoke(c) }()
+		time.Sleep(time.Second)
+		w.machine("b", 1024)
+		host.Leave()
+		synctest.Wait()
+		if n := host.Count(); n != 1 {
+			t.Errorf("%d sandboxes are there, want that with a call", n)
+		}
+		for range 5 {
+			if r := w.invoke(c); r.Node != "b" {
+				t.Errorf("a call was begun on %s", r.Node)
+			}
+		}
+		if r := <-ended; r.Node != "a" {
+			t.Errorf("the call that was under way ended on %s", r.Node)
+		}
+		synctest.Wait()
+		if n := host.Count(); n != 0 {
+			t.Errorf("%d sandboxes are left there", n)
+		}
+		w.leave["a"]()
+		synctest.Wait()
+		w.wantStates("1 warm, 1 idle")
+		if all := w.told(fleet.MachineLost); len(all) != 0 {
+			t.Errorf("nothing was lost, and it was told %+v", all)
+		}
+	})
+}
+
+// Calls wait for the only machine to come back, as they do when its line breaks.
+func TestCallsWaitForTheOnlyMachineThatEndsInOrder(t *testing.T) {
+	inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
+		host := w.machine("a", 1024)
+		c := call(release("v1"), time.Now(), fleet.AllowOld)
+		w.invoke(c)
+		host.Leave()
+		synctest.Wait()
+		waits := make(chan fleet.Result)
+		go func() { waits <- w.invoke(c) }()
+		time.Sleep(time.Second)
+		w.leave["a"]()
+		synctest.Wait()
+		again := fleettest.NewHost()
+		again.Run = answer(0)
+		w.join("a", again)
+		<-waits
+		if again.Count() != 1 {
+			t.Error("the call did not run on the machine that came back")
+		}
+	})
+}
+
+// What is being made ready on a machine that ends is made elsewhere.
+func TestASandboxThatIsBeingMadeOnAMachineThatEndsIsMadeElsewhere(t *testing.T) {
+	inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
+		host := w.machine("a", 1024)
+		w.machine("b", 512)
+		time.AfterFunc(70*time.Millisecond, host.Leave) // in the middle of Assign
+		if r := w.invoke(call(release("v1"), time.Now(), fleet.AllowOld)); r.Node != "b" {
+			t.Errorf("it ran on %s", r.Node)
+		}
+		synctest.Wait()
+		if n := host.Count(); n != 0 {
+			t.Errorf("%d sandboxes are left there", n)
+		}
+	})
+}
+
 func TestASandboxThatWasBeingMadeOnADyingMachineIsMadeElsewhere(t *testing.T) {
 	inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
 		host := w.machine("a", 1024)

@@ -341,6 +341,17 @@ func (h *Host) Die() {
 	}
 }
 
+// Leave tells whoever watches that the machine ends as soon as its calls are over.
+func (h *Host) Leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id := range h.boxes {
+		for w := range h.watchers {
+			w <- nodeapi.SandboxState{ID: id, Leaving: true}
+		}
+	}
+}
+
 // Sandboxes lists the ids of those that run, by what they were assigned; "" is those that wait.
 func (h *Host) Sandboxes() map[string][]string {
 	h.mu.Lock()
