@@ -53,11 +53,27 @@ func (c *Control) UpdateAlias(ctx context.Context, r Ref, n NewAlias, must Preco
 			return err
 		}
 		if a.Version != was.Version {
-			a.Since = tx.Now
+			if err := a.move(tx, f, was); err != nil {
+				return err
+			}
 		}
 		return a.write(tx, f)
 	})
 	return a, err
+}
+
+// move notes that the alias stands for another version from now on. What it saw of the moves of $LATEST, where it was that,
+// it has seen itself.
+func (a *Alias) move(tx *store.Tx, f *function, was Alias) error {
+	if was.Version == 0 {
+		latest, err := readVersion(tx, f, 0)
+		if err != nil {
+			return err
+		}
+		a.moves = was.moves.seen(latest.moves, was.Since)
+	}
+	a.Since, a.moves = tx.Now, a.moves.with(tx.Now)
+	return nil
 }
 
 // alias returns ErrNoAlias.
@@ -116,10 +132,10 @@ func (c *Control) existing(tx *store.Tx, f *function, version string) (int64, er
 
 func (a *Alias) write(tx *store.Tx, f *function) error {
 	a.Revision = ids.UUID()
-	_, err := tx.Exec(`insert into functions_aliases (id, function, name, version, weights, description, revision, since) values ($1, $2, $3, $4, $5, $6, $7, $8)
+	_, err := tx.Exec(`insert into functions_aliases (id, function, name, version, weights, description, revision, since, moves) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		on conflict (id) do update set version = excluded.version, weights = excluded.weights, description = excluded.description,
-		revision = excluded.revision, since = excluded.since`,
-		f.id+"/"+a.Name, f.id, []byte(a.Name), a.Version, text(a.Shares()), a.Description, a.Revision, store.Micros(a.Since))
+		revision = excluded.revision, since = excluded.since, moves = excluded.moves`,
+		f.id+"/"+a.Name, f.id, []byte(a.Name), a.Version, text(a.Shares()), a.Description, a.Revision, store.Micros(a.Since), text(a.moves))
 	return err
 }
 

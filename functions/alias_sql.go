@@ -2,6 +2,7 @@ package functions
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 
@@ -17,20 +18,22 @@ type Alias struct {
 	Description string
 	Revision    string
 	Since       time.Time
+
+	moves moves
 }
 
-const aliasColumns = `name, version, weights, description, revision, since`
+const aliasColumns = `name, version, weights, description, revision, since, moves`
 
 func (a *Alias) scan(row interface{ Scan(...any) error }) error {
 	var name []byte
-	var weights string
+	var weights, moved string
 	var since int64
-	if err := row.Scan(&name, &a.Version, &weights, &a.Description, &a.Revision, &since); err != nil {
+	if err := row.Scan(&name, &a.Version, &weights, &a.Description, &a.Revision, &since, &moved); err != nil {
 		return err
 	}
 	a.Name, a.Since = string(name), store.Time(since)
 	shares := map[string]float64{}
-	if err := json.Unmarshal([]byte(weights), &shares); err != nil {
+	if err := errors.Join(json.Unmarshal([]byte(weights), &shares), json.Unmarshal([]byte(moved), &a.moves)); err != nil {
 		return err
 	}
 	for version, share := range shares {

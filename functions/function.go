@@ -85,24 +85,24 @@ func insertFunction(tx *store.Tx, f function) error {
 }
 
 const (
-	columns = `v.id, v.function, v.version, v.settings, v.environment, v.code, v.size, v.image, v.release, v.since, v.revision,
+	columns = `v.id, v.function, v.version, v.settings, v.environment, v.code, v.size, v.image, v.release, v.since, v.moves, v.revision,
 		v.state, v.state_code, v.state_reason, v.update_state, v.update_code, v.update_reason, v.modified, e.sealed`
 	versions = `from functions_versions v left join functions_environments e on e.id = v.environment`
 )
 
 // scan reads the columns of a version, and others after them.
 func (v *Version) scan(row interface{ Scan(...any) error }, others ...any) error {
-	var settings string
+	var settings, moved string
 	var since, modified int64
 	err := row.Scan(append([]any{
-		&v.id, &v.function, &v.Number, &settings, &v.environment, &v.Code, &v.Size, &v.Image, &v.Release, &since, &v.Revision,
+		&v.id, &v.function, &v.Number, &settings, &v.environment, &v.Code, &v.Size, &v.Image, &v.Release, &since, &moved, &v.Revision,
 		&v.State.State, &v.State.Code, &v.State.Reason, &v.Update.State, &v.Update.Code, &v.Update.Reason, &modified, &v.sealed,
 	}, others...)...)
 	if err != nil {
 		return err
 	}
 	v.Since, v.Modified = store.Time(since), store.Time(modified)
-	return json.Unmarshal([]byte(settings), &v.Settings)
+	return errors.Join(json.Unmarshal([]byte(moved), &v.moves), json.Unmarshal([]byte(settings), &v.Settings))
 }
 
 // readVersion reads a version by its number, and returns store.ErrNoRows. Its environment stays sealed.
@@ -169,10 +169,10 @@ func (c *Control) keepEnvironment(tx *store.Tx, v *Version) (err error) {
 // insertVersion writes a version that was not there before.
 func insertVersion(tx *store.Tx, v *Version, origin string) error {
 	v.id = v.function + "/" + versionName(v.Number)
-	_, err := tx.Exec(`insert into functions_versions (id, function, version, settings, environment, code, size, image, release, since, origin, revision,
+	_, err := tx.Exec(`insert into functions_versions (id, function, version, settings, environment, code, size, image, release, since, moves, origin, revision,
 		state, state_code, state_reason, update_state, update_code, update_reason, modified)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
-		v.id, v.function, v.Number, text(v.Settings), v.environment, v.Code, v.Size, v.Image, v.Release, store.Micros(v.Since), origin, v.Revision,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+		v.id, v.function, v.Number, text(v.Settings), v.environment, v.Code, v.Size, v.Image, v.Release, store.Micros(v.Since), text(v.moves), origin, v.Revision,
 		v.State.State, v.State.Code, v.State.Reason, v.Update.State, v.Update.Code, v.Update.Reason, store.Micros(v.Modified))
 	if err != nil {
 		return err

@@ -118,7 +118,7 @@ func (t *Target) call(i *Invoke) fleet.Call {
 		began = func(r *fleet.Release) { i.Began(r.Version, r.ID) }
 	}
 	return fleet.Call{
-		Began: began, Release: t.Release, Line: t.Line, Since: t.Since, Stale: t.Stale, Limit: t.Limit, Kept: i.kept,
+		Began: began, Release: t.Release, Line: t.Line, Since: t.Since, Moves: t.Moves, Stale: t.Stale, Limit: t.Limit, Kept: i.kept,
 		Invocation: nodeapi.Invocation{
 			Request: i.Request, ARN: t.ARN, Payload: i.Payload, Timeout: t.Release.Timeout, ClientContext: i.ClientContext,
 			TraceID: i.TraceID, Tail: i.Tail, MaxAnswer: most,

@@ -42,7 +42,7 @@ func publish(tx *store.Tx, f *function, v *Version, description *string) error {
 	if _, err := tx.Exec(`update functions_versions set revision = $2 where id = $1`, v.id, ids.UUID()); err != nil { // $LATEST was published: as with AWS it has another revision
 		return err
 	}
-	v.Number, v.Revision, v.Since, v.Modified = f.next, ids.UUID(), tx.Now, tx.Now
+	v.Number, v.Revision, v.Since, v.moves, v.Modified = f.next, ids.UUID(), tx.Now, nil, tx.Now
 	v.Update = Status{}
 	if v.State.State == Active {
 		v.Update.State = Successful

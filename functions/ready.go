@@ -93,7 +93,7 @@ func (c *Control) prepare(ctx context.Context, v Version) error {
 	if v.Number == 0 {
 		line = c.ARN(Ref{v.Account, v.Name, Latest})
 	}
-	return c.config.Fleet.Prepare(ctx, line, release, v.Since)
+	return c.config.Fleet.Prepare(ctx, line, release, v.Since, v.moves.times())
 }
 
 // why words what keeps a release from starting; the zero Status is that nothing does. Source: Lambda API,

@@ -115,19 +115,22 @@ func (c *Control) target(ctx context.Context, r Ref, f *function, p pointed) (*T
 	t.Since = runs.Since
 	switch {
 	case p.alias != nil:
-		t.Line = t.Function + ":" + p.alias.Name
+		t.Line, t.Moves = t.Function+":"+p.alias.Name, p.alias.moves.times()
+		if p.version.Number == 0 {
+			t.Moves = p.alias.moves.seen(p.version.moves, p.alias.Since).times()
+		}
 		if p.alias.Since.After(t.Since) {
 			t.Since = p.alias.Since
 		}
 	case p.version.Number == 0:
-		t.Line = t.Function + ":" + Latest
+		t.Line, t.Moves = t.Function+":"+Latest, p.version.moves.times()
 	}
 	var err error
 	if t.Release, err = c.release(ctx, f, runs); err != nil || p.other.id == "" {
 		return t, err
 	}
 	o := *t // a share of a line is not the line, or the line would go to and fro
-	o.Version, o.Since, o.Line = p.other.Qualifier(), p.other.Since, ""
+	o.Version, o.Since, o.Line, o.Moves = p.other.Qualifier(), p.other.Since, "", nil
 	o.Release, err = c.release(ctx, f, p.other)
 	t.other, t.share = &o, p.alias.Share
 	return t, err

@@ -191,7 +191,7 @@ func newCrew() *crew {
 	return c
 }
 
-func (c *crew) Prepare(ctx context.Context, line string, r *fleet.Release, since time.Time) error {
+func (c *crew) Prepare(ctx context.Context, line string, r *fleet.Release, since time.Time, moves []time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer context.AfterFunc(ctx, c.cond.Broadcast)()

@@ -19,6 +19,7 @@ type Target struct {
 	Release *fleet.Release
 	Line    string // what may move from release to release: "" where a version was named
 	Since   time.Time
+	Moves   []time.Time // of the line, the last ones
 	Stale   fleet.Staleness
 	Limit   fleet.Limit
 
@@ -48,7 +49,7 @@ type Roles interface {
 
 // Fleet is what the room needs of a *fleet.Fleet.
 type Fleet interface {
-	Prepare(ctx context.Context, line string, r *fleet.Release, since time.Time) error
+	Prepare(ctx context.Context, line string, r *fleet.Release, since time.Time, moves []time.Time) error
 	Retire(account, function, release string)
 	Invoke(ctx context.Context, c fleet.Call, w nodeapi.AnswerWriter) (fleet.Result, error)
 	Provision(r *fleet.Release, n int)

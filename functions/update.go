@@ -203,7 +203,7 @@ func (c *Control) change(ctx context.Context, r Ref, must Precondition, andPubli
 		}
 		v.begin(tx)
 		if v.Release = v.releaseID(); v.Release != was.Release {
-			v.Since = tx.Now
+			v.Since, v.moves = tx.Now, v.moves.with(tx.Now)
 			err = keepGood(tx, was)
 		}
 		if err == nil {
@@ -235,9 +235,9 @@ func (v *Version) begin(tx *store.Tx) {
 }
 
 func updateVersion(tx *store.Tx, v *Version) error {
-	_, err := tx.Exec(`update functions_versions set settings = $2, environment = $3, code = $4, size = $5, image = $6, release = $7, since = $8, revision = $9,
-		state = $10, state_code = $11, state_reason = $12, update_state = $13, update_code = $14, update_reason = $15, modified = $16 where id = $1`,
-		v.id, text(v.Settings), v.environment, v.Code, v.Size, v.Image, v.Release, store.Micros(v.Since), v.Revision,
+	_, err := tx.Exec(`update functions_versions set settings = $2, environment = $3, code = $4, size = $5, image = $6, release = $7, since = $8, moves = $9, revision = $10,
+		state = $11, state_code = $12, state_reason = $13, update_state = $14, update_code = $15, update_reason = $16, modified = $17 where id = $1`,
+		v.id, text(v.Settings), v.environment, v.Code, v.Size, v.Image, v.Release, store.Micros(v.Since), text(v.moves), v.Revision,
 		v.State.State, v.State.Code, v.State.Reason, v.Update.State, v.Update.Code, v.Update.Reason, store.Micros(v.Modified))
 	if err != nil {
 		return err

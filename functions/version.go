@@ -30,6 +30,7 @@ type Version struct {
 
 	id          string // FUNCTION/VERSION
 	function    string
+	moves       moves  // of $LATEST
 	environment string // id of Env; "": there is none
 	sealed      []byte // Env
 }

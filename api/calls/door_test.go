@@ -24,7 +24,7 @@ import (
 // failing is a fleet in which every function fails.
 type failing struct{}
 
-func (failing) Prepare(context.Context, string, *fleet.Release, time.Time) error { return nil }
+func (failing) Prepare(context.Context, string, *fleet.Release, time.Time, []time.Time) error { return nil }
 func (failing) Retire(_, _, _ string)                                            {}
 func (failing) Provision(*fleet.Release, int)                                    {}
 func (failing) Provisioned(*fleet.Release) fleet.Provisioned                     { return fleet.Provisioned{} }

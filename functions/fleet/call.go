@@ -16,6 +16,9 @@ type Call struct {
 	Line string
 	// Since is when the line came to Release. A line never goes back to a release of an earlier Since.
 	Since time.Time
+	// Moves are when the line went from release to release, the last ones in their order, as far as it is known. The age
+	// of what is superseded counts from the first that it did not see.
+	Moves []time.Time
 	// Stale says how long calls of the line may be answered by the release before it.
 	Stale Staleness
 	// Limit bounds how many calls may be under way.

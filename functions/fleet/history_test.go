@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +51,6 @@ type history struct {
 	faulty bool // calls may fail
 
 	mu    sync.Mutex
-	told  []int // releases that the fleet was told of, in their order
 	wrong []string
 }
 
@@ -152,8 +150,7 @@ func (h *history) step(s step) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		c := h.owner.call()
-		h.tell(c)
-		h.fleet.Prepare(ctx, c.Line, c.Release, c.Since)
+		h.fleet.Prepare(ctx, c.Line, c.Release, c.Since, c.Moves)
 	case "pinned":
 		h.callPinned(s.which)
 	case "provision":
@@ -227,18 +224,8 @@ func (h *history) clients(n int) *load {
 	return l
 }
 
-// tell notes that the fleet is told of a release. Of one that was followed before anybody spoke of it, it never hears.
-func (h *history) tell(c fleet.Call) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if i := h.order[c.Release.ID]; len(h.told) == 0 || i > h.told[len(h.told)-1] {
-		h.told = append(h.told, i)
-	}
-}
-
 func (h *history) callLine() {
 	c := h.owner.call()
-	h.tell(c)
 	asked := time.Now()
 	r, err := h.fleet.Invoke(context.Background(), c, nil)
 	switch {
@@ -261,10 +248,8 @@ func (h *history) checkAge(c fleet.Call, asked time.Time, r fleet.Result) {
 	if i >= h.order[c.Release.ID] {
 		return
 	}
-	next := slices.IndexFunc(h.told, func(told int) bool { return told > i })
-	superseded := h.at[h.told[next]]
 	began := asked.Add(r.Wait)
-	if age := began.Sub(superseded); c.Stale.Bounded && age >= max(1, c.Stale.Age) {
+	if age := began.Sub(h.at[i+1]); c.Stale.Bounded && age >= max(1, c.Stale.Age) {
 		h.wrong = append(h.wrong, fmt.Sprintf("%s answered %v after it was superseded; the owner allows %v", r.Release.ID, age, c.Stale))
 	}
 }

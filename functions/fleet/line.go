@@ -35,8 +35,8 @@ func (fn *function) line(name string) *line {
 
 // move brings the line to a release, unless it is there or has come further. What was wanted before and is loaded
 // somewhere stays of use.
-func (t *tenant) move(l *line, r *Release, since time.Time, now time.Time) {
-	from := l.wanted
+func (t *tenant) move(l *line, r *Release, since time.Time, moves []time.Time, now time.Time) {
+	from, left := l.wanted, leftAt(l.since, since, moves)
 	switch {
 	case from != nil && from.release == r && !since.After(l.since):
 		return
@@ -60,11 +60,22 @@ func (t *tenant) move(l *line, r *Release, since time.Time, now time.Time) {
 	switch {
 	case from == nil:
 	case from.ready > 0:
-		l.older = slices.Insert(l.older, 0, past{from, since})
+		l.older = slices.Insert(l.older, 0, past{from, left})
 	default:
 		from.lines--
 		t.drop(from, now)
 	}
+}
+
+// leftAt is when a line that had come to a release at one time, and now is known to have come to another at a later one,
+// left it: it may have moved more than once between.
+func leftAt(came, since time.Time, moves []time.Time) time.Time {
+	for _, m := range moves {
+		if m.After(came) && m.Before(since) {
+			return m
+		}
+	}
+	return since
 }
 
 // settleOn has the line answer by nothing but what is wanted.
@@ -114,7 +125,7 @@ func (t *tenant) wish(fn *function, c *Call, now time.Time) wish {
 	}
 	l := fn.line(c.Line)
 	l.used = now
-	t.move(l, c.Release, c.Since, now)
+	t.move(l, c.Release, c.Since, c.Moves, now)
 	if len(l.older) > 0 {
 		t.kick(l, now)
 	}

@@ -26,13 +26,13 @@ type beside struct {
 	n       int
 }
 
-// Prepare moves a line to a release, as the first Call that names it does, and waits: its code is fetched and its
+// Prepare moves a line to a release, as the first Call of that Since and those Moves does, and waits: its code is fetched and its
 // sandboxes are started beside those of the releases before it, on the same machines. It returns nil once calls go to
 // it, or if nothing of the line was running. A *Failure says why the release cannot start; the one before stays in
 // service then, as far as callers' staleness allows, and the release is tried again, not too often, when it is called.
 // ErrNoRoom and errors of hosts say the same of the machines. Without a line nothing moves; the release's pool is filled.
-func (f *Fleet) Prepare(ctx context.Context, name string, r *Release, since time.Time) error {
-	sw := f.tenant(r.Account).prepare(name, r, since)
+func (f *Fleet) Prepare(ctx context.Context, name string, r *Release, since time.Time, moves []time.Time) error {
+	sw := f.tenant(r.Account).prepare(name, r, since, moves)
 	if sw == nil {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (f *Fleet) Prepare(ctx context.Context, name string, r *Release, since time
 	}
 }
 
-func (t *tenant) prepare(name string, r *Release, since time.Time) *swap {
+func (t *tenant) prepare(name string, r *Release, since time.Time, moves []time.Time) *swap {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -58,7 +58,7 @@ func (t *tenant) prepare(name string, r *Release, since time.Time) *swap {
 	fn.used = now
 	l := fn.line(name)
 	l.used = now
-	t.move(l, r, since, now)
+	t.move(l, r, since, moves, now)
 	if l.wanted.release.ID == r.ID && len(l.older) > 0 && l.swap == nil {
 		t.begin(l, now)
 	}

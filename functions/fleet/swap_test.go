@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,7 @@ type owner struct {
 	mu    sync.Mutex
 	now   *fleet.Release
 	since time.Time
+	moves []time.Time
 	stale fleet.Staleness
 }
 
@@ -30,18 +32,21 @@ func (o *owner) update(r *fleet.Release) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.now, o.since = r, time.Now()
+	o.moves = append(o.moves, o.since)
 }
 
 func (o *owner) call() fleet.Call {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return call(o.now, o.since, o.stale)
+	c := call(o.now, o.since, o.stale)
+	c.Moves = slices.Clone(o.moves)
+	return c
 }
 
 // prepare waits until calls go to what the function is now.
 func (o *owner) prepare(w *world) error {
 	c := o.call()
-	return w.fleet.Prepare(context.Background(), c.Line, c.Release, c.Since)
+	return w.fleet.Prepare(context.Background(), c.Line, c.Release, c.Since, c.Moves)
 }
 
 func TestTheOlderAnswersUntilTheNewerIsReadyBesideIt(t *testing.T) {
@@ -187,6 +192,28 @@ func TestTheAgeCountsFromTheFirstUpdateThatSuperseded(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		o.update(release("v3"))
 		w.invoke(o.call())
+		time.Sleep(4 * time.Second)
+		if r := w.invoke(o.call()); r.Release.ID != "v3" {
+			t.Errorf("%s answered 10 s after v2 came", r.Release.ID)
+		}
+	})
+}
+
+// The same, where nobody called between two updates, so that the fleet was told of the second alone.
+func TestTheAgeCountsFromAnUpdateThatNobodyTold(t *testing.T) {
+	inWorld(t, fleet.Config{}, func(w *world) {
+		host := w.machine("a", 4096)
+		host.FetchTime = 8 * time.Second
+		o := owns(release("v0"), fleet.MaxAge(10*time.Second))
+		o.update(release("v1"))
+		w.invoke(o.call())
+		time.Sleep(time.Second)
+		o.update(release("v2"))
+		time.Sleep(6 * time.Second)
+		o.update(release("v3"))
+		if r := w.invoke(o.call()); r.Release.ID != "v1" || r.Stale != 6*time.Second {
+			t.Errorf("%s answered as superseded for %v, 6 s after v2 came", r.Release.ID, r.Stale)
+		}
 		time.Sleep(4 * time.Second)
 		if r := w.invoke(o.call()); r.Release.ID != "v3" {
 			t.Errorf("%s answered 10 s after v2 came", r.Release.ID)
@@ -431,7 +458,7 @@ func TestToPrepareAVersionFillsItsPoolAndMovesNothing(t *testing.T) {
 		w.machine("a", 1024)
 		one, two := version("1"), version("2")
 		for _, v := range []*fleet.Release{one, two} {
-			if err := w.fleet.Prepare(context.Background(), "", v, time.Now()); err != nil {
+			if err := w.fleet.Prepare(context.Background(), "", v, time.Now(), nil); err != nil {
 				t.Error(err)
 			}
 		}
