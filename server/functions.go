@@ -127,6 +127,9 @@ func (r functionRoles) arn(account, name string) string {
 	return "arn:aws:lambda:" + r.region + ":" + account + ":function:" + name
 }
 
+// calling says that calls of functions are under way.
+func (s *Server) calling() bool { return s.fleet.Stats().Running > 0 }
+
 // runFunctions makes calls until ctx ends and all that are under way have ended, and ends the sandboxes then.
 func (s *Server) runFunctions(ctx context.Context) {
 	sandboxes, end := context.WithCancel(context.WithoutCancel(ctx))

@@ -79,6 +79,11 @@ func endWith(ctx context.Context, h http.Handler) http.Handler {
 
 // serve answers on l until ctx ends and then lets the requests in flight end, for at most drain.
 func serve(ctx context.Context, srv *http.Server, l net.Listener, drain time.Duration) error {
+	return serveWhile(ctx, srv, l, drain, func() bool { return false })
+}
+
+// serveWhile is serve that waits on while calls are under way, for at most callDrain.
+func serveWhile(ctx context.Context, srv *http.Server, l net.Listener, drain time.Duration, calls func() bool) error {
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	select {
@@ -86,12 +91,23 @@ func serve(ctx context.Context, srv *http.Server, l net.Listener, drain time.Dur
 		return err
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
-	defer cancel()
-	err := srv.Shutdown(ctx)
+	err, late := shutDown(srv, drain), time.Now().Add(callDrain-drain)
+	for errors.Is(err, context.DeadlineExceeded) && calls() && time.Now().Before(late) {
+		err = shutDown(srv, lookAgain)
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close()
 	}
 	<-failed
 	return err
+}
+
+// lookAgain is how long a server waits until it asks again whether calls are under way.
+const lookAgain = 100 * time.Millisecond
+
+// shutDown lets requests end for so long.
+func shutDown(srv *http.Server, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return srv.Shutdown(ctx)
 }

@@ -21,13 +21,18 @@ type serving struct {
 
 func startServing(t *testing.T, h http.Handler, drain time.Duration) *serving {
 	t.Helper()
+	return startServingWhile(t, h, drain, func() bool { return false })
+}
+
+func startServingWhile(t *testing.T, h http.Handler, drain time.Duration, calls func() bool) *serving {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &serving{t, l.Addr().String(), stop, make(chan error, 1)}
-	go func() { s.ended <- serve(ctx, newHTTPServer(h), l, drain) }()
+	go func() { s.ended <- serveWhile(ctx, newHTTPServer(h), l, drain, calls) }()
 	t.Cleanup(stop)
 	return s
 }
@@ -89,6 +94,37 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 	<-arrived
 	s.stop()
 	if got := <-said; got != "cut" {
+		t.Errorf("the request got %q", got)
+	}
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// Requests have more time while calls of functions are under way.
+func TestStopLetsCallsEnd(t *testing.T) {
+	arrived, release, asked := make(chan bool), make(chan bool), make(chan bool, 1)
+	s := startServingWhile(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived <- true
+		select {
+		case <-release:
+			fmt.Fprint(w, "done")
+		case <-r.Context().Done():
+		}
+	}), time.Nanosecond, func() bool {
+		select {
+		case asked <- true:
+		default:
+		}
+		return true
+	})
+	said := s.get()
+	<-arrived
+	s.stop()
+	<-asked
+	<-asked
+	close(release)
+	if got := <-said; got != "200 done" {
 		t.Errorf("the request got %q", got)
 	}
 	if err := <-s.ended; err != nil {

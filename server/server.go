@@ -63,8 +63,11 @@ type Config struct {
 	MasterKey seal.Source // of what secrets are sealed under, see MasterKey; nil: master.key in the data folder
 }
 
-// drain is how long requests in flight may take to end when the server stops.
-const drain = 5 * time.Second
+// How long requests in flight may take to end when the server stops: any, and calls of functions.
+const (
+	drain     = 5 * time.Second
+	callDrain = 30 * time.Second
+)
 
 // Server is an open control plane.
 type Server struct {
@@ -278,10 +281,10 @@ func (s *Server) Run(ctx context.Context) error {
 	doors := s.handler(ctx)
 	if s.wire != nil {
 		running.Go(func() {
-			serve(ctx, newHTTPServer(s.nodeHandler(ctx, lines, doors)), tls.NewListener(s.wire, s.nodes.TLS()), drain)
+			serveWhile(ctx, newHTTPServer(s.nodeHandler(ctx, lines, doors)), tls.NewListener(s.wire, s.nodes.TLS()), drain, s.calling)
 		})
 	}
-	err := serve(ctx, newHTTPServer(doors), s.api, drain)
+	err := serveWhile(ctx, newHTTPServer(doors), s.api, drain, s.calling)
 	stopLoops()
 	running.Wait()
 	return err

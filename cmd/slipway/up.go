@@ -22,7 +22,8 @@ func upCommand() *cobra.Command {
 		Short: "Start everything on this machine: control plane and node",
 		Long: `Start the control plane and a node in one process, with all state in a data folder.
 The node serves every cluster of the account. Containers outlive this process: stop it, or
-kill it, and the next "slipway up" on the same data folder finds them again.`,
+kill it, and the next "slipway up" on the same data folder finds them again. Calls of functions
+that run when it is told to stop, by Ctrl-C or SIGTERM, have 30 s to finish; told again, it stops at once.`,
 		Example: `  sudo slipway up
   sudo slipway up --data ./data --listen 127.0.0.1:4700 --region eu-west-1`,
 		Args: cobra.NoArgs,
