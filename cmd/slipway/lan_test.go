@@ -21,10 +21,9 @@ type lan struct {
 func newLan(t testing.TB, machines int) *lan {
 	t.Helper()
 	needRoot(t)
-	id := os.Getpid() % 250
-	l := &lan{t: t, bridge: fmt.Sprintf("slwlan%d", id), prefix: fmt.Sprintf("10.231.%d.", id)}
+	l := &lan{t: t}
+	l.addBridge()
 	t.Cleanup(l.remove)
-	l.ip("link", "add", l.bridge, "type", "bridge")
 	l.ip("addr", "add", l.head()+"/24", "dev", l.bridge)
 	l.ip("link", "set", l.bridge, "up")
 	for i := range machines {
@@ -32,6 +31,24 @@ func newLan(t testing.TB, machines int) *lan {
 	}
 	return l
 }
+
+// addBridge makes a bridge, and with it takes a number that no other lan of this machine has.
+func (l *lan) addBridge() {
+	l.t.Helper()
+	var said []byte
+	for i := range lans {
+		id := (os.Getpid() + i) % lans
+		l.bridge, l.prefix = fmt.Sprintf("slwlan%d", id), fmt.Sprintf("10.231.%d.", id)
+		var err error
+		if said, err = exec.Command("ip", "link", "add", l.bridge, "type", "bridge").CombinedOutput(); err == nil {
+			return
+		}
+	}
+	l.t.Fatalf("no lan is to be had: %s", said)
+}
+
+// lans is how many there may be on a machine at a time.
+const lans = 250
 
 // head is the control plane's address.
 func (l *lan) head() string { return l.prefix + "1" }

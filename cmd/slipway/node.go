@@ -150,7 +150,7 @@ func networkOf(data string) (nodeNetwork, error) {
 	return n, os.WriteFile(file, text, 0o600)
 }
 
-// chooseNetwork takes a subnet of 10.64.0.0/10 that no interface of the machine is in, starting
+// chooseNetwork takes a subnet of 10.64.0.0/10 that no interface of the machine is in and no other node has, starting
 // where the name of the folder points.
 func chooseNetwork(data string) (nodeNetwork, error) {
 	const subnets = 1 << 10 // /20s in a /10: 4,000 tasks each
@@ -162,6 +162,7 @@ func chooseNetwork(data string) (nodeNetwork, error) {
 	if err != nil {
 		return nodeNetwork{}, err
 	}
+	used = append(used, chosenSubnets()...)
 	sum := sha256.Sum256([]byte(path))
 	start := binary.BigEndian.Uint16(sum[:])
 	for i := range uint16(subnets) {

@@ -115,6 +115,9 @@ var (
 	_ engine.Loader = (*Engine)(nil)
 )
 
+// runRoot is where engines have what lasts until the machine starts anew.
+const runRoot = "/run/slipway"
+
 // New takes hold of the data folder and returns at once; Run brings the engine to life. It fails
 // where another engine has the folder or the bridge.
 func New(o Options) (*Engine, error) {
@@ -123,7 +126,7 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	name := nameOf(o.Data)
-	e := &Engine{options: o, name: name, run: filepath.Join("/run/slipway", name), log: o.Log, born: time.Now()}
+	e := &Engine{options: o, name: name, run: filepath.Join(runRoot, name), log: o.Log, born: time.Now()}
 	if e.release, err = holdLocks(o, e.run); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"slipway/engine"
@@ -36,6 +37,18 @@ func holdBridge(o Options, folder string) (*os.File, error) {
 		return nil, fmt.Errorf("%w: bridge %s belongs to the slipway of %s; name another bridge and subnet", engine.ErrInUse, o.Bridge, held.Holder)
 	}
 	return bridge, err
+}
+
+// DataFolders are those of the engines of this machine, by the bridges that they hold. One that was killed may be among
+// them.
+func DataFolders() (folders []string) {
+	locks, _ := filepath.Glob(filepath.Join(runRoot, "bridge-*.lock"))
+	for _, lock := range locks {
+		if holder, err := os.ReadFile(lock); err == nil { // else it has just gone
+			folders = append(folders, strings.TrimSpace(string(holder)))
+		}
+	}
+	return folders
 }
 
 // forgetFormerBoot removes what was written before the machine started anew: on some machines
