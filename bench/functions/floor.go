@@ -24,14 +24,9 @@ type floor struct {
 
 func newFloor(ctx context.Context, s *slipway) (*floor, error) {
 	f := &floor{s: s, clears: make(chan func() error, 1000)}
-	config, err := os.ReadFile(filepath.Join(s.data, "agent", "containerd.toml"))
-	if err != nil {
+	var err error
+	if f.socket, err = s.containerd(); err != nil {
 		return nil, err
-	}
-	for line := range strings.Lines(string(config)) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), " = "); ok && name == "address" && f.socket == "" {
-			f.socket = strings.Trim(value, `"`)
-		}
 	}
 	if f.bundle, err = os.MkdirTemp(s.dir, "bundle-"); err != nil {
 		return nil, err
@@ -40,6 +35,20 @@ func newFloor(ctx context.Context, s *slipway) (*floor, error) {
 		return nil, err
 	}
 	return f, f.writeSpec(filepath.Join(f.bundle, "config.json"))
+}
+
+// containerd is the socket of the node's containerd.
+func (s *slipway) containerd() (socket string, err error) {
+	config, err := os.ReadFile(filepath.Join(s.data, "agent", "containerd.toml"))
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(config)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), " = "); ok && name == "address" {
+			return strings.Trim(value, `"`), nil
+		}
+	}
+	return "", errors.New("containerd of the node has no address")
 }
 
 // writeSpec has runc run the program, in the folder that it is in, without a terminal.

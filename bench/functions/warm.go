@@ -25,9 +25,10 @@ const payload = `{"key":"value"}`
 
 // way is one way to the handler.
 type way struct {
-	name    string
-	pid     int // of who answers, but for the function itself
-	request func() (*http.Request, error)
+	name     string
+	pid      int                           // of who answers, but for the function itself
+	function func() (time.Duration, error) // of processors, that functions have used so far; nil: who answers is the function
+	request  func() (*http.Request, error)
 }
 
 // call makes a call and reads all of the answer.
@@ -66,9 +67,9 @@ func ways(ctx context.Context, s *slipway) (all []*way, end func(), err error) {
 		return nil, nil, err
 	}
 	return []*way{
-		{"plain HTTP to the handler", pid, func() (*http.Request, error) { return post("http://"+address, "") }},
-		{"Invoke, signed", s.cmd.Process.Pid, s.signed(name)},
-		{"function URL", s.cmd.Process.Pid, func() (*http.Request, error) { return post(s.Endpoint, at) }},
+		{"plain HTTP to the handler", pid, nil, func() (*http.Request, error) { return post("http://"+address, "") }},
+		{"Invoke, signed", s.cmd.Process.Pid, s.sandboxes, s.signed(name)},
+		{"function URL", s.cmd.Process.Pid, s.sandboxes, func() (*http.Request, error) { return post(s.Endpoint, at) }},
 	}, end, nil
 }
 
@@ -197,13 +198,14 @@ func compare(ctx context.Context, out io.Writer, s *slipway, all []*way, clients
 	return nil
 }
 
-// printWays prints medians, and how far each way is from the first.
+// printWays prints medians, and how far each way is from the first. Microseconds of processors are those for a call: of
+// who answers it (Slipway with its node, or the handler itself), of the function's sandboxes, of wrk, and of all three.
 func printWays(out io.Writer, clients int, all []*way, results [][]result) {
 	const name = "%-30s"
-	fmt.Fprintf(out, "\n"+name+"%10s%10s%10s%10s%10s%10s%10s\n", fmt.Sprintf("Warm calls, clients: %d", clients), "calls/s", "p50 ms", "p99", "p99.9", "+p50 ms", "x p50", "CPU us")
+	fmt.Fprintf(out, "\n"+name+"%10s%10s%10s%10s%10s%10s%10s%10s%10s%10s\n", fmt.Sprintf("Warm calls, clients: %d", clients), "calls/s", "p50 ms", "p99", "p99.9", "+p50 ms", "x p50", "CPU us", "function", "client", "all")
 	floor := medians(results[0])
 	for i, w := range all {
 		r := medians(results[i])
-		fmt.Fprintf(out, name+"%10.0f%10.2f%10.2f%10.2f%10.2f%10.1f%10.0f\n", w.name, r.rate, r.p50, r.p99, r.p999, r.p50-floor.p50, r.p50/floor.p50, r.cpu)
+		fmt.Fprintf(out, name+"%10.0f%10.2f%10.2f%10.2f%10.2f%10.1f%10.0f%10.0f%10.0f%10.0f\n", w.name, r.rate, r.p50, r.p99, r.p999, r.p50-floor.p50, r.p50/floor.p50, r.cpu, r.function, r.client, r.cpu+r.function+r.client)
 	}
 }

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// result is what wrk tells of one measurement. Times are milliseconds.
-type result struct{ rate, p50, p99, p999, cpu float64 }
+// result is what wrk tells of one measurement, in milliseconds, and which time of processors a call took, in
+// microseconds: of who answers, of its function, and of wrk.
+type result struct{ rate, p50, p99, p999, cpu, function, client float64 }
 
 // script has wrk send a request again and again, and print what came of it: the number of answers, the microseconds that
 // all took, those of the 50th, 99th and 99.9th percentile, and the number of failures. Source: wrk, SCRIPTING.
@@ -51,17 +52,32 @@ func (w *way) load(ctx context.Context, dir string, clients int, d time.Duration
 	}
 	cmd := exec.CommandContext(ctx, "wrk", fmt.Sprintf("-t%d", min(clients, 2)), fmt.Sprintf("-c%d", clients),
 		fmt.Sprintf("-d%ds", max(1, int(d.Seconds()))), "--timeout", "30s", "-s", file, request.URL.String())
-	before := spent(w.pid)
+	before, err := w.spent()
+	if err != nil {
+		return result{}, err
+	}
 	out, err := cmd.CombinedOutput()
-	used := spent(w.pid) - before
 	if err != nil {
 		return result{}, fmt.Errorf("wrk: %w: %s", err, out)
 	}
-	return w.read(out, used)
+	after, err := w.spent()
+	if err != nil {
+		return result{}, err
+	}
+	return w.read(out, [...]time.Duration{after[0] - before[0], after[1] - before[1], cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()})
 }
 
-// read reads what the script has printed.
-func (w *way) read(out []byte, used time.Duration) (r result, err error) {
+// spent is the time of processors that who answers has used so far, and that functions have.
+func (w *way) spent() (all [2]time.Duration, err error) {
+	if w.function != nil {
+		all[1], err = w.function()
+	}
+	all[0] = spent(w.pid)
+	return all, err
+}
+
+// read reads what the script has printed. used is the time of processors of who answers, of its function, and of wrk.
+func (w *way) read(out []byte, used [3]time.Duration) (r result, err error) {
 	var calls, micros, failed float64
 	_, told, _ := bytes.Cut(out, []byte("told "))
 	if _, err := fmt.Sscan(string(told), &calls, &micros, &r.p50, &r.p99, &r.p999, &failed); err != nil {
@@ -70,7 +86,8 @@ func (w *way) read(out []byte, used time.Duration) (r result, err error) {
 	if failed > 0 || calls == 0 {
 		return r, fmt.Errorf("%s: %.0f of %.0f calls fail", w.name, failed, calls)
 	}
-	r.rate, r.cpu = calls/micros*1e6, float64(used.Microseconds())/calls
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / calls }
+	r.rate, r.cpu, r.function, r.client = calls/micros*1e6, each(used[0]), each(used[1]), each(used[2])
 	r.p50, r.p99, r.p999 = r.p50/1000, r.p99/1000, r.p999/1000
 	return r, nil
 }
@@ -80,6 +97,7 @@ func medians(all []result) (m result) {
 	for _, of := range []func(*result) *float64{
 		func(r *result) *float64 { return &r.rate }, func(r *result) *float64 { return &r.p50 }, func(r *result) *float64 { return &r.p99 },
 		func(r *result) *float64 { return &r.p999 }, func(r *result) *float64 { return &r.cpu },
+		func(r *result) *float64 { return &r.function }, func(r *result) *float64 { return &r.client },
 	} {
 		var values []float64
 		for i := range all {
