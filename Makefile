@@ -3,6 +3,9 @@
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# Without it grpc links html/template, which may call any method by its name: then the linker keeps all methods of all
+# types, 20 MB of them.
+TAGS := grpcnotrace
 
 # Debian's packages, as PROGRAM:PACKAGE; only those whose program is missing are installed.
 RUN_NEEDS  := containerd:containerd runc:runc /usr/lib/cni/bridge:containernetworking-plugins iptables:iptables
@@ -23,7 +26,7 @@ export PATH := $(CURDIR)/bin:$(PATH)
 .PHONY: build demo test race matrix crash chaos sim bench bench-tasks bench-registry bench-placement bench-calls bench-functions runtimes lint generate clean help
 
 build: ## Build bin/slipway
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
+	CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" -o bin/slipway ./cmd/slipway
 
 demo: ## Build, start Slipway, push an image and run it; Ctrl-C ends it (as root)
 	@scripts/need $(DEMO_NEEDS)

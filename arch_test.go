@@ -6,7 +6,10 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -193,6 +196,28 @@ func goFiles(t *testing.T) map[string][]string {
 		t.Fatal("found no Go files: the test looks in the wrong place")
 	}
 	return files
+}
+
+// TestProgramHasNoHTMLTemplates holds what keeps the program small: html/template may call any method by its name,
+// so a program that has it in has all methods of all its types.
+func TestProgramHasNoHTMLTemplates(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags := regexp.MustCompile(`(?m)^TAGS := (.*)$`).FindSubmatch(makefile)
+	if tags == nil {
+		t.Fatal("the Makefile says no TAGS")
+	}
+	list := exec.Command("go", "list", "-deps", "-tags", string(tags[1]), "./cmd/slipway")
+	list.Stderr = os.Stderr
+	packages, err := list.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", list, err)
+	}
+	if all := strings.Fields(string(packages)); slices.Contains(all, "html/template") || !slices.Contains(all, "slipway/server") {
+		t.Errorf("%s: want the program's packages, and html/template not among them", list)
+	}
 }
 
 func TestPlanHasAReasonPerRow(t *testing.T) {

@@ -35,7 +35,7 @@ type peer struct {
 // build makes the program of this tree.
 func build(ctx context.Context, dir string) (program string, err error) {
 	program = filepath.Join(dir, "slipway")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "slipway/cmd/slipway")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", program, "slipway/cmd/slipway") // as "make build" does
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", cmd, err, said)

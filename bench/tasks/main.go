@@ -127,7 +127,7 @@ func compile(ctx context.Context, dir string) (p programs, err error) {
 		return p, err
 	}
 	for out, source := range map[string]string{p.slipway: "slipway/cmd/slipway", p.rootfs + waiter: "slipway/bench/tasks/waiter"} {
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, source)
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", out, source) // as "make build" does
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if said, err := build.CombinedOutput(); err != nil {
 			return p, fmt.Errorf("%s: %w: %s", build, err, said)
