@@ -53,8 +53,9 @@ type Held interface {
 	Signal(pid int, signal string) error
 	// Ended tells of programs. It is closed when nothing of the container runs any more, for whatever reason.
 	Ended() <-chan ProgramEnd
-	// Output is the file that holds what its programs print, as Engine.Output.
+	// Output is the file that holds what its programs print, as Engine.Output, and Aside that of those that print aside.
 	Output() string
+	Aside() string
 	// End kills what runs and takes the container away, with its output. It may be called again.
 	End(ctx context.Context) error
 }
@@ -71,6 +72,7 @@ type Program struct {
 	Command    []string // nil: the image's, if Entrypoint is nil too
 	Env        []string // on top of the image's
 	WorkingDir string   // "": the image's
+	Aside      bool     // what it prints is kept apart from what the others do
 }
 
 // ProgramEnd is how a program ended.

@@ -142,7 +142,7 @@ func (b *box) furnish(ctx context.Context, a *assigned, mounts []engine.HeldMoun
 	if err := b.keep(func() { a.session, a.use = session, use }, use.Close, func() { listener.Close() }, session.Close); err != nil {
 		return err
 	}
-	a.journal.hear(func(at time.Time, line []byte) { session.Printed(runtimeapi.FunctionLog, at, line) })
+	a.journal.hear(session.Printed)
 	b.host.work.Go(func() {
 		_ = session.Serve(listener) // until Close
 		listener.Close()
@@ -203,8 +203,13 @@ func (b *box) launch(ctx context.Context, a *assigned, launched func()) (*nodeap
 
 func (b *box) boot(ctx context.Context, a *assigned, launched func()) (*nodeapi.FunctionError, error) {
 	env := b.environment(a)
-	for _, name := range b.held.Executables(extensions) {
-		program := engine.Program{Entrypoint: []string{path.Join(extensions, name)}, Env: env, WorkingDir: "/"}
+	for i, name := range b.held.Executables(extensions) {
+		if i == 0 {
+			if err := a.journal.read(runtimeapi.ExtensionLog, b.held.Aside()); err != nil {
+				return nil, err
+			}
+		}
+		program := engine.Program{Entrypoint: []string{path.Join(extensions, name)}, Env: env, WorkingDir: "/", Aside: true}
 		if err := b.run(ctx, a, program, name); err != nil {
 			return nil, err
 		}

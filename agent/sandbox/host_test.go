@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -296,7 +297,18 @@ func TestExtensions(t *testing.T) {
 	if outcome := w.call(id, nil, 1); string(outcome.Payload) != "1" {
 		t.Errorf("the call: %+v", outcome)
 	}
-	w.plane.until(t, id, func(log []string) bool { return slices.Contains(log, "watcher is told of INVOKE ") })
+	w.plane.until(t, id, func(log []string) bool {
+		return slices.Contains(log, "watcher is told of INVOKE ") && slices.Contains(log, "called with 1")
+	})
+	b, err := w.host.find(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{b.held.Output(): "begins\ncalled with 1\n", b.held.Aside(): "watcher is told of INVOKE \n"} {
+		if printed, err := os.ReadFile(file); err != nil || string(printed) != want {
+			t.Errorf("%s has %q, %v; want %q", filepath.Base(file), printed, err, want)
+		}
+	}
 	if err := w.host.Stop(t.Context(), id); err != nil {
 		t.Error(err)
 	}

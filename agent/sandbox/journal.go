@@ -3,13 +3,10 @@ package sandbox
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"sync"
 	"time"
-	"unicode/utf8"
 
-	"golang.org/x/sys/unix"
-
+	"slipway/agent/runtimeapi"
 	"slipway/nodeapi"
 )
 
@@ -22,33 +19,37 @@ const (
 	eventCost   = 64        // bytes that an event takes beside its text
 )
 
-// journal is the log of one sandbox: what its processes print into a file, and what the platform says in between, in
-// order. Nothing of it waits for the store: it is gathered here, and shipped from here (ship.go).
+// journal is the log of one sandbox: what its processes print, and what the platform says in between, in order. Nothing of it waits for the store: it is gathered here, and shipped from here (ship.go).
 type journal struct {
-	output *os.File // of all processes of the sandbox
-
 	mu      sync.Mutex
+	outputs []*output
 	closed  bool
-	heard   func(at time.Time, line []byte) // nil: nobody
-	at      int64                           // bytes of output that are taken
-	partial []byte                          // a line whose end has not come
-	tail    []byte                          // the last of what was logged since reset
+	heard   func(stream string, at time.Time, line []byte) // nil: nobody
+	tail    []byte                                         // the last of what was logged since reset
 	pending []nodeapi.Event
 	size    int64 // of pending
 	number  int64 // of the first pending event
 	flying  int   // events of pending that are being shipped
 	dropped int64 // events since the last that was kept
 	skipped int64 // bytes of output that were not read, since then
-	freed   int64 // bytes at the start of the output that the disk has back
 }
 
-// openJournal begins to read an output.
+// openJournal begins to read what functions print.
 func openJournal(file string) (*journal, error) {
-	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	j := &journal{}
+	return j, j.read(runtimeapi.FunctionLog, file)
+}
+
+// read begins to read what is printed into a file, too.
+func (j *journal) read(stream, file string) error {
+	o, err := openOutput(stream, file)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &journal{output: f}, nil
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.outputs = append(j.outputs, o)
+	return nil
 }
 
 // say adds lines of the platform, after all that was printed until now, and gives the last bytes of the log then where
@@ -85,92 +86,36 @@ func (j *journal) begin(line string) {
 }
 
 // hear has every line told that is printed from now on.
-func (j *journal) hear(heard func(at time.Time, line []byte)) {
+func (j *journal) hear(heard func(stream string, at time.Time, line []byte)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.heard = heard
 }
 
-// take reads the output on, under the lock. An unfinished line is a whole one where that is said.
+// take reads all outputs on, under the lock. An unfinished line is a whole one where that is said.
 func (j *journal) take(now time.Time, whole bool) {
 	if j.closed {
 		return
 	}
-	if size := j.grown(); size > j.at {
-		j.read(now, size)
-	}
-	if whole && len(j.partial) > 0 {
-		j.line(now, j.partial)
-		j.partial = j.partial[:0]
-	}
-}
-
-// grown is the size of the output.
-func (j *journal) grown() int64 {
-	var at unix.Stat_t
-	if unix.Fstat(int(j.output.Fd()), &at) != nil {
-		return 0
-	}
-	return at.Size
-}
-
-// read takes the output up to a size. Who prints more than can be kept loses what is in the middle, unread.
-func (j *journal) read(now time.Time, size int64) {
-	if most := j.room(); size-j.at > most {
-		skipped := size - most - j.at
-		j.skipped += skipped + int64(len(j.partial))
-		j.partial = j.partial[:0]
-		j.at += skipped
-	}
-	buffer := make([]byte, min(size-j.at, 64<<10))
-	for j.at < size {
-		n, err := j.output.ReadAt(buffer[:min(int64(len(buffer)), size-j.at)], j.at)
-		j.at += int64(n)
-		j.split(now, buffer[:n])
-		if err != nil && n == 0 {
-			break
+	for _, o := range j.outputs {
+		o.read(j.room(), func(line []byte) { j.line(o.stream, now, line) }, j.skip)
+		if whole {
+			o.finish(func(line []byte) { j.line(o.stream, now, line) })
 		}
 	}
-	j.free()
 }
+
+// skip notes what was not read.
+func (j *journal) skip(bytes int64) { j.skipped += bytes }
 
 // room is how much of the output may be read at once.
 func (j *journal) room() int64 {
 	return max(mostLook, mostPending-j.size)
 }
 
-// split makes events of lines.
-func (j *journal) split(now time.Time, text []byte) {
-	for {
-		line, rest, ended := bytes.Cut(text, []byte{'\n'})
-		j.partial = append(j.partial, line...)
-		for len(j.partial) > mostEvent {
-			cut := runeEnd(j.partial, mostEvent)
-			j.line(now, j.partial[:cut])
-			j.partial = append(j.partial[:0], j.partial[cut:]...)
-		}
-		if !ended {
-			return
-		}
-		j.line(now, j.partial)
-		j.partial = j.partial[:0]
-		text = rest
-	}
-}
-
-// runeEnd is where to cut text so that no rune is cut.
-func runeEnd(text []byte, most int) int {
-	for cut := most; cut > most-utf8.UTFMax; cut-- {
-		if utf8.RuneStart(text[cut]) {
-			return cut
-		}
-	}
-	return most
-}
-
-func (j *journal) line(now time.Time, line []byte) {
+func (j *journal) line(stream string, now time.Time, line []byte) {
 	if j.heard != nil {
-		j.heard(now, line)
+		j.heard(stream, now, line)
 	}
 	j.add(now, string(line))
 }
@@ -213,18 +158,6 @@ func (j *journal) tellDropped(now time.Time) {
 	j.size += int64(len(text) + eventCost)
 }
 
-// free gives the disk back what is read, now and then.
-func (j *journal) free() {
-	const least = 1 << 20
-	if j.at-j.freed < least {
-		return
-	}
-	end := j.at &^ 4095
-	if unix.Fallocate(int(j.output.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, j.freed, end-j.freed) == nil {
-		j.freed = end
-	}
-}
-
 // batch takes pending events for the store, up to so many bytes; they stay until shipped says that they are there.
 func (j *journal) batch(most int64) (first int64, events []nodeapi.Event) {
 	j.mu.Lock()
@@ -261,10 +194,12 @@ func (j *journal) empty() bool {
 	return len(j.pending) == 0 && j.dropped == 0 && j.skipped == 0
 }
 
-// close gives up the output. Nothing more is taken from it.
+// close gives up the outputs. Nothing more is taken from them.
 func (j *journal) close() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.closed = true
-	j.output.Close()
+	for _, o := range j.outputs {
+		o.file.Close()
+	}
 }

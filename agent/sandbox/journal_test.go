@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"slipway/agent/runtimeapi"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
@@ -117,6 +118,40 @@ func TestWhatIsTooMuchIsCounted(t *testing.T) {
 	}
 }
 
+// Whose lines they are is told to who hears them; the log has all.
+func TestWhoPrintedIsHeard(t *testing.T) {
+	p := newPrinting(t)
+	aside, err := os.Create(filepath.Join(t.TempDir(), "aside"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer aside.Close()
+	if err := p.read(runtimeapi.ExtensionLog, aside.Name()); err != nil {
+		t.Fatal(err)
+	}
+	var heard []string
+	p.hear(func(stream string, _ time.Time, line []byte) { heard = append(heard, stream+" "+string(line)) })
+	for range 2 {
+		p.print("of the function\n")
+		if _, err := aside.WriteString("of an extension\nunfin"); err != nil {
+			t.Fatal(err)
+		}
+		p.look()
+		if _, err := aside.WriteString("ished"); err != nil {
+			t.Fatal(err)
+		}
+		p.say(false, "of the platform")
+	}
+	want := []string{"function of the function", "extension of an extension", "extension unfinished"}
+	if !slices.Equal(heard, append(want, want...)) {
+		t.Errorf("heard %q", heard)
+	}
+	all := []string{"of the function", "of an extension", "unfinished", "of the platform"}
+	if got := p.ships(); !slices.Equal(got, append(all, all...)) {
+		t.Errorf("shipped %q", got)
+	}
+}
+
 func TestFloodsDoNotFillTheDisk(t *testing.T) {
 	p := newPrinting(t)
 	for range 8 {
@@ -126,8 +161,8 @@ func TestFloodsDoNotFillTheDisk(t *testing.T) {
 	if p.size > mostPending {
 		t.Errorf("%d bytes wait", p.size)
 	}
-	if p.freed < 79<<20/2 {
-		t.Errorf("the disk has %d bytes back", p.freed)
+	if p.outputs[0].freed < 79<<20/2 {
+		t.Errorf("the disk has %d bytes back", p.outputs[0].freed)
 	}
 	p.ships()
 	p.print("still there\n")

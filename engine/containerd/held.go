@@ -36,6 +36,7 @@ import (
 // What it has on the machine is found by its id:
 //
 //	<data>/held/<id>/output   what its programs print; the folder is there before all else, and goes last
+//	<data>/held/<id>/aside    what those print that print aside
 //	<data>/held/<id>/scratch  the file system of its /tmp
 //	<run>/held/<id>/          its network namespace, the mount of /tmp, runc's configuration, and the socket of hold
 //	<run>/held-runc/<id>/     runc's state
@@ -248,10 +249,15 @@ func (h *held) runc(ctx context.Context) error {
 		return err
 	}
 	defer output.Close()
+	aside, err := os.OpenFile(h.Aside(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer aside.Close()
 	log := h.run("log")
-	cmd := exec.CommandContext(ctx, program, "--root", h.e.heldRunc(), "--log", log, "--log-format", "json", "run", "--detach", "--bundle", h.run(""), h.id)
+	cmd := exec.CommandContext(ctx, program, "--root", h.e.heldRunc(), "--log", log, "--log-format", "json", "run", "--detach", "--preserve-fds", "1", "--bundle", h.run(""), h.id)
 	cmd.Env = []string{"PATH=" + searchPath()}
-	cmd.Stdout, cmd.Stderr = output, output // of the container, too
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = output, output, []*os.File{aside} // of the container, too: hold.Main, hold.Aside
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("runc run: %w: %s", err, lastOfLog(log))

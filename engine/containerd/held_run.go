@@ -32,6 +32,8 @@ func (h *held) Ended() <-chan engine.ProgramEnd { return h.ended }
 
 func (h *held) Output() string { return h.data("output") }
 
+func (h *held) Aside() string { return h.data("aside") }
+
 func (h *held) Listen(ctx context.Context, port int) (listener net.Listener, err error) {
 	err = within(h.namespace(), func() error {
 		var config net.ListenConfig
@@ -168,7 +170,11 @@ func (h *held) Run(ctx context.Context, p engine.Program) (pid int, err error) {
 	}
 	env := merge([]string{defaultPath}, config.Env, p.Env)
 	dir := firstOf(p.WorkingDir, config.WorkingDir, "/")
-	command, err := hold.Command(h.find(args[0], env), args, env, dir)
+	out := hold.Main
+	if p.Aside {
+		out = hold.Aside
+	}
+	command, err := hold.Command(h.find(args[0], env), args, env, dir, out)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", engine.ErrStart, err)
 	}

@@ -62,7 +62,11 @@ func heldPrograms(t *testing.T, b *Body) {
 	want(t, "end", h.ends("print", "first").Code, 0)
 	want(t, "end", h.ends("print", "second", "then", "exit", "3").Code, 3)
 	want(t, "output", h.printed(), "first\nsecond\n")
-	pid := h.run(engine.Program{Entrypoint: []string{"/missing/program"}})
+	pid := h.run(engine.Program{Command: []string{"print", "third"}, Aside: true})
+	want(t, "process", (<-h.Ended()).Pid, pid)
+	want(t, "output", h.printed(), "first\nsecond\n")
+	want(t, "output aside", string(must(os.ReadFile(h.Aside()))(t)), "third\n")
+	pid = h.run(engine.Program{Entrypoint: []string{"/missing/program"}})
 	if end := <-h.Ended(); end.Pid != pid || !errors.Is(end.Err, engine.ErrStart) {
 		t.Errorf("what is not there ended with %+v", end)
 	}
@@ -90,8 +94,10 @@ func heldEnds(t *testing.T, b *Body) {
 	if _, err := h.Run(t.Context(), engine.Program{Command: []string{"exit", "0"}}); err == nil {
 		t.Error("what has ended runs a program")
 	}
-	if _, err := os.Stat(h.Output()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("its output: %v", err)
+	for _, file := range []string{h.Output(), h.Aside()} {
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("its output: %v", err)
+		}
 	}
 }
 

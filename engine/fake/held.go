@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -57,7 +58,7 @@ func (e *Engine) Hold(ctx context.Context, s engine.HeldSpec) (engine.Held, erro
 	if err := os.MkdirAll(filepath.Dir(h.Output()), 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(h.Output(), nil, 0o600); err != nil {
+	if err := errors.Join(os.WriteFile(h.Output(), nil, 0o600), os.WriteFile(h.Aside(), nil, 0o600)); err != nil {
 		return nil, err
 	}
 	e.held[h] = true
@@ -94,6 +95,8 @@ func (e *Engine) Held() (ids []string) {
 func (h *held) Address() string { return h.address.String() }
 
 func (h *held) Output() string { return filepath.Join(h.e.options.Dir+".held", h.spec.ID) }
+
+func (h *held) Aside() string { return h.Output() + "-aside" }
 
 func (h *held) Ended() <-chan engine.ProgramEnd { return h.ended }
 
@@ -174,7 +177,11 @@ func (h *held) Run(ctx context.Context, p engine.Program) (pid int, err error) {
 	if err := h.e.before(ctx, "Run", h.spec.ID); err != nil {
 		return 0, err
 	}
-	out, err := os.OpenFile(h.Output(), os.O_APPEND|os.O_WRONLY, 0o600)
+	file := h.Output()
+	if p.Aside {
+		file = h.Aside()
+	}
+	out, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
 	}
@@ -255,8 +262,10 @@ func (h *held) End(ctx context.Context) error {
 	h.e.mu.Lock()
 	delete(h.e.held, h)
 	h.e.mu.Unlock()
-	if err := os.Remove(h.Output()); err != nil && !os.IsNotExist(err) {
-		return err
+	for _, file := range []string{h.Output(), h.Aside()} {
+		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+			return err
+		}
 	}
 	return nil
 }

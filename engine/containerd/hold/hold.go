@@ -8,6 +8,7 @@
 //
 // The protocol: the host sends commands (Command), and the program tells of each with Started, and later with Ended,
 // both by the process id in its namespace. A program that cannot be executed is told by Failed or NoFolder in between.
+// Programs inherit its standard input, and print into what it has open as 1, or as 3.
 package hold
 
 import (
@@ -88,10 +89,20 @@ func executable(machine uint16, text, data []byte) []byte {
 	return b.Bytes()
 }
 
-// Command asks for a program to be executed: a path, its arguments with its own name first, its whole environment
-// and the folder that it begins in. Its layout is that of the program's memory, with pointers for where it comes to lie.
-func Command(path string, args, env []string, dir string) ([]byte, error) {
-	const fields = 5 // length, path, args, env, folder
+// Output is where a program prints to: a file that the first process has open. None is left open to programs beside it.
+type Output uint64
+
+// The outputs.
+const (
+	Main  Output = 1
+	Aside Output = 3
+)
+
+// Command asks for a program to be executed: a path, its arguments with its own name first, its whole environment,
+// the folder that it begins in and where it prints to. Its layout is that of the program's memory, with pointers for where it
+// comes to lie.
+func Command(path string, args, env []string, dir string, out Output) ([]byte, error) {
+	const fields = 6 // length, path, args, env, folder, output
 	pointers := fields + len(args) + 1 + len(env) + 1
 	b := make([]byte, 8*pointers)
 	point := func(at int, to int) { binary.NativeEndian.PutUint64(b[8*at:], uint64(dataBase+command+to)) }
@@ -104,6 +115,7 @@ func Command(path string, args, env []string, dir string) ([]byte, error) {
 	point(2, 8*fields)
 	point(3, 8*(fields+len(args)+1))
 	point(4, text(dir))
+	binary.NativeEndian.PutUint64(b[8*5:], uint64(out))
 	for i, a := range args {
 		point(fields+i, text(a))
 	}

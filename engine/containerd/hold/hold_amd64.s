@@ -110,6 +110,19 @@ child:
 	MOVL $112, AX // setsid
 	SYSCALL
 	MOVL $COMMAND, R14
+	MOVL $292, AX // dup3(output, 1, 0): it fails where that is the same
+	MOVQ 40(R14), DI
+	MOVL $1, SI
+	XORL DX, DX
+	SYSCALL
+	MOVL $292, AX // dup3(output, 2, 0)
+	MOVQ 40(R14), DI
+	MOVL $2, SI
+	XORL DX, DX
+	SYSCALL
+	MOVL $3, AX // close(3)
+	MOVL $3, DI
+	SYSCALL
 	MOVL $80, AX // chdir
 	MOVQ 32(R14), DI
 	SYSCALL

@@ -108,6 +108,19 @@ child:
 	MOVD $157, R8 // setsid
 	SVC
 	MOVD $COMMAND, R23
+	MOVD 40(R23), R0 // dup3(output, 1, 0): it fails where that is the same
+	MOVD $1, R1
+	MOVD $0, R2
+	MOVD $24, R8
+	SVC
+	MOVD 40(R23), R0 // dup3(output, 2, 0)
+	MOVD $2, R1
+	MOVD $0, R2
+	MOVD $24, R8
+	SVC
+	MOVD $3, R0 // close(3)
+	MOVD $57, R8
+	SVC
 	MOVD 32(R23), R0 // chdir
 	MOVD $49, R8
 	SVC

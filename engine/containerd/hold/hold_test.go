@@ -20,6 +20,7 @@ type held struct {
 	cmd    *exec.Cmd
 	line   net.Conn
 	output string
+	aside  string
 }
 
 func hold(t *testing.T) *held {
@@ -49,8 +50,13 @@ func hold(t *testing.T) *held {
 		t.Fatal(err)
 	}
 	defer output.Close()
-	h := &held{T: t, cmd: exec.Command(file), output: output.Name()}
-	h.cmd.Stdout, h.cmd.Stderr = output, output
+	aside, err := os.Create(filepath.Join(dir, "aside"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer aside.Close()
+	h := &held{T: t, cmd: exec.Command(file), output: output.Name(), aside: aside.Name()}
+	h.cmd.Stdout, h.cmd.Stderr, h.cmd.ExtraFiles = output, output, []*os.File{aside}
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
 	if err := h.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -67,7 +73,12 @@ func hold(t *testing.T) *held {
 
 func (h *held) tell(path string, args, env []string, dir string) {
 	h.Helper()
-	command, err := Command(path, args, env, dir)
+	h.tellTo(Main, path, args, env, dir)
+}
+
+func (h *held) tellTo(out Output, path string, args, env []string, dir string) {
+	h.Helper()
+	command, err := Command(path, args, env, dir, out)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -112,6 +123,21 @@ func TestProgramsAreStartedAndTheirEndsTold(t *testing.T) {
 	}
 	h.tell("/bin/sh", []string{"sh", "-c", "kill -9 $$"}, nil, "/")
 	h.ends(h.started(), 9)
+}
+
+// Each program prints where it is told to, by both ways, and has nothing else open.
+func TestWhereProgramsPrint(t *testing.T) {
+	h := hold(t)
+	const printing = `echo out; echo err >&2; for fd in 3 4 5 6; do if [ -e /proc/self/fd/$fd ]; then readlink /proc/self/fd/$fd; fi; done`
+	for _, out := range []Output{Main, Aside, Main} {
+		h.tellTo(out, "/bin/sh", []string{"sh", "-c", printing}, []string{"PATH=/bin:/usr/bin"}, "/")
+		h.ends(h.started(), 0)
+	}
+	for file, want := range map[string]string{h.output: "out\nerr\nout\nerr\n", h.aside: "out\nerr\n"} {
+		if printed, err := os.ReadFile(file); err != nil || string(printed) != want {
+			t.Errorf("%s has %q, %v; want %q", filepath.Base(file), printed, err, want)
+		}
+	}
 }
 
 func TestTwoProgramsRunAtATime(t *testing.T) {
@@ -189,7 +215,7 @@ func TestLongCommands(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	h.tell("/bin/sh", []string{"sh", "-c", `test ${#LONG} = 100000 && test ${#0} = 100000`, long}, []string{"LONG=" + long}, "/")
 	h.ends(h.started(), 0)
-	if _, err := Command("/", make([]string, MaxCommand/8), nil, "/"); !errors.Is(err, ErrTooLong) {
+	if _, err := Command("/", make([]string, MaxCommand/8), nil, "/", Main); !errors.Is(err, ErrTooLong) {
 		t.Errorf("a command that is too long: %v", err)
 	}
 }
