@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"time"
 
+	"slipway/events"
 	"slipway/store"
 )
 
@@ -120,6 +121,20 @@ func endCall(tx *store.Tx, holder string, s *settlement, dead bool) (bool, error
 		s.call.ID, holder, s.verdict.runs, s.verdict.failures, s.verdict.refusals, store.Micros(tx.Now), s.verdict.condition, s.result.reason,
 		bounded(s.result.payload), payload, isDead)
 	return n == 1, err
+}
+
+// giveUpCalls ends calls of an account whoever holds them, at most so many, as dead letters, and returns the events of that.
+func giveUpCalls(tx *store.Tx, account, condition, reason string, most int) (facts []events.Fact, err error) {
+	err = tx.Each(`update functions_calls set ended = $2, outcome = $3, reason = $4, dead = 1, holder = '' where id in
+		(select id from functions_calls where ended = 0 and account = $1 limit $5) returning id, function, runs`,
+		[]any{account, store.Micros(tx.Now), condition, reason, most}, func(rows *sql.Rows) error {
+			var id, function string
+			var runs int
+			err := rows.Scan(&id, &function, &runs)
+			facts = append(facts, failedEvent(account, function, map[string]any{"request": id, "condition": condition, "invocations": runs, "reason": reason}))
+			return err
+		})
+	return facts, err
 }
 
 // putOff has a call made again later that the holder still holds.

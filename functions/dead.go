@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/events"
 	"slipway/internal/errs"
 	"slipway/internal/page"
 	"slipway/store"
@@ -19,7 +20,7 @@ import (
 type DeadCall struct {
 	ID        string
 	Function  string // ARN, as it was called
-	Condition string // RetriesExhausted, EventAgeExceeded, FunctionNotFound
+	Condition string // RetriesExhausted, EventAgeExceeded, FunctionNotFound, AccountClosed
 	Reason    string // of the last failure
 	Runs      int    // how often it was made
 	Accepted  time.Time
@@ -123,6 +124,22 @@ func (c *Control) Replay(ctx context.Context, r Ref, id string) (n int64, err er
 		return err
 	})
 	return n, err
+}
+
+// StopAccount gives up all calls of an account that are still to be made, or are being made: it was closed. They are dead
+// letters then.
+func (c *Control) StopAccount(ctx context.Context, account string) error {
+	for more := true; more; {
+		err := c.calls.update(ctx, func(tx *store.Tx) error {
+			facts, err := giveUpCalls(tx, account, AccountClosed, "the account was closed", sweepAtOnce)
+			more = len(facts) == sweepAtOnce
+			return errors.Join(err, events.AppendAll(tx, facts))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forgetCalls takes away all calls of an account, and how often its functions were called.

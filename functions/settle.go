@@ -120,11 +120,15 @@ func (s *settlement) facts(next *call, undelivered string) (facts []events.Fact)
 	if undelivered != "" {
 		data["undelivered"] = undelivered
 	}
-	kind := "function.event.failed"
+	fact := failedEvent(s.call.Account, s.call.Function, data)
 	if s.verdict.condition == Success {
-		kind = "function.event.succeeded"
+		fact.Type = "function.event.succeeded"
 	}
-	return []events.Fact{{Account: s.call.Account, Type: kind, Subject: s.call.Function, Data: data}}
+	return []events.Fact{fact}
+}
+
+func failedEvent(account, function string, data map[string]any) events.Fact {
+	return events.Fact{Account: account, Type: "function.event.failed", Subject: function, Data: data}
 }
 
 func (c CallConfig) pauses() pauses {

@@ -2,7 +2,7 @@ package functions
 
 import "time"
 
-// Conditions under which a call ends. Source: "Capturing records of Lambda asynchronous invocations"; the last two
+// Conditions under which a call ends. Source: "Capturing records of Lambda asynchronous invocations"; the last three
 // are Slipway's own.
 const (
 	Success          = "Success"
@@ -10,6 +10,7 @@ const (
 	EventAgeExceeded = "EventAgeExceeded"
 	FunctionGone     = "FunctionNotFound"
 	TooDeep          = "RecursiveInvocation"
+	AccountClosed    = "AccountClosed"
 )
 
 // pauses say when a call is made again.

@@ -46,7 +46,7 @@ type ListDeadCallsOutput struct {
 type Call struct {
 	RequestID   *string    `aws:"requestId"`
 	FunctionArn *string    `aws:"functionArn"` // as it was called
-	Condition   *string    `aws:"condition"`   // RetriesExhausted, EventAgeExceeded or FunctionNotFound
+	Condition   *string    `aws:"condition"`   // RetriesExhausted, EventAgeExceeded, FunctionNotFound or AccountClosed
 	Reason      *string    `aws:"reason"`      // of the last failure
 	Invocations *int32     `aws:"invocations"` // how often it was made
 	Accepted    *time.Time `aws:"acceptedAt"`

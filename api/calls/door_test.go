@@ -24,10 +24,12 @@ import (
 // failing is a fleet in which every function fails.
 type failing struct{}
 
-func (failing) Prepare(context.Context, string, *fleet.Release, time.Time, []time.Time) error { return nil }
-func (failing) Retire(_, _, _ string)                                            {}
-func (failing) Provision(*fleet.Release, int)                                    {}
-func (failing) Provisioned(*fleet.Release) fleet.Provisioned                     { return fleet.Provisioned{} }
+func (failing) Prepare(context.Context, string, *fleet.Release, time.Time, []time.Time) error {
+	return nil
+}
+func (failing) Retire(_, _, _ string)                        {}
+func (failing) Provision(*fleet.Release, int)                {}
+func (failing) Provisioned(*fleet.Release) fleet.Provisioned { return fleet.Provisioned{} }
 
 func (failing) Invoke(_ context.Context, c fleet.Call, _ nodeapi.AnswerWriter) (fleet.Result, error) {
 	no := &nodeapi.FunctionError{Type: "errorString", Message: "no", Payload: []byte(`{"errorMessage":"no"}`)}
