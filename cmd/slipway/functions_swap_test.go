@@ -38,10 +38,12 @@ func TestSwapsUnderLoad(t *testing.T) {
 	}
 	end := time.Now().Add(time.Duration(*swapSeconds * float64(time.Second)))
 	var all sync.WaitGroup
+	ctx, cancel := context.WithDeadline(t.Context(), end)
+	defer cancel()
 	for _, s := range lines {
-		all.Go(func() { s.updates(end) })
-		for range 2 {
-			all.Go(func() { s.calls(end) })
+		all.Go(func() { s.updatesUntil(end) })
+		for i := range 2 {
+			all.Go(func() { s.calls(ctx.Done(), i) })
 		}
 	}
 	all.Wait()
@@ -68,15 +70,16 @@ type swapUpdate struct {
 	returned, ready time.Time
 }
 
-// swapAnswer is a call: when it began, and which code answered.
+// swapAnswer is a call: when it began and ended, whose it was, and which code answered.
 type swapAnswer struct {
-	began time.Time
-	mark  int
-	err   error
+	began, ended time.Time
+	caller       int
+	mark         int
+	err          error
 }
 
-// updates updates the function every few seconds, by code that bears the number of the update.
-func (s *swapped) updates(end time.Time) {
+// updatesUntil updates the function every few seconds, by code that bears the number of the update.
+func (s *swapped) updatesUntil(end time.Time) {
 	for mark := 1; time.Now().Before(end); mark++ {
 		if s.broken && mark%3 == 2 {
 			s.breakIt()
@@ -87,9 +90,11 @@ func (s *swapped) updates(end time.Time) {
 	}
 }
 
-func (s *swapped) update(mark int) {
+func (s *swapped) update(mark int) { s.updateBy(mark, s.zip(strconv.Itoa(mark))) }
+
+func (s *swapped) updateBy(mark int, code []byte) {
 	s.t.Helper()
-	_, err := s.lambda().UpdateFunctionCode(s.t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: &s.name, ZipFile: s.zip(strconv.Itoa(mark))})
+	_, err := s.lambda().UpdateFunctionCode(s.t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: &s.name, ZipFile: code})
 	u := swapUpdate{mark: mark, returned: time.Now()}
 	if err != nil {
 		s.t.Errorf("update of %s: %v", s.name, err)
@@ -143,14 +148,20 @@ func (s *swapped) updated() (status types.LastUpdateStatus) {
 	return status
 }
 
-func (s *swapped) calls(end time.Time) {
-	for time.Now().Before(end) {
-		a := swapAnswer{began: time.Now()}
+// calls calls the function, again and again.
+func (s *swapped) calls(stop <-chan struct{}, caller int) {
+	for {
+		a := swapAnswer{began: time.Now(), caller: caller}
 		a.mark, a.err = s.call()
+		a.ended = time.Now()
 		s.mu.Lock()
 		s.answers = append(s.answers, a)
 		s.mu.Unlock()
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-stop:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 }
 
