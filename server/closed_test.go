@@ -11,6 +11,7 @@ import (
 
 	"slipway/accounts"
 	"slipway/cluster"
+	"slipway/functions"
 	"slipway/logs"
 	"slipway/secrets"
 	"slipway/store"
@@ -48,6 +49,18 @@ func (s *Server) hooksOf(t *testing.T, account string) (of []Hook) {
 	return of
 }
 
+// waitingCall writes down a call of a function of an account that is not due for long.
+func (s *Server) waitingCall(t *testing.T, account string) {
+	t.Helper()
+	must(t, s.db.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`insert into functions_calls (id, account, function, qualifier, payload, size, context, trace, depth, accepted, due, holder,
+			runs, failures, refusals, ended, outcome, reason, response, dead)
+			values ('waits', $1, 'arn:aws:lambda:us-east-1:' || $1 || ':function:greet', '', $2, 2, '', '', 0, $3, $4, '', 0, 0, 0, 0, '', '', $5, 0)`,
+			account, []byte(`{}`), store.Micros(tx.Now), store.Micros(tx.Now.Add(time.Hour)), []byte{})
+		return err
+	}))
+}
+
 // What a closed account has stays for as long as the account could be asked for again, and goes with it.
 func TestWhatAClosedAccountHasGoesWithIt(t *testing.T) {
 	s := open(t, nil)
@@ -65,6 +78,7 @@ func TestWhatAClosedAccountHasGoesWithIt(t *testing.T) {
 	}
 	_, _, err := control.AddHook(t.Context(), Hook{URL: "https://example.com/", Account: id})
 	must(t, err)
+	s.waitingCall(t, id)
 	before := s.holdings(t, id)
 	c := closing{s, map[string]string{}}
 	must(t, s.accounts.CloseAccount(t.Context(), id))
@@ -74,6 +88,9 @@ func TestWhatAClosedAccountHasGoesWithIt(t *testing.T) {
 	}
 	if h := s.hooksOf(t, id); len(h) != 1 || h[0].Stopped.IsZero() {
 		t.Errorf("closed, it has the hooks %+v", h)
+	}
+	if dead, _, err := s.functions.DeadCalls(t.Context(), functions.Ref{Account: id}, "", 10); err != nil || len(dead) != 1 || dead[0].Condition != functions.AccountClosed {
+		t.Errorf("closed, its call that waited is the dead letter %+v, %v", dead, err)
 	}
 	if _, _, err := control.AddHook(t.Context(), Hook{URL: "https://example.com/", Account: id}); err == nil || !strings.Contains(err.Error(), "was closed") {
 		t.Errorf("a hook for a closed account: %v", err)
