@@ -83,7 +83,6 @@ func (c *Control) environmentOf(ctx context.Context, v Version) ([]string, error
 		"AWS_REGION="+c.config.Region, "AWS_DEFAULT_REGION="+c.config.Region,
 		"AWS_LAMBDA_FUNCTION_NAME="+v.Name, "AWS_LAMBDA_FUNCTION_VERSION="+v.Qualifier(),
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+strconv.Itoa(v.Settings.Memory), "AWS_LAMBDA_LOG_GROUP_NAME="+v.Settings.Log.Group,
-		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
 		"AWS_ACCESS_KEY_ID="+who.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+who.SecretAccessKey, "AWS_SESSION_TOKEN="+who.SessionToken,
 	), nil
 }

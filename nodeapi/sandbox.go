@@ -71,15 +71,16 @@ type Assignment struct {
 	Command    []string `json:"command,omitempty"`
 	WorkingDir string   `json:"workingDir,omitempty"`
 
-	Env         []string          `json:"env"`               // "NAME=value": all that its runtime is given, with credentials. Kept in memory alone
-	Memory      int               `json:"memory"`            // MiB, enforced
-	CPU         int               `json:"cpu"`               // units of 1/1024 of a core: its share beside others
-	HardCPU     bool              `json:"hardCpu"`           // it never has more than CPU, not even of an idle machine
-	Timeout     time.Duration     `json:"timeout"`           // of a call
-	Concurrency int               `json:"concurrency"`       // calls at a time; 0: 1
-	Role        bool              `json:"role,omitempty"`    // it reaches the API at its node
-	Log         Log               `json:"log"`               // where it is logged to
-	JSONLog     bool              `json:"jsonLog,omitempty"` // platform lines as JSON
+	Env         []string          `json:"env"`                   // "NAME=value": all that its runtime is given, with credentials. Kept in memory alone
+	Memory      int               `json:"memory"`                // MiB, enforced
+	CPU         int               `json:"cpu"`                   // units of 1/1024 of a core: its share beside others
+	HardCPU     bool              `json:"hardCpu"`               // it never has more than CPU, not even of an idle machine
+	Timeout     time.Duration     `json:"timeout"`               // of a call
+	Concurrency int               `json:"concurrency"`           // calls at a time; 0: 1
+	Provisioned bool              `json:"provisioned,omitempty"` // it is one of those that are always to be ready
+	Role        bool              `json:"role,omitempty"`        // it reaches the API at its node
+	Log         Log               `json:"log"`                   // where it is logged to
+	JSONLog     bool              `json:"jsonLog,omitempty"`     // platform lines as JSON
 	Tags        map[string]string `json:"tags,omitempty"`
 }
 

@@ -6,6 +6,7 @@
 package runtimeapi
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"sync"
@@ -21,6 +22,7 @@ type Config struct {
 	Memory                          int    // MiB
 	Runtime                         string // "provided.al2023", ...: for telemetry
 	Concurrency                     int    // calls at a time; 0: 1
+	InitType                        string // why it is started: OnDemand, ProvisionedConcurrency; "": OnDemand
 
 	// Extensions are those whose programs lie in /opt/extensions: the names of their files.
 	Extensions []string
@@ -28,6 +30,12 @@ type Config struct {
 	// Dial connects to a port that a process of the sandbox listens on: telemetry is sent there. nil: no telemetry.
 	Dial func(ctx context.Context, port int) (net.Conn, error)
 }
+
+// Why a sandbox is started, as it is told of itself. Source: Lambda Developer Guide, "Using Lambda environment variables".
+const (
+	OnDemand               = "on-demand"
+	ProvisionedConcurrency = "provisioned-concurrency"
+)
 
 // Session is one sandbox from its runtime's start to its end. All methods may be called at the same time.
 //
@@ -57,6 +65,7 @@ type Session struct {
 // New makes a session. It does nothing by itself.
 func New(c Config) *Session {
 	c.Concurrency = max(c.Concurrency, 1)
+	c.InitType = cmp.Or(c.InitType, OnDemand)
 	s := &Session{cfg: c, cut: make(chan struct{}), exited: map[string]bool{}}
 	for _, name := range c.Extensions {
 		s.extensions = append(s.extensions, &extension{name: name, external: true})
@@ -87,7 +96,7 @@ func (s *Session) Ready(ctx context.Context) (*nodeapi.FunctionError, error) {
 	failed, err := s.until(ctx, func() bool { return s.asked && s.quiet() })
 	if err == nil {
 		s.telemetry.extensions(s.known())
-		s.telemetry.initDone(began, failed)
+		s.telemetry.initDone(s.cfg, began, failed)
 	}
 	return failed, err
 }

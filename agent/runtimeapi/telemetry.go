@@ -105,7 +105,7 @@ type phase struct {
 	Phase string `json:"phase"`
 }
 
-var onDemand = phase{"on-demand", "init"}
+func initOf(c Config) phase { return phase{c.InitType, "init"} }
 
 func (t *telemetry) initStart(c Config) {
 	t.tell("platform", "platform.initStart", time.Now(), struct {
@@ -114,16 +114,16 @@ func (t *telemetry) initStart(c Config) {
 		Name    string `json:"functionName"`
 		Version string `json:"functionVersion"`
 		Memory  int    `json:"instanceMaxMemory,omitempty"` // bytes
-	}{onDemand, c.Runtime, c.Name, c.Version, c.Memory << 20})
+	}{initOf(c), c.Runtime, c.Name, c.Version, c.Memory << 20})
 }
 
-func (t *telemetry) initDone(began time.Time, failed *nodeapi.FunctionError) {
+func (t *telemetry) initDone(c Config, began time.Time, failed *nodeapi.FunctionError) {
 	now := time.Now()
 	done := struct {
 		phase
 		Status string `json:"status"`
 		Error  string `json:"errorType,omitempty"`
-	}{phase: onDemand, Status: "success"}
+	}{phase: initOf(c), Status: "success"}
 	if failed != nil {
 		done.Status, done.Error = "error", failed.Type
 	}
@@ -132,7 +132,7 @@ func (t *telemetry) initDone(began time.Time, failed *nodeapi.FunctionError) {
 		phase
 		Status  string             `json:"status"`
 		Metrics map[string]float64 `json:"metrics"`
-	}{onDemand, done.Status, map[string]float64{"durationMs": milliseconds(now.Sub(began))}})
+	}{initOf(c), done.Status, map[string]float64{"durationMs": milliseconds(now.Sub(began))}})
 	t.settle()
 }
 

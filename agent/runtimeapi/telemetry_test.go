@@ -92,6 +92,29 @@ func (e *ear) hears(t *testing.T, kinds ...string) (all []happening) {
 	return all
 }
 
+// A sandbox that is always to be ready is told to be, wherever it is told why it was started.
+func TestTelemetryOfAProvisionedSandbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEar(t)
+		s := newSandbox(t, Config{Name: "f", Version: "1", Dial: e.dial, InitType: ProvisionedConcurrency})
+		m := s.extension("listener", `"INVOKE"`)
+		if a := m.subscribe(`{"schemaVersion":"2022-12-13","types":["platform"],"buffering":{"timeoutMs":100},"destination":{"protocol":"TCP","port":9999}}`); a.status != 200 {
+			t.Fatal(a)
+		}
+		s.waits("/2020-01-01/extension/event/next", "Lambda-Extension-Identifier", m.id)
+		s.waits("/2018-06-01/runtime/invocation/next")
+		if f, err := s.Ready(t.Context()); f != nil || err != nil {
+			t.Fatal(f, err)
+		}
+		all := e.hears(t, "platform.telemetrySubscription", "platform.initStart", "platform.extension", "platform.initRuntimeDone", "platform.initReport")
+		for _, i := range []int{1, 3, 4} {
+			if !strings.HasPrefix(string(all[i].Record), `{"initializationType":"provisioned-concurrency","phase":"init",`) {
+				t.Errorf("it is told %s", all[i].Record)
+			}
+		}
+	})
+}
+
 func TestTelemetry(t *testing.T) {
 	for protocol, destination := range map[string]string{
 		"HTTP": `{"protocol":"HTTP","URI":"http://sandbox.localdomain:8080/events"}`,

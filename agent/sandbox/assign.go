@@ -137,7 +137,7 @@ func (b *box) furnish(ctx context.Context, a *assigned, mounts []engine.HeldMoun
 	}
 	session := runtimeapi.New(runtimeapi.Config{
 		Name: a.Name, Version: a.Version, Handler: a.Handler, Account: b.Account, Function: a.Function, Memory: a.Memory, Runtime: b.image.Digest,
-		Concurrency: a.Concurrency, Extensions: b.held.Executables(extensions), Dial: b.held.Dial,
+		Concurrency: a.Concurrency, InitType: initType(&a.Assignment), Extensions: b.held.Executables(extensions), Dial: b.held.Dial,
 	})
 	if err := b.keep(func() { a.session, a.use = session, use }, use.Close, func() { listener.Close() }, session.Close); err != nil {
 		return err
@@ -265,7 +265,16 @@ func (b *box) environment(a *assigned) []string {
 		env = b.host.config.Admit(b.ID, b.held.Address())
 	}
 	env = append(env, a.Env...)
-	return append(env, "AWS_LAMBDA_LOG_STREAM_NAME="+a.Log.Stream, fmt.Sprintf("AWS_LAMBDA_RUNTIME_API=127.0.0.1:%d", apiPort))
+	return append(env, "AWS_LAMBDA_LOG_STREAM_NAME="+a.Log.Stream, "AWS_LAMBDA_INITIALIZATION_TYPE="+initType(&a.Assignment),
+		fmt.Sprintf("AWS_LAMBDA_RUNTIME_API=127.0.0.1:%d", apiPort))
+}
+
+// initType is why a sandbox is started, in the words of AWS.
+func initType(a *nodeapi.Assignment) string {
+	if a.Provisioned {
+		return runtimeapi.ProvisionedConcurrency
+	}
+	return runtimeapi.OnDemand
 }
 
 // platformError is one of the platform's own, with the document that a caller is given.

@@ -23,7 +23,7 @@ import (
 )
 
 // echo is a function: it answers with what it is given. "exit" ends it, "wait" waits until it is killed, "signal" until it is
-// sent a signal.
+// sent a signal; "why" is answered with why it was started.
 func echo(ctx context.Context, p *fake.Process) int {
 	client := http.Client{Transport: &http.Transport{DialContext: p.Dial}}
 	defer client.CloseIdleConnections()
@@ -65,6 +65,8 @@ func echo(ctx context.Context, p *fake.Process) int {
 			return p.OutOfMemory()
 		case `"signal"`:
 			<-p.Signals
+		case `"why"`:
+			payload = []byte(p.Env[slices.IndexFunc(p.Env, func(pair string) bool { return strings.HasPrefix(pair, "AWS_LAMBDA_INITIALIZATION_TYPE=") })])
 		}
 		fmt.Fprintf(p.Stdout, "called with %s\n", payload)
 		answer := func() (*http.Response, []byte, error) {
@@ -240,6 +242,17 @@ func TestSandboxesThatAreNotThere(t *testing.T) {
 	}
 	if err := w.host.Stop(t.Context(), none); err != nil {
 		t.Error(err)
+	}
+}
+
+// A function finds out whether it is one of those that are always to be ready.
+func TestWhyASandboxIsStarted(t *testing.T) {
+	w := newFakeWorld(t)
+	for provisioned, want := range map[bool]string{false: "on-demand", true: "provisioned-concurrency"} {
+		id := w.assigned(func(a *nodeapi.Assignment) { a.Provisioned = provisioned })
+		if outcome := w.call(id, nil, "why"); string(outcome.Payload) != "AWS_LAMBDA_INITIALIZATION_TYPE="+want {
+			t.Errorf("provisioned %v: %s", provisioned, outcome.Payload)
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func (l *lines) record(kind string, record any) string {
 func (l *lines) initStart() string {
 	if l.json {
 		return l.record(initStart, map[string]any{
-			"initializationType": "on-demand", "phase": "init", "runtimeVersion": l.image, "functionName": l.release.Name,
+			"initializationType": initType(l.release), "phase": "init", "runtimeVersion": l.image, "functionName": l.release.Name,
 			"functionVersion": l.release.Version, "instanceId": l.instance, "instanceMaxMemory": l.release.Memory << 20,
 		})
 	}
@@ -63,7 +63,7 @@ func (l *lines) initFailed(took time.Duration, f *nodeapi.FunctionError) []strin
 	status := statusOf(f)
 	if l.json {
 		return []string{l.record(initReport, map[string]any{
-			"initializationType": "on-demand", "phase": "init", "status": status, "errorType": f.Type,
+			"initializationType": initType(l.release), "phase": "init", "status": status, "errorType": f.Type,
 			"metrics": map[string]any{"durationMs": milliseconds(took)},
 		})}
 	}

@@ -62,6 +62,16 @@ func TestLinesAreAsAWSPrintsThem(t *testing.T) {
 	}
 }
 
+func TestLinesOfAProvisionedSandbox(t *testing.T) {
+	l := linesOf(true)
+	l.release.Provisioned = true
+	for _, line := range append(l.initFailed(time.Millisecond, &nodeapi.FunctionError{}), l.initStart()) {
+		if !strings.Contains(line, `"initializationType":"provisioned-concurrency"`) {
+			t.Errorf("the line is %s", line)
+		}
+	}
+}
+
 func TestLinesAsJSON(t *testing.T) {
 	l := linesOf(true)
 	failed := &nodeapi.FunctionError{Type: "Runtime.ExitError", Message: "x"}

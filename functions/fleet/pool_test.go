@@ -7,6 +7,7 @@ import (
 
 	"slipway/functions/fleet"
 	"slipway/functions/fleet/fleettest"
+	"slipway/nodeapi"
 )
 
 func TestThePoolRefillsWhenOneLeavesIt(t *testing.T) {
@@ -176,6 +177,10 @@ func TestProvisionedSandboxesAreAlwaysReady(t *testing.T) {
 	inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
 		host := w.machine("a", 4096)
 		r := version("1")
+		kinds := make(chan bool, 1000)
+		host.Change(func(h *fleettest.Host) {
+			h.Init = func(a nodeapi.Assignment) nodeapi.Init { kinds <- a.Provisioned; return nodeapi.Init{} }
+		})
 		w.fleet.Provision(r, 3)
 		if p := w.fleet.Provisioned(r); p.Wanted != 3 || p.Allocated != 3 || p.Ready != 0 {
 			t.Errorf("at once: %+v", p)
@@ -191,6 +196,23 @@ func TestProvisionedSandboxesAreAlwaysReady(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if p := w.fleet.Provisioned(r); p.Ready != 3 {
 			t.Errorf("after one was lost: %+v", p)
+		}
+		if len(kinds) < 4 {
+			t.Errorf("%d sandboxes were made ready", len(kinds))
+		}
+		for len(kinds) > 0 {
+			if !<-kinds {
+				t.Error("one that is always to be ready is not told so")
+			}
+		}
+		host.Change(func(h *fleettest.Host) { h.Run = answer(time.Minute) })
+		busy := w.load(5, func() fleet.Call { return pinned(r) })
+		time.Sleep(time.Second)
+		busy.end(t)
+		for range 2 {
+			if <-kinds {
+				t.Error("one beyond them is told to be always ready")
+			}
 		}
 		w.fleet.Provision(r, 0)
 		time.Sleep(3 * time.Hour)

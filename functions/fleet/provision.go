@@ -18,6 +18,17 @@ func (f *Fleet) Provision(r *Release, n int) {
 	}
 }
 
+// lacksProvisioned says that fewer sandboxes were made to be always ready than are always to be.
+func (e *edition) lacksProvisioned() bool {
+	made := 0
+	for s := range e.all {
+		if s.provisioned && !s.leaving && !s.aged {
+			made++
+		}
+	}
+	return made < e.provisioned
+}
+
 // Provisioned tells how far Provision is.
 func (f *Fleet) Provisioned(r *Release) Provisioned {
 	t := f.tenant(r.Account)

@@ -279,11 +279,11 @@ func (t *tenant) assign(ctx context.Context, s *sandbox, o *order, env *environm
 	return err
 }
 
-// mark writes down what a sandbox is being assigned.
+// mark writes down what a sandbox is being assigned, and whether it is one of those that are always to be ready.
 func (t *tenant) mark(s *sandbox, e *edition) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.state, s.edition = Assigning, e
+	s.state, s.edition, s.provisioned = Assigning, e, e.lacksProvisioned()
 	e.all[s] = true
 }
 
@@ -291,7 +291,7 @@ func assignment(r *Release, s *sandbox, env []string, hard bool, now time.Time) 
 	a := r.Assignment
 	a.Sandbox, a.Release, a.Function, a.Name, a.Version = s.id, r.ID, r.Function, r.Name, r.Version
 	a.Env, a.Memory, a.CPU, a.HardCPU = env, r.Memory, s.hold.CPU, hard
-	a.Timeout, a.Concurrency = r.Timeout, r.concurrency()
+	a.Timeout, a.Concurrency, a.Provisioned = r.Timeout, r.concurrency(), s.provisioned
 	a.Log.Stream = fmt.Sprintf("%s/[%s]%s", now.UTC().Format("2006/01/02"), r.Version, s.id[len("sb-"):])
 	return a
 }

@@ -18,6 +18,8 @@ type sandbox struct {
 	lost    bool     // its host does not have it any more
 	aged    bool     // another is to take its place
 
+	provisioned bool // it was made to be always ready
+
 	running int
 	calls   int64
 	born    time.Time
