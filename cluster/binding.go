@@ -17,7 +17,7 @@ func (t Task) Bindings(i int) (list []Binding) {
 	for len(ports) > 0 {
 		n := 1
 		for _, p := range t.Spec.Containers[i].Ports {
-			first, last, ok := p.span()
+			first, last, ok := p.Span()
 			if ok && first < last && first == ports[0].Container && p.Protocol == ports[0].Protocol && inRow(ports, last-first+1) {
 				n = last - first + 1
 			}

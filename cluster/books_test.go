@@ -13,6 +13,7 @@ import (
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 	"slipway/store"
 	"slipway/store/storetest"
@@ -78,7 +79,7 @@ func (b *books) run(t *rapid.T, name string) {
 	c := &spec.Containers[0]
 	c.CPU, c.Memory = rapid.IntRange(0, 150).Draw(t, "cpu"), new(rapid.IntRange(6, 150).Draw(t, "memory"))
 	if port := rapid.IntRange(0, 3).Draw(t, "port"); port > 0 {
-		c.Ports = []cluster.PortSpec{{Container: 80, Host: 8000 + port, Protocol: "tcp"}}
+		c.Ports = []taskdef.Port{{Container: 80, Host: 8000 + port, Protocol: "tcp"}}
 	}
 	run := cluster.Run{Cluster: name, Definition: b.register("books", spec), Count: rapid.IntRange(1, 4).Draw(t, "count")}
 	started, err := b.RunTask(b.Context(), account, run)

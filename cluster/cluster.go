@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/internal/errs"
 	"slipway/store"
@@ -46,7 +47,7 @@ func (c *Control) CreateCluster(ctx context.Context, account, name string, tags 
 // CreateClusterWith makes a cluster that has capacity providers. It fails as SetProviders does.
 func (c *Control) CreateClusterWith(ctx context.Context, wanted Cluster) (Cluster, error) {
 	account, name, tags := wanted.Account, wanted.Name, wanted.Tags
-	if !namePattern.MatchString(name) {
+	if !taskdef.IsName(name) {
 		return Cluster{}, errs.Say(ErrInvalid, "Invalid cluster name %q: up to 255 letters, digits, hyphens and underscores are allowed.", name)
 	}
 	if err := checkTags(tags); err != nil {

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -32,7 +33,7 @@ func setClusterStatus(tx *store.Tx, account, name, status string) error {
 }
 
 func clusterStatus(tx *store.Tx, account, name string) (status string, err error) {
-	if !namePattern.MatchString(name) {
+	if !taskdef.IsName(name) {
 		return "", ErrNoCluster
 	}
 	err = tx.Row(`select status from clusters where account = $1 and name = $2`, account, name).Scan(&status)
@@ -43,7 +44,7 @@ func clusterStatus(tx *store.Tx, account, name string) (status string, err error
 }
 
 func readCluster(tx *store.Tx, account, name string) (Cluster, error) {
-	if !namePattern.MatchString(name) {
+	if !taskdef.IsName(name) {
 		return Cluster{}, ErrNoCluster
 	}
 	cluster := Cluster{Account: account, Name: name}

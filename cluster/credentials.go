@@ -112,23 +112,7 @@ func (t Task) acts(now time.Time) bool {
 	if t.Spec.TaskRole == "" || t.Seen.Status == nodeapi.Stopped {
 		return false
 	}
-	return !t.Wanted.Stop || now.Before(t.Wanted.Asked.Add(t.Spec.stopTime()+lateStop))
-}
-
-// stopTime is how long the containers may take to end.
-func (s Spec) stopTime() time.Duration {
-	var most time.Duration
-	for _, c := range s.Containers {
-		most = max(most, c.stopTime())
-	}
-	return most
-}
-
-func (c ContainerSpec) stopTime() time.Duration {
-	if c.StopTimeout == nil {
-		return defaultStopTime * time.Second
-	}
-	return time.Duration(*c.StopTimeout) * time.Second
+	return !t.Wanted.Stop || now.Before(t.Wanted.Asked.Add(t.Spec.StopTime()+lateStop))
 }
 
 // Role is the ARN of the role that the task's containers act in, "" if they have none. A definition

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -16,7 +17,7 @@ import (
 const webRole = "arn:aws:iam::123456789012:role/web"
 
 // acting is web with a role.
-func acting() cluster.Spec {
+func acting() taskdef.Spec {
 	s := web()
 	s.TaskRole = webRole
 	return s
@@ -43,7 +44,7 @@ func TestATaskIsGivenItsRole(t *testing.T) {
 		node := w.join('a', 1024, 1024)
 		named := acting()
 		named.TaskRole = "web" // a definition may give the name alone
-		for family, spec := range map[string]cluster.Spec{"arn": acting(), "name": named} {
+		for family, spec := range map[string]taskdef.Spec{"arn": acting(), "name": named} {
 			id := w.runs(w.register(family, spec), 1)[0].ID
 			wanted := node.Task(id, false)
 			wantEqual(w.T, "the role that the node is told", wanted.Role, webRole)

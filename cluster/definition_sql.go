@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/store"
 )
@@ -22,13 +23,13 @@ func insertDefinition(tx *store.Tx, d Definition, spec string) error {
 	return err
 }
 
-func deactivateDefinition(tx *store.Tx, account string, ref Ref) error {
+func deactivateDefinition(tx *store.Tx, account string, ref taskdef.Ref) error {
 	_, err := tx.Exec(`update definitions set status = 'INACTIVE', deregistered = $4 where account = $1 and family = $2 and revision = $3`,
 		account, ref.Family, ref.Revision, store.Micros(tx.Now))
 	return err
 }
 
-func readDefinition(tx *store.Tx, account string, ref Ref) (Definition, error) {
+func readDefinition(tx *store.Tx, account string, ref taskdef.Ref) (Definition, error) {
 	d := Definition{Account: account}
 	var registered, deregistered, deleteAsked int64
 	var spec string
@@ -38,7 +39,7 @@ func readDefinition(tx *store.Tx, account string, ref Ref) (Definition, error) {
 		order by revision desc limit 1`, account, ref.Family, ref.Revision).
 		Scan(&d.Family, &d.Revision, &d.Status, &registered, &d.RegisteredBy, &deregistered, &deleteAsked, &spec)
 	if errors.Is(err, store.ErrNoRows) {
-		return d, fmt.Errorf("%w: %s", ErrNoDefinition, ref.Family)
+		return d, fmt.Errorf("%w: %s", taskdef.ErrNotFound, ref.Family)
 	}
 	if err != nil {
 		return d, err
@@ -53,21 +54,21 @@ func readDefinition(tx *store.Tx, account string, ref Ref) (Definition, error) {
 
 // definitionRefs goes on after the revision that a page ended with. The two orders are two
 // statements, so that each is read from the primary key.
-func definitionRefs(tx *store.Tx, account string, f DefinitionFilter, after string, limit int) (refs []Ref, err error) {
+func definitionRefs(tx *store.Tx, account string, f DefinitionFilter, after string, limit int) (refs []taskdef.Ref, err error) {
 	query := `select family, revision from definitions
 		where account = $1 and status = $2 and ($3 = '' or family = $3) and (family, revision) > ($4, $5) order by family, revision limit $6`
-	last := Ref{}
+	last := taskdef.Ref{}
 	if f.Descending {
 		query = `select family, revision from definitions
 			where account = $1 and status = $2 and ($3 = '' or family = $3) and ($4 = '' or (family, revision) < ($4, $5)) order by family desc, revision desc limit $6`
 	}
 	if after != "" {
-		if last, err = ParseRef(after); err != nil {
+		if last, err = taskdef.ParseRef(after); err != nil {
 			return nil, errs.Say(ErrInvalid, "Invalid token.")
 		}
 	}
 	err = tx.Each(query, []any{account, f.Status, f.Family, last.Family, last.Revision, limit}, func(rows *sql.Rows) error {
-		var r Ref
+		var r taskdef.Ref
 		err := rows.Scan(&r.Family, &r.Revision)
 		refs = append(refs, r)
 		return err

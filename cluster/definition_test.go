@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 )
 
 func TestRevisionsOfAFamily(t *testing.T) {
@@ -14,9 +15,9 @@ func TestRevisionsOfAFamily(t *testing.T) {
 		w.register("web", web())
 		second := web()
 		second.Containers[0].Image = "example.com/web:2"
-		wantEqual(w.T, "the second", w.register("web", second), cluster.Ref{Family: "web", Revision: 2})
+		wantEqual(w.T, "the second", w.register("web", second), taskdef.Ref{Family: "web", Revision: 2})
 
-		latest, err := w.Definition(w.Context(), account, cluster.Ref{Family: "web"})
+		latest, err := w.Definition(w.Context(), account, taskdef.Ref{Family: "web"})
 		if err != nil || latest.Revision != 2 || latest.Spec.Containers[0].Image != "example.com/web:2" {
 			w.Fatalf("the latest is %+v, error %v", latest, err)
 		}
@@ -24,7 +25,7 @@ func TestRevisionsOfAFamily(t *testing.T) {
 		if err != nil || gone.Status != cluster.Inactive || gone.Deregistered.IsZero() {
 			w.Fatalf("deregistered %+v, error %v", gone, err)
 		}
-		latest, err = w.Definition(w.Context(), account, cluster.Ref{Family: "web"})
+		latest, err = w.Definition(w.Context(), account, taskdef.Ref{Family: "web"})
 		if err != nil || latest.Revision != 1 {
 			w.Errorf("the latest active is %+v, error %v", latest, err)
 		}
@@ -68,32 +69,15 @@ func TestEveryRevisionIsGivenOnce(t *testing.T) {
 func TestDefinitionsThatAreNotThere(t *testing.T) {
 	each(t, func(w world) {
 		ref := w.register("web", web())
-		for _, missing := range []cluster.Ref{{Family: "nope"}, {Family: "web", Revision: 9}} {
+		for _, missing := range []taskdef.Ref{{Family: "nope"}, {Family: "web", Revision: 9}} {
 			_, err := w.Definition(w.Context(), account, missing)
-			wantErr(w.T, err, cluster.ErrNoDefinition)
+			wantErr(w.T, err, taskdef.ErrNotFound)
 		}
 		_, err := w.Definition(w.Context(), "210987654321", ref)
-		wantErr(w.T, err, cluster.ErrNoDefinition)
-		_, err = w.Deregister(w.Context(), account, cluster.Ref{Family: "web"})
+		wantErr(w.T, err, taskdef.ErrNotFound)
+		_, err = w.Deregister(w.Context(), account, taskdef.Ref{Family: "web"})
 		wantErr(w.T, err, cluster.ErrNoRevision)
 	})
-}
-
-func TestReferences(t *testing.T) {
-	for text, want := range map[string]cluster.Ref{"web": {Family: "web"}, "web:3": {Family: "web", Revision: 3}} {
-		got, err := cluster.ParseRef(text)
-		if err != nil || got != want {
-			t.Errorf("%s is %v, error %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"web:0", "web:-1", "web:x", "web:1:2", "web:99999999999", "web:"} {
-		_, err := cluster.ParseRef(text)
-		wantText(t, err, cluster.ErrInvalid, strings.TrimPrefix(text, "web:"))
-	}
-	for _, text := range []string{"", "a b", ":1"} {
-		_, err := cluster.ParseRef(text)
-		wantErr(t, err, cluster.ErrNoDefinition)
-	}
 }
 
 func TestDefinitionsAreListedInBothOrders(t *testing.T) {
@@ -101,7 +85,7 @@ func TestDefinitionsAreListedInBothOrders(t *testing.T) {
 		for _, family := range []string{"b", "a", "a", "c", "a"} {
 			w.register(family, web())
 		}
-		if _, err := w.Deregister(w.Context(), account, cluster.Ref{Family: "a", Revision: 2}); err != nil {
+		if _, err := w.Deregister(w.Context(), account, taskdef.Ref{Family: "a", Revision: 2}); err != nil {
 			w.Fatal(err)
 		}
 		for _, c := range []struct {
@@ -139,7 +123,7 @@ func TestFamilies(t *testing.T) {
 		for _, family := range []string{"web-a", "web_b", "job"} {
 			w.register(family, web())
 		}
-		if _, err := w.Deregister(w.Context(), account, cluster.Ref{Family: "job", Revision: 1}); err != nil {
+		if _, err := w.Deregister(w.Context(), account, taskdef.Ref{Family: "job", Revision: 1}); err != nil {
 			w.Fatal(err)
 		}
 		for _, c := range []struct{ prefix, status, want string }{
@@ -163,13 +147,13 @@ func TestABadDefinitionIsNotKept(t *testing.T) {
 		bad := web()
 		bad.Containers[0].Image = ""
 		_, err := w.Register(w.Context(), account, "me", "web", bad, nil)
-		wantText(w.T, err, cluster.ErrDefinition, "containerDefinitions[0].image")
+		wantText(w.T, err, taskdef.ErrInvalid, "containerDefinitions[0].image")
 		_, err = w.Register(w.Context(), account, "me", "a web", web(), nil)
-		wantText(w.T, err, cluster.ErrDefinition, `"a web"`)
+		wantText(w.T, err, taskdef.ErrInvalid, `"a web"`)
 		large := web()
 		large.Containers[0].Command = []string{strings.Repeat("x", 70_000)}
 		_, err = w.Register(w.Context(), account, "me", "web", large, nil)
-		wantText(w.T, err, cluster.ErrDefinition, "Max allowed length is '65536' bytes.")
+		wantText(w.T, err, taskdef.ErrInvalid, "Max allowed length is '65536' bytes.")
 
 		families, _, err := w.ListFamilies(w.Context(), account, "", "", cluster.Page{})
 		if err != nil || len(families) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/store"
 )
@@ -12,7 +13,7 @@ import (
 // DeleteDefinition wants an inactive revision gone. It stays, as Deleting, until no task uses it: tasks
 // that run go on, and nothing new can run it. It fails with ErrActiveRevision for one that was not
 // deregistered before. Source: Amazon ECS API Reference, DeleteTaskDefinitions.
-func (c *Control) DeleteDefinition(ctx context.Context, account string, ref Ref) (d Definition, err error) {
+func (c *Control) DeleteDefinition(ctx context.Context, account string, ref taskdef.Ref) (d Definition, err error) {
 	if ref.Revision == 0 {
 		return d, fmt.Errorf("%w: %s", ErrNoRevision, ref.Family)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 )
 
 func TestADeletedDefinitionGoesOnceNoTaskUsesIt(t *testing.T) {
@@ -42,7 +43,7 @@ func TestADeletedDefinitionGoesOnceNoTaskUsesIt(t *testing.T) {
 		w.sweepDefinitions()
 		wantEqual(w.T, "once its task has stopped", w.listed(cluster.Deleting), "")
 		_, err = w.Definition(w.Context(), account, ref)
-		wantErr(w.T, err, cluster.ErrNoDefinition)
+		wantErr(w.T, err, taskdef.ErrNotFound)
 		_, err = w.Tags(w.Context(), account, arn)
 		wantErr(w.T, err, cluster.ErrNoResource)
 		if families, _, err := w.ListFamilies(w.Context(), account, "", "", cluster.Page{}); err != nil || len(families) > 0 {
@@ -58,13 +59,13 @@ func TestADeletedDefinitionGoesOnceNoTaskUsesIt(t *testing.T) {
 func TestDefinitionsThatCannotBeDeleted(t *testing.T) {
 	each(t, func(w world) {
 		ref := w.register("web", web())
-		for _, missing := range []cluster.Ref{{Family: "web", Revision: 9}, {Family: "nope", Revision: 1}} {
+		for _, missing := range []taskdef.Ref{{Family: "web", Revision: 9}, {Family: "nope", Revision: 1}} {
 			_, err := w.DeleteDefinition(w.Context(), account, missing)
-			wantErr(w.T, err, cluster.ErrNoDefinition)
+			wantErr(w.T, err, taskdef.ErrNotFound)
 		}
 		_, err := w.DeleteDefinition(w.Context(), "210987654321", ref)
-		wantErr(w.T, err, cluster.ErrNoDefinition)
-		_, err = w.DeleteDefinition(w.Context(), account, cluster.Ref{Family: "web"})
+		wantErr(w.T, err, taskdef.ErrNotFound)
+		_, err = w.DeleteDefinition(w.Context(), account, taskdef.Ref{Family: "web"})
 		wantErr(w.T, err, cluster.ErrNoRevision)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/store"
 )
@@ -92,7 +93,7 @@ type ServiceRevision struct {
 	Account string
 	Created time.Time
 	Revision
-	Spec Spec // of the definition
+	Spec taskdef.Spec // of the definition
 	// Images are where the containers of Spec are pulled from, as far as they are of our own registry.
 	Images []Image
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/cluster/rollout"
+	"slipway/cluster/taskdef"
 	"slipway/store"
 )
 
@@ -175,7 +176,7 @@ func revisionsByID(tx *store.Tx, account string, ids []string) (found []ServiceR
 	for _, d := range rows {
 		r := ServiceRevision{ID: d.revision, Service: d.Service, Cluster: d.Cluster, Account: d.Account, Created: d.Created, Revision: d.Revision}
 		definition, err := readDefinition(tx, account, d.Revision.Definition)
-		if err != nil && !errors.Is(err, ErrNoDefinition) { // it may be deleted by now
+		if err != nil && !errors.Is(err, taskdef.ErrNotFound) { // it may be deleted by now
 			return nil, err
 		}
 		r.Spec = definition.Spec

@@ -28,13 +28,11 @@ var (
 	ErrProviderInUse      = errs.New(errs.Conflict, "a cluster has the capacity provider")
 	ErrProviderHasTasks   = errs.New(errs.Conflict, "tasks or services of the cluster use the capacity provider")
 	ErrNotOfCluster       = errs.New(errs.Invalid, "the cluster has no such capacity provider")
-	ErrNoDefinition       = errs.New(errs.NotFound, "task definition not found")
 	ErrNoRevision         = errs.New(errs.Invalid, "task definition revision missing")
 	ErrInactiveRevision   = errs.New(errs.Conflict, "the task definition is inactive")
 	ErrActiveRevision     = errs.New(errs.Conflict, "the task definition is active")
 	ErrNoTask             = errs.New(errs.NotFound, "task not found")
 	ErrNoResource         = errs.New(errs.NotFound, "resource not found")
-	ErrDefinition         = errs.New(errs.Invalid, "invalid task definition")
 	ErrInvalid            = errs.New(errs.Invalid, "invalid parameter")
 	ErrTokenReused        = errs.New(errs.Conflict, "client token used with other parameters")
 	ErrNode               = errs.New(errs.Invalid, "invalid node")
@@ -81,3 +79,11 @@ type TokenReusedError struct{ Tasks []string }
 
 func (*TokenReusedError) Error() string { return ErrTokenReused.Error() }
 func (*TokenReusedError) Unwrap() error { return ErrTokenReused }
+
+// invalid is what a pure core has refused, as an ErrInvalid in its words.
+func invalid(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errs.Say(ErrInvalid, "%s", err)
+}

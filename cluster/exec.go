@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 
@@ -116,7 +115,7 @@ func (t Task) running(name string) (string, error) {
 		}
 		name = t.Spec.Containers[0].Name
 	}
-	i := slices.IndexFunc(t.Spec.Containers, func(s ContainerSpec) bool { return s.Name == name })
+	i := t.Spec.Index(name)
 	if i < 0 {
 		return "", ErrNoContainer
 	}

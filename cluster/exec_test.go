@@ -10,12 +10,13 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 	"slipway/store"
 )
 
 // opened runs a task in whose containers commands may be run, on a node that says it runs.
-func (w world) opened(node *clustertest.Node, ref cluster.Ref) cluster.Task {
+func (w world) opened(node *clustertest.Node, ref taskdef.Ref) cluster.Task {
 	w.Helper()
 	started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1, Exec: true})
 	if err != nil || len(started.Tasks) != 1 {
@@ -156,7 +157,7 @@ func TestWhereNothingCanBeRun(t *testing.T) {
 	each(t, func(w world) {
 		node := w.join('a', 1000, 1000)
 		spec := web()
-		spec.Containers = append(spec.Containers, cluster.ContainerSpec{Name: "side", Image: "example.com/side:1", CPU: 10, Memory: new(10)})
+		spec.Containers = append(spec.Containers, taskdef.Container{Name: "side", Image: "example.com/side:1", CPU: 10, Memory: new(10)})
 		two := w.register("two", spec)
 		open, shut := w.opened(node, two), w.runs(two, 1)[0]
 		node.Run(shut.ID)

@@ -21,12 +21,6 @@ func (c *Control) RevokeStopped(ctx context.Context) error { return c.revokeStop
 
 var Merge = merge
 
-func (s Spec) Check(region string) error { return s.check(region) }
-
-func (s Spec) Filled() Spec { return s.filled() }
-
-var ParseEnvFile = parseEnvFile
-
 // LeaveAll and Leaving are passes of the loop that brings what is to go to its end.
 func (c *Control) LeaveAll(ctx context.Context) error { return c.leaveAll(ctx) }
 

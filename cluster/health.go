@@ -16,7 +16,7 @@ const (
 // ContainerHealth tells how well the i-th container of the task is.
 func (t Task) ContainerHealth(i int) string {
 	health := t.Container(i).Health
-	if !t.Spec.Containers[i].Health.has() || health != healthy && health != unhealthy {
+	if !t.Spec.Containers[i].Health.Checks() || health != healthy && health != unhealthy {
 		return unknown
 	}
 	return health
@@ -27,7 +27,7 @@ func (t Task) ContainerHealth(i int) string {
 func (t Task) Health() string {
 	checked, well := false, true
 	for i, c := range t.Spec.Containers {
-		if !c.Essential || !c.Health.has() {
+		if !c.Essential || !c.Health.Checks() {
 			continue
 		}
 		health := t.ContainerHealth(i)

@@ -7,6 +7,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -44,11 +45,11 @@ func newWorld(t *testing.T, db *store.DB) world {
 }
 
 // web is a definition of one container that holds 100 units of cpu and 100 MiB.
-func web() cluster.Spec {
-	return cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "web", Image: "example.com/web:1", Essential: true, CPU: 100, Memory: new(100)}}}
+func web() taskdef.Spec {
+	return taskdef.Spec{Containers: []taskdef.Container{{Name: "web", Image: "example.com/web:1", Essential: true, CPU: 100, Memory: new(100)}}}
 }
 
-func (w world) register(family string, spec cluster.Spec) cluster.Ref {
+func (w world) register(family string, spec taskdef.Spec) taskdef.Ref {
 	w.Helper()
 	d, err := w.Register(w.Context(), account, "arn:aws:iam::123456789012:root", family, spec, nil)
 	if err != nil {
@@ -72,7 +73,7 @@ func (w world) join(name byte, cpu, memory int) *clustertest.Node {
 }
 
 // runs runs count copies in the default cluster and fails unless all are placed.
-func (w world) runs(ref cluster.Ref, count int) []cluster.Task {
+func (w world) runs(ref taskdef.Ref, count int) []cluster.Task {
 	w.Helper()
 	started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: count})
 	if err != nil || len(started.Tasks) != count || len(started.Refused) > 0 {

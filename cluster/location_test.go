@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/cluster"
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 )
 
@@ -27,7 +27,7 @@ func TestImagesAtURLs(t *testing.T) {
 		} {
 			spec.Containers[0].Image = image
 			_, err := w.Register(w.Context(), account, "arn:aws:iam::123456789012:root", "web", spec, nil)
-			wantText(w.T, err, cluster.ErrDefinition, why)
+			wantText(w.T, err, taskdef.ErrInvalid, why)
 			if err != nil && (strings.Contains(err.Error(), "ann") || !strings.Contains(err.Error(), "containerDefinitions[0].image: ")) {
 				w.Errorf("the error is %v", err)
 			}

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"slipway/nodeapi"
 	"slipway/store"
@@ -21,7 +20,7 @@ func (c *Control) Output(ctx context.Context, node string, o nodeapi.Output) (no
 	if err != nil {
 		return nodeapi.OutputAck{}, err
 	}
-	i := slices.IndexFunc(t.Spec.Containers, func(s ContainerSpec) bool { return s.Name == o.Container })
+	i := t.Spec.Index(o.Container)
 	if i < 0 {
 		return nodeapi.OutputAck{}, fmt.Errorf("%w: it has no container %.255q", ErrNoTask, o.Container)
 	}

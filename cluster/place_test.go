@@ -13,6 +13,7 @@ import (
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -42,12 +43,12 @@ func serversAt(t *testing.T, url string) (first, second world) {
 	return first, second
 }
 
-func (w world) run1(ref cluster.Ref) (cluster.Started, error) {
+func (w world) run1(ref taskdef.Ref) (cluster.Started, error) {
 	return w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1})
 }
 
 // race has many ask for the one place that there is, by turns at each of the servers, and counts who gets it.
-func race(t *testing.T, ref cluster.Ref, servers ...world) {
+func race(t *testing.T, ref taskdef.Ref, servers ...world) {
 	t.Helper()
 	const many = 64
 	var won, lost atomic.Int64
@@ -212,7 +213,7 @@ func (h *history) note(did, from int64) {
 	h.operations = append(h.operations, operation{did, from, to})
 }
 
-func (h *history) run(t *testing.T, w world, ref cluster.Ref) (id string) {
+func (h *history) run(t *testing.T, w world, ref taskdef.Ref) (id string) {
 	from := h.tick()
 	started, err := w.run1(ref)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/internal/arn"
 	"slipway/internal/errs"
@@ -130,7 +131,7 @@ func checkProviderName(name string) error {
 			return errs.Say(ErrInvalid, "The specified capacity provider name is invalid. %.260q begins with %s, which is reserved.", name, reserved)
 		}
 	}
-	if !namePattern.MatchString(name) {
+	if !taskdef.IsName(name) {
 		return errs.Say(ErrInvalid, "The specified capacity provider name is invalid. Up to 255 characters are allowed, including letters (upper and lowercase), numbers, underscores, and hyphens: %.260q has others.", name)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 )
 
 // fleet is a cluster with two capacity providers: racks with the nodes a and b, desks with c. Nothing stands for d.
@@ -174,7 +175,7 @@ func TestDefinitionsSayWhereTheirTasksMayBe(t *testing.T) {
 		} {
 			spec.Constraints = c.list
 			_, err := w.Register(w.Context(), account, "", "web", spec, nil)
-			wantText(t, err, cluster.ErrDefinition, c.text)
+			wantText(t, err, taskdef.ErrInvalid, c.text)
 		}
 	})
 }

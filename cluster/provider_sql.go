@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"slipway/cluster/taskdef"
 	"slipway/store"
 )
 
@@ -26,7 +27,7 @@ func scanProvider(row interface{ Scan(...any) error }, account string) (p Provid
 
 // readProvider returns a capacity provider with its tags, or ErrNoProvider.
 func readProvider(tx *store.Tx, account, name string) (p Provider, err error) {
-	if !namePattern.MatchString(name) {
+	if !taskdef.IsName(name) {
 		return p, fmt.Errorf("%w: %.260s", ErrNoProvider, name)
 	}
 	p, err = scanProvider(tx.Row(`select `+providerColumns+` where p.account = $1 and p.name = $2`, account, name), account)
@@ -142,7 +143,7 @@ func needClusterStrategy(tx *store.Tx, account, cluster string) (text string, er
 }
 
 func clusterStrategy(tx *store.Tx, account, cluster string) (status, text string, err error) {
-	if !namePattern.MatchString(cluster) {
+	if !taskdef.IsName(cluster) {
 		return "", "", ErrNoCluster
 	}
 	err = tx.Row(`select status, strategy from clusters where account = $1 and name = $2`, account, cluster).Scan(&status, &text)

@@ -8,11 +8,12 @@ import (
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 )
 
 // exits is a definition whose tasks end at once on obedient nodes.
-func exits(code string) cluster.Spec {
+func exits(code string) taskdef.Spec {
 	spec := web()
 	spec.Containers[0].Command = []string{"exit", code}
 	return spec
@@ -101,7 +102,7 @@ func TestAnImageThatIsNotThereIsNamed(t *testing.T) {
 func TestAHealthCheckThatNeverPasses(t *testing.T) {
 	keeps(t, nil, func(w keeping) {
 		spec := web()
-		spec.Containers[0].Health = &cluster.HealthSpec{Command: []string{"CMD-SHELL", "true"}, Interval: 5, Timeout: 2, Retries: 1}
+		spec.Containers[0].Health = &taskdef.Health{Command: []string{"CMD-SHELL", "true"}, Interval: 5, Timeout: 2, Retries: 1}
 		ref := w.register("web", spec)
 		node := w.join('a', 1024, 1024)
 		n := service("web", ref, 1)
@@ -151,7 +152,7 @@ func TestPortsThatClash(t *testing.T) {
 	keeps(t, nil, func(w keeping) {
 		spec := web()
 		spec.NetworkMode = "bridge"
-		spec.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Host: 8080, Protocol: "tcp"}}
+		spec.Containers[0].Ports = []taskdef.Port{{Container: 80, Host: 8080, Protocol: "tcp"}}
 		ref := w.register("web", spec)
 		w.obedient('a', 1024, 1024)
 		n := service("web", ref, 2)

@@ -8,6 +8,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
@@ -174,7 +175,7 @@ func TestBalancersAreAskedAndLeftFirst(t *testing.T) {
 		const group = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/1"
 		spec := web()
 		spec.NetworkMode = "bridge"
-		spec.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+		spec.Containers[0].Ports = []taskdef.Port{{Container: 80, Protocol: "tcp"}}
 		ref := w.register("web", spec)
 		node := w.obedient('a', 1024, 1024)
 		n := service("web", ref, 2)
@@ -227,7 +228,7 @@ func TestTargetsThatWereWellAreGivenTimeToSaySo(t *testing.T) {
 		const group = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/1"
 		spec := web()
 		spec.NetworkMode = "bridge"
-		spec.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+		spec.Containers[0].Ports = []taskdef.Port{{Container: 80, Protocol: "tcp"}}
 		ref := w.register("web", spec)
 		w.obedient('a', 1024, 1024)
 		n := service("web", ref, 2)
@@ -263,7 +264,7 @@ func TestATargetGroupThatIsNotThereIsNamed(t *testing.T) {
 	keeps(t, func(config *cluster.Config) { config.Balancer = balancer }, func(w keeping) {
 		spec := web()
 		spec.NetworkMode = "bridge"
-		spec.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+		spec.Containers[0].Ports = []taskdef.Port{{Container: 80, Protocol: "tcp"}}
 		ref := w.register("web", spec)
 		w.obedient('a', 1024, 1024)
 		n := service("web", ref, 1)

@@ -30,7 +30,7 @@ func noteSeen(tx *store.Tx, tasks ...Task) error {
 // checked tells whether any health check says how well the task is.
 func (t Task) checked() bool {
 	for _, c := range t.Spec.Containers {
-		if c.Essential && c.Health.has() {
+		if c.Essential && c.Health.Checks() {
 			return true
 		}
 	}

@@ -116,7 +116,7 @@ func (b *batch) observe(r *reported, known map[string]*observed) {
 // merge takes a report of the task in, and tells whether it says anything new.
 func (t *Task) merge(report nodeapi.TaskReport) (news bool) {
 	report.Containers = slices.DeleteFunc(slices.Clone(report.Containers), func(c nodeapi.ContainerReport) bool {
-		return !slices.ContainsFunc(t.Spec.Containers, func(s ContainerSpec) bool { return s.Name == c.Name })
+		return t.Spec.Index(c.Name) < 0
 	})
 	before := t.Seen
 	t.Seen = merge(before, report)

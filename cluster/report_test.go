@@ -11,6 +11,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 )
 
@@ -44,7 +45,7 @@ func TestHealthIsThatOfTheLatestReport(t *testing.T) {
 	each(t, func(w world) {
 		node := w.join('a', 1024, 1024)
 		spec := web()
-		spec.Containers[0].Health = &cluster.HealthSpec{Command: []string{"CMD", "true"}, Interval: 5, Timeout: 2, Retries: 2}
+		spec.Containers[0].Health = &taskdef.Health{Command: []string{"CMD", "true"}, Interval: 5, Timeout: 2, Retries: 2}
 		id := w.runs(w.register("checked", spec), 1)[0].ID
 		first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		report := func(health string, since time.Time, restarts int) nodeapi.TaskReport {
@@ -107,7 +108,7 @@ func TestContainersThatWereNotAskedForAreNotRecorded(t *testing.T) {
 func TestATaskWhoseImageCannotBePulled(t *testing.T) {
 	each(t, func(w world) {
 		spec := web()
-		spec.Containers = append(spec.Containers, cluster.ContainerSpec{Name: "side", Image: "side", Memory: new(10)})
+		spec.Containers = append(spec.Containers, taskdef.Container{Name: "side", Image: "side", Memory: new(10)})
 		node := w.join('a', 1024, 1024)
 		id := w.runs(w.register("web", spec), 1)[0].ID
 		node.Report(nodeapi.TaskReport{ID: id, Status: nodeapi.Stopped, StopCode: "TaskFailedToStart", StopReason: "CannotPullContainerError: example.com/web:1: not found",

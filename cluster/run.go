@@ -2,13 +2,13 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"unicode"
 
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/store"
 )
@@ -19,12 +19,12 @@ const MaxPerCall = 10
 // Run is what RunTask and StartTask are asked for.
 type Run struct {
 	Cluster       string
-	Definition    Ref
+	Definition    taskdef.Ref
 	Count         int      // RunTask: how many
 	Nodes         []string // StartTask: one on each of these instances
-	Overrides     Overrides
-	VPC           *VPC   // for a task with an address of its own
-	Group         string // "": "family:" and the family
+	Overrides     taskdef.Overrides
+	VPC           *taskdef.VPC // for a task with an address of its own
+	Group         string       // "": "family:" and the family
 	StartedBy     string
 	Launch        string                 // EC2, EXTERNAL; "": EC2
 	Constraints   []placement.Constraint `json:",omitempty"` // beside those of the definition
@@ -114,12 +114,10 @@ func (c *Control) start(ctx context.Context, account string, r Run) (started Sta
 }
 
 func (r Run) check() error {
-	overrides, err := json.Marshal(r.Overrides)
+	if err := r.Overrides.Check(); err != nil {
+		return invalid(err)
+	}
 	switch {
-	case err != nil:
-		return err
-	case len(overrides) > maxOverrides:
-		return errs.Say(ErrInvalid, "Container Overrides length must be at most %d", maxOverrides)
 	case len(r.StartedBy) > 128 || !printable(r.StartedBy):
 		return errs.Say(ErrInvalid, "startedBy: %q is not of up to 128 printable characters.", r.StartedBy)
 	case len(r.Group) > 255 || !printable(r.Group):
@@ -150,13 +148,13 @@ func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err e
 	if r.ManagedTags {
 		t.Tags = union(t.Tags, []Tag{{"aws:ecs:clusterName", r.Cluster}}) // Source: Amazon ECS Developer Guide, "Tagging your resources for billing"
 	}
-	if t.Spec, err = d.Spec.with(r.Overrides); err != nil {
-		return Task{}, err
+	if t.Spec, err = d.Spec.With(r.Overrides); err != nil {
+		return Task{}, invalid(err)
 	}
 	if err := c.checkSpec(d.Account, t.Spec); err != nil {
 		return Task{}, errs.Say(ErrInvalid, "With the overrides, %s", err)
 	}
-	if err := errors.Join(t.Spec.checkVPC(r.VPC), checkConstraints(t.Spec.Constraints, r.Constraints, r.Provider)); err != nil {
+	if err := errors.Join(invalid(t.Spec.CheckVPC(r.VPC)), checkConstraints(t.Spec.Constraints, r.Constraints, r.Provider)); err != nil {
 		return Task{}, err
 	}
 	need := t.Spec.Need()
@@ -166,7 +164,7 @@ func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err e
 }
 
 // pin finds the images of our own registry, by what their tags stand for now.
-func (c *Control) pin(ctx context.Context, account string, s Spec) ([]Image, error) {
+func (c *Control) pin(ctx context.Context, account string, s taskdef.Spec) ([]Image, error) {
 	images := make([]Image, len(s.Containers))
 	for i, container := range s.Containers {
 		image, err := c.config.Images.Find(ctx, account, container.Image)

@@ -10,6 +10,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 )
 
@@ -57,7 +58,7 @@ func TestTheFullestNodeWithRoomIsTakenWhereThatIsWanted(t *testing.T) {
 func TestEveryNodeSaysWhyItTakesNoMore(t *testing.T) {
 	each(t, func(w world) {
 		port := web()
-		port.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Host: 8080, Protocol: "tcp"}}
+		port.Containers[0].Ports = []taskdef.Port{{Container: 80, Host: 8080, Protocol: "tcp"}}
 		ref := w.register("web", port)
 		w.join('a', 50, 1024)
 		w.join('b', 1024, 50)
@@ -81,7 +82,7 @@ func TestEveryNodeSaysWhyItTakesNoMore(t *testing.T) {
 func TestAPortThatANodeKeepsForItselfIsNotGiven(t *testing.T) {
 	each(t, func(w world) {
 		ssh := web()
-		ssh.Containers[0].Ports = []cluster.PortSpec{{Container: 22, Host: 22, Protocol: "tcp"}}
+		ssh.Containers[0].Ports = []taskdef.Port{{Container: 22, Host: 22, Protocol: "tcp"}}
 		w.join('a', 1024, 1024)
 		started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: w.register("ssh", ssh), Count: 1})
 		if err != nil || len(started.Tasks) > 0 || started.Refused[0].Reason != "RESOURCE:PORTS" {
@@ -93,7 +94,7 @@ func TestAPortThatANodeKeepsForItselfIsNotGiven(t *testing.T) {
 func TestAPortThatATaskWasGivenIsTaken(t *testing.T) {
 	each(t, func(w world) {
 		spec := web()
-		spec.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+		spec.Containers[0].Ports = []taskdef.Port{{Container: 80, Protocol: "tcp"}}
 		node := w.join('a', 1024, 1024)
 		task := w.runs(w.register("any", spec), 1)[0]
 		node.Run(task.ID) // is given 32768
@@ -121,19 +122,19 @@ func TestWhatCannotBeRun(t *testing.T) {
 		wantErr(w.T, try(func(*cluster.Run) {}), cluster.ErrNoInstances)
 		w.join('a', 1024, 1024)
 		wantErr(w.T, try(func(r *cluster.Run) { r.Cluster = "nope" }), cluster.ErrNoCluster)
-		wantErr(w.T, try(func(r *cluster.Run) { r.Definition = cluster.Ref{Family: "nope"} }), cluster.ErrNoDefinition)
+		wantErr(w.T, try(func(r *cluster.Run) { r.Definition = taskdef.Ref{Family: "nope"} }), taskdef.ErrNotFound)
 		wantText(w.T, try(func(r *cluster.Run) { r.Count = 0 }), cluster.ErrInvalid, "0 is not between 1 and 10")
 		wantText(w.T, try(func(r *cluster.Run) { r.Count = 11 }), cluster.ErrInvalid, "11 is not between 1 and 10")
 		wantText(w.T, try(func(r *cluster.Run) { r.Group = "service:web" }), cluster.ErrInvalid, `"service:web"`)
 		wantText(w.T, try(func(r *cluster.Run) { r.StartedBy = "a\x00b" }), cluster.ErrInvalid, `"a\x00b"`)
 		wantText(w.T, try(func(r *cluster.Run) { r.Tags = []cluster.Tag{{Key: "aws:x"}} }), cluster.ErrInvalid, `"aws:x"`)
-		wantText(w.T, try(func(r *cluster.Run) { r.Overrides.Containers = []cluster.ContainerOverride{{Name: "nope"}} }), cluster.ErrInvalid,
+		wantText(w.T, try(func(r *cluster.Run) { r.Overrides.Containers = []taskdef.ContainerOverride{{Name: "nope"}} }), cluster.ErrInvalid,
 			"Override for container named nope is not a container in the TaskDefinition.")
 		wantText(w.T, try(func(r *cluster.Run) {
-			r.Overrides.Containers = []cluster.ContainerOverride{{Name: "web", Memory: new(0)}}
+			r.Overrides.Containers = []taskdef.ContainerOverride{{Name: "web", Memory: new(0)}}
 		}), cluster.ErrInvalid, "containerDefinitions[0].memory: 0 MiB")
 		wantText(w.T, try(func(r *cluster.Run) {
-			r.Overrides.Containers = []cluster.ContainerOverride{{Name: "web", Command: []string{strings.Repeat("x", 8192)}}}
+			r.Overrides.Containers = []taskdef.ContainerOverride{{Name: "web", Command: []string{strings.Repeat("x", 8192)}}}
 		}), cluster.ErrInvalid, "Container Overrides length must be at most 8192")
 
 		if _, err := w.Deregister(w.Context(), account, ref); err != nil {
@@ -146,12 +147,12 @@ func TestWhatCannotBeRun(t *testing.T) {
 func TestOverridesChangeOneRunAndNotTheDefinition(t *testing.T) {
 	each(t, func(w world) {
 		spec := web()
-		spec.Containers[0].Env = []cluster.Variable{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}}
+		spec.Containers[0].Env = []taskdef.Variable{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}}
 		ref := w.register("web", spec)
 		node := w.join('a', 1024, 1024)
-		started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1, Overrides: cluster.Overrides{
+		started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1, Overrides: taskdef.Overrides{
 			CPU: 256, Memory: 300,
-			Containers: []cluster.ContainerOverride{{Name: "web", Command: []string{"serve"}, Env: []cluster.Variable{{Name: "A", Value: "one"}, {Name: "C", Value: "3"}}, CPU: new(200), Memory: new(299)}},
+			Containers: []taskdef.ContainerOverride{{Name: "web", Command: []string{"serve"}, Env: []taskdef.Variable{{Name: "A", Value: "one"}, {Name: "C", Value: "3"}}, CPU: new(200), Memory: new(299)}},
 		}})
 		if err != nil {
 			w.Fatal(err)
@@ -174,7 +175,7 @@ func TestOverridesChangeOneRunAndNotTheDefinition(t *testing.T) {
 func TestTheSameTokenRunsOnce(t *testing.T) {
 	each(t, func(w world) {
 		w.join('a', 1024, 1024)
-		run := cluster.Run{Cluster: "default", Definition: cluster.Ref{Family: "web"}, Count: 2, Token: "again"}
+		run := cluster.Run{Cluster: "default", Definition: taskdef.Ref{Family: "web"}, Count: 2, Token: "again"}
 		w.register("web", web())
 		first, err := w.RunTask(w.Context(), account, run)
 		if err != nil {
@@ -251,7 +252,7 @@ func TestAnImageIsPinnedWhenTheTaskIsPlaced(t *testing.T) {
 	each(t, func(w world) {
 		spec := web()
 		spec.Containers[0].Image = "127.0.0.1:4600/web:latest"
-		spec.Containers = append(spec.Containers, cluster.ContainerSpec{Name: "foreign", Image: "example.com/x", Memory: new(10)})
+		spec.Containers = append(spec.Containers, taskdef.Container{Name: "foreign", Image: "example.com/x", Memory: new(10)})
 		ref := w.register("web", spec)
 		node := w.join('a', 1024, 1024)
 		var digests []string

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/store"
 )
@@ -28,12 +29,8 @@ func (w Where) write() (string, error) {
 	return string(text), err
 }
 
-// maxConstraintsOfTask is how many constraints a task can have, those of its definition counted, and
-// maxStrategiesOfTask how many strategies. Source: Amazon ECS API Reference, RunTask.
-const (
-	maxConstraintsOfTask = 10
-	maxStrategiesOfTask  = 5
-)
+// maxStrategiesOfTask is how many strategies a task can have. Source: Amazon ECS API Reference, RunTask.
+const maxStrategiesOfTask = 5
 
 // checkPlacement finds what is wrong with where tasks are wanted, by the place in the text.
 func (r Run) checkPlacement() error {
@@ -58,23 +55,10 @@ func checkConstraints(ofDefinition, ofRun []placement.Constraint, provider strin
 	if provider != "" {
 		n++
 	}
-	if n > maxConstraintsOfTask {
-		return errs.Say(ErrInvalid, "placementConstraints: %d constraints, of the definition, the call and the capacity provider together, are more than %d.", n, maxConstraintsOfTask)
+	if n > taskdef.MaxConstraints {
+		return errs.Say(ErrInvalid, "placementConstraints: %d constraints, of the definition, the call and the capacity provider together, are more than %d.", n, taskdef.MaxConstraints)
 	}
 	return nil
-}
-
-// constraints checks what a definition says of the machines that its tasks may be on. Source: Amazon ECS API
-// Reference, TaskDefinitionPlacementConstraint.
-func (c *checker) constraints(list []placement.Constraint) {
-	const path = "placementConstraints"
-	c.refuse(len(list) > maxConstraintsOfTask, path, "%d constraints are more than %d.", len(list), maxConstraintsOfTask)
-	for i, constraint := range list {
-		c.oneOf(constraint.Type, fmt.Sprintf("%s[%d].type", path, i), placement.MemberOf)
-	}
-	if err := placement.Check(list, nil); err != nil {
-		c.refuse(true, path, "%s.", err)
-	}
 }
 
 // constraints are all that a machine for the order's tasks must fit.

@@ -13,13 +13,14 @@ import (
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/schedulers/wire"
 	"slipway/store"
 	"slipway/store/storetest"
 )
 
 // asks runs tasks where the strategies say.
-func (w world) asks(ref cluster.Ref, count int, strategies ...placement.Strategy) (nodes []string) {
+func (w world) asks(ref taskdef.Ref, count int, strategies ...placement.Strategy) (nodes []string) {
 	w.Helper()
 	started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: count, Strategies: strategies})
 	if err != nil || len(started.Tasks) != count {

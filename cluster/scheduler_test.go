@@ -12,6 +12,7 @@ import (
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/schedulers/wire"
 	"slipway/store"
@@ -359,7 +360,7 @@ func TestSchedulerSeesItsOwn(t *testing.T) {
 		w.create("blue", "red")
 		spec := web()
 		spec.Containers[0].Command = []string{"serve", "hidden-command"}
-		spec.Containers[0].Env = []cluster.Variable{{Name: "PASSWORD", Value: "hidden-password"}}
+		spec.Containers[0].Env = []taskdef.Variable{{Name: "PASSWORD", Value: "hidden-password"}}
 		ref := w.register("web", spec)
 		other := clustertest.Hello('f', 1000, 1000)
 		other.Account = "210987654321"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/schedulers/wire"
 	"slipway/store"
@@ -18,8 +19,8 @@ type Trial struct {
 
 // TryScheduler asks a scheduler where count tasks of a definition should go, also while it is left alone, and
 // places nothing. What comes of it counts for nothing. It fails with ErrNoCluster, ErrNoScheduler,
-// ErrNoDefinition, ErrInactiveRevision and ErrInvalid.
-func (c *Control) TryScheduler(ctx context.Context, account, cluster, name string, ref Ref, count int) (t Trial, err error) {
+// taskdef.ErrNotFound, ErrInactiveRevision and ErrInvalid.
+func (c *Control) TryScheduler(ctx context.Context, account, cluster, name string, ref taskdef.Ref, count int) (t Trial, err error) {
 	if count < 1 || count > MaxPerCall {
 		return t, errs.Say(ErrInvalid, "count: %d is not between 1 and %d.", count, MaxPerCall)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -71,7 +72,7 @@ type reading struct {
 	size   int
 }
 
-func (r *reading) all(ctx context.Context, s Spec) (nodeapi.Secrets, error) {
+func (r *reading) all(ctx context.Context, s taskdef.Spec) (nodeapi.Secrets, error) {
 	given := nodeapi.Secrets{Env: map[string][]string{}, Logins: map[string]nodeapi.Login{}}
 	for _, container := range s.Containers {
 		env, err := r.environment(ctx, container)
@@ -93,7 +94,7 @@ func (r *reading) all(ctx context.Context, s Spec) (nodeapi.Secrets, error) {
 
 // environment is what a container's environment has beyond what the definition says in the open, which
 // goes before it; secrets go before files, and the first of several files wins.
-func (r *reading) environment(ctx context.Context, c ContainerSpec) (env []string, err error) {
+func (r *reading) environment(ctx context.Context, c taskdef.Container) (env []string, err error) {
 	have := map[string]bool{}
 	for _, v := range c.Env {
 		have[v.Name] = true
@@ -144,7 +145,7 @@ func (r *reading) value(ctx context.Context, from string) (string, error) {
 	return value, nil
 }
 
-func (r *reading) file(ctx context.Context, object string) ([]Variable, error) {
+func (r *reading) file(ctx context.Context, object string) ([]taskdef.Variable, error) {
 	if r.vault == nil {
 		return nil, fmt.Errorf("%w: there is no place for files", ErrEnvFiles)
 	}
@@ -155,7 +156,7 @@ func (r *reading) file(ctx context.Context, object string) ([]Variable, error) {
 	if r.size += len(text); r.size > maxSecretText {
 		return nil, fmt.Errorf("%w: the values of the task are larger than %d bytes", ErrEnvFiles, maxSecretText)
 	}
-	variables, err := parseEnvFile(text)
+	variables, err := taskdef.ParseEnvFile(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrEnvFiles, object, err)
 	}
@@ -165,7 +166,7 @@ func (r *reading) file(ctx context.Context, object string) ([]Variable, error) {
 // login reads {"username": ..., "password": ...}. Source: Amazon ECS Developer Guide, "Using non-AWS
 // container images in Amazon ECS".
 func (r *reading) login(ctx context.Context, secret string) (login nodeapi.Login, err error) {
-	text, err := r.value(ctx, secretARN(r.region, r.as.Account, secret))
+	text, err := r.value(ctx, taskdef.SecretARN(r.region, r.as.Account, secret))
 	if err != nil {
 		return login, err
 	}
@@ -188,16 +189,16 @@ func worded(cause, err error) error {
 }
 
 // checkFiles refuses files of variables where there is nowhere to read them from.
-func (c *Control) checkFiles(account string, s Spec) error {
+func (c *Control) checkFiles(account string, s taskdef.Spec) error {
 	for i, container := range s.Containers {
 		if len(container.EnvFiles) == 0 {
 			continue
 		}
 		if c.config.Vault == nil {
-			return errs.Say(ErrDefinition, "containerDefinitions[%d].environmentFiles is not supported by Slipway.", i)
+			return errs.Say(taskdef.ErrInvalid, "containerDefinitions[%d].environmentFiles is not supported by Slipway.", i)
 		}
 		if err := c.config.Vault.Files(account); err != nil {
-			return errs.Say(ErrDefinition, "containerDefinitions[%d].environmentFiles: %s", i, err)
+			return errs.Say(taskdef.ErrInvalid, "containerDefinitions[%d].environmentFiles: %s", i, err)
 		}
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
+	"slipway/cluster/taskdef/taskdeftest"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -20,13 +22,13 @@ const (
 )
 
 // guarded is a definition of one container whose environment is mostly kept elsewhere.
-func guarded() cluster.Spec {
+func guarded() taskdef.Spec {
 	s := web()
 	s.ExecutionRole = "pull"
-	s.Containers[0].Env = []cluster.Variable{{Name: "OPEN", Value: "in the definition"}}
-	s.Containers[0].Secrets = []cluster.SecretSpec{{Name: "KEY", From: aParameter}, {Name: "AGAIN", From: aParameter}}
-	s.Containers[0].EnvFiles = []cluster.EnvFile{{Type: "s3", ARN: envFile}, {Type: "s3", ARN: otherFile}}
-	s.Containers[0].RegistryLogin = aSecret
+	s.Containers[0].Env = []taskdef.Variable{{Name: "OPEN", Value: "in the definition"}}
+	s.Containers[0].Secrets = []taskdef.Secret{{Name: "KEY", From: taskdeftest.Parameter}, {Name: "AGAIN", From: taskdeftest.Parameter}}
+	s.Containers[0].EnvFiles = []taskdef.EnvFile{{Type: "s3", ARN: envFile}, {Type: "s3", ARN: otherFile}}
+	s.Containers[0].RegistryLogin = taskdeftest.Secret
 	return s
 }
 
@@ -36,8 +38,8 @@ func (w world) secrets(node *clustertest.Node, task string) (nodeapi.Secrets, er
 }
 
 func (w world) fillVault() {
-	w.roles.Vault.Put(aParameter, "the key")
-	w.roles.Vault.Put(aSecret, `{"username": "ann", "password": "the password"}`)
+	w.roles.Vault.Put(taskdeftest.Parameter, "the key")
+	w.roles.Vault.Put(taskdeftest.Secret, `{"username": "ann", "password": "the password"}`)
 	w.roles.Vault.Put(envFile, "# comment\nFIRST=1\nOPEN=from the file\nKEY=from the file\n")
 	w.roles.Vault.Put(otherFile, "FIRST=2\nSECOND=a b \n")
 }
@@ -140,10 +142,10 @@ func TestWhatCannotBeReadIsSaidAsECSDoes(t *testing.T) {
 		}{
 			{"", "", denied, cluster.ErrSecrets, "ResourceInitializationError: unable to pull secrets or registry auth: AccessDeniedException: no policy allows it"},
 			{"", "", errs.New(errs.NotFound, "ResourceInitializationError: in words of its own"), nil, "ResourceInitializationError: in words of its own"},
-			{aParameter, "a\x00b", nil, cluster.ErrSecrets, "unable to pull secrets or registry auth: the value of " + aParameter + " holds a NUL byte"},
-			{aParameter, strings.Repeat("x", 1<<20+1), nil, cluster.ErrSecrets, "larger than 1048576 bytes"},
-			{aSecret, `the password`, nil, cluster.ErrSecrets, "unable to retrieve registry auth: " + aSecret + " is not a JSON object with username and password"},
-			{aSecret, `{"username": "the password"}`, nil, cluster.ErrSecrets, "is not a JSON object with username and password"},
+			{taskdeftest.Parameter, "a\x00b", nil, cluster.ErrSecrets, "unable to pull secrets or registry auth: the value of " + taskdeftest.Parameter + " holds a NUL byte"},
+			{taskdeftest.Parameter, strings.Repeat("x", 1<<20+1), nil, cluster.ErrSecrets, "larger than 1048576 bytes"},
+			{taskdeftest.Secret, `the password`, nil, cluster.ErrSecrets, "unable to retrieve registry auth: " + taskdeftest.Secret + " is not a JSON object with username and password"},
+			{taskdeftest.Secret, `{"username": "the password"}`, nil, cluster.ErrSecrets, "is not a JSON object with username and password"},
 			{envFile, "A=1\nthe password\n", nil, cluster.ErrEnvFiles, "ResourceInitializationError: failed to download env files: " + envFile + ": line 2 has no ="},
 		} {
 			w.fillVault()
@@ -164,50 +166,6 @@ func TestFilesThatNobodyCanReadAreRefused(t *testing.T) {
 	each(t, func(w world) {
 		w.roles.Vault.NoFiles = errors.New("There is no bucket.")
 		_, err := w.Register(w.Context(), account, "me", "web", guarded(), nil)
-		wantText(w.T, err, cluster.ErrDefinition, "containerDefinitions[0].environmentFiles: There is no bucket.")
-	})
-}
-
-func TestEnvironmentFiles(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                        "[]",
-		"A=1":                     "[{A 1}]",
-		"\xef\xbb\xbfA=1\r\nB=\n": "[{A 1} {B }]",
-		"# A=1\n\n  B=2\n#":       "[{B 2}]",
-		`A="x y" # not a comment`: `[{A "x y" # not a comment}]`,
-		"A=b=c\nA=d":              "[{A b=c} {A d}]",
-		"export A=1":              "line 1 does not begin with the name of a variable",
-		"A=1\n=2":                 "line 2 does not begin with the name of a variable",
-		"A =1":                    "line 1 does not begin with the name of a variable",
-		"A=\x00":                  "line 1 does not begin with the name of a variable",
-		"A":                       "line 1 has no =",
-		"A=\xff":                  "it is not text in UTF-8",
-	} {
-		variables, err := cluster.ParseEnvFile([]byte(text))
-		got := fmt.Sprint(variables)
-		if err != nil {
-			got = err.Error()
-		}
-		if got != want {
-			t.Errorf("%q is %s, want %s", text, got, want)
-		}
-	}
-}
-
-// What is read is what a kernel takes as an environment, and is told by its lines alone where it is not.
-func FuzzEnvironmentFile(f *testing.F) {
-	for _, text := range []string{"", "A=1\nB=2", "# c\r\n A==\n", "export A=1", "\xef\xbb\xbfA=\xff", "A\x00=1"} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		variables, err := cluster.ParseEnvFile(text)
-		if err != nil && len(variables) > 0 {
-			t.Fatalf("%q: both %v and %v", text, variables, err)
-		}
-		for _, v := range variables {
-			if v.Name == "" || strings.ContainsAny(v.Name, "= \x00\n") || strings.ContainsAny(v.Value, "\x00\n") {
-				t.Fatalf("%q: %q", text, v)
-			}
-		}
+		wantText(w.T, err, taskdef.ErrInvalid, "containerDefinitions[0].environmentFiles: There is no bucket.")
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"slipway/cluster/placement"
 	"slipway/cluster/rollout"
+	"slipway/cluster/taskdef"
 	"slipway/store"
 )
 
@@ -61,11 +62,11 @@ type ServiceSpec struct {
 
 // Revision is what one deployment of a service brings out. A change of any of it is a new deployment.
 type Revision struct {
-	Definition Ref            // its number is never 0 in what is read
+	Definition taskdef.Ref    // its number is never 0 in what is read
 	Launch     string         `json:",omitempty"` // EC2, EXTERNAL; "" with Providers
 	Providers  []Share        `json:",omitempty"`
 	Balancers  []LoadBalancer `json:",omitempty"`
-	VPC        *VPC           `json:",omitempty"`
+	VPC        *taskdef.VPC   `json:",omitempty"`
 }
 
 // LoadBalancer says which port of which container a target group is given.
@@ -116,7 +117,7 @@ type NewService struct {
 
 // ServiceUpdate is what UpdateService changes; what is nil stays as it is.
 type ServiceUpdate struct {
-	Definition    *Ref
+	Definition    *taskdef.Ref
 	Desired       *int
 	MinPercent    *int
 	MaxPercent    *int
@@ -126,7 +127,7 @@ type ServiceUpdate struct {
 	Strategies    *[]placement.Strategy
 	Providers     *[]Share
 	Balancers     *[]LoadBalancer
-	VPC           *VPC
+	VPC           *taskdef.VPC
 	GracePeriod   *int
 	PropagateTags *string
 	ManagedTags   *bool
@@ -145,7 +146,7 @@ type ServiceFilter struct {
 }
 
 // CreateService makes a service and its first deployment. It fails with ErrServiceExists where an active one has the
-// name, and with what is wrong with the request (ErrInvalid, ErrNoCluster, ErrInactiveCluster, ErrNoDefinition,
+// name, and with what is wrong with the request (ErrInvalid, ErrNoCluster, ErrInactiveCluster, taskdef.ErrNotFound,
 // ErrInactiveRevision).
 func (c *Control) CreateService(ctx context.Context, account string, n NewService) (Service, error) {
 	if err := n.fill(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 )
 
@@ -34,7 +35,7 @@ func (n *NewService) fill() error {
 	replaceEmpty(&n.Strategy, Replica)
 	replaceEmpty(&n.PropagateTags, "NONE")
 	switch {
-	case !namePattern.MatchString(n.Name):
+	case !taskdef.IsName(n.Name):
 		return errs.Say(ErrInvalid, "Invalid service name %q: up to 255 letters, digits, hyphens and underscores are allowed.", n.Name)
 	case n.Strategy != Replica && n.Strategy != Daemon:
 		return errs.Say(ErrInvalid, "schedulingStrategy: %q is neither REPLICA nor DAEMON.", n.Strategy)
@@ -69,7 +70,7 @@ func (s ServiceSpec) check(strategy string, d Definition) error {
 		return errs.Say(ErrInvalid, "propagateTags: %q is none of TASK_DEFINITION, SERVICE and NONE.", s.PropagateTags)
 	}
 	if err := placement.Check(s.Constraints, s.Strategies); err != nil {
-		return errs.Say(ErrInvalid, "%s", err)
+		return invalid(err)
 	}
 	if err := checkShares(s.Providers); err != nil {
 		return err
@@ -77,7 +78,7 @@ func (s ServiceSpec) check(strategy string, d Definition) error {
 	if err := s.checkBalancers(d); err != nil {
 		return err
 	}
-	return d.Spec.checkVPC(s.VPC)
+	return invalid(d.Spec.CheckVPC(s.VPC))
 }
 
 func (s ServiceSpec) checkNumbers(strategy string) error {
@@ -104,7 +105,7 @@ func (s ServiceSpec) checkBalancers(d Definition) error {
 		return errs.Say(ErrInvalid, "loadBalancers: %d are more than %d.", len(s.Balancers), maxBalancers)
 	}
 	for _, b := range s.Balancers {
-		i := slices.IndexFunc(d.Spec.Containers, func(c ContainerSpec) bool { return c.Name == b.Container })
+		i := d.Spec.Index(b.Container)
 		switch {
 		case b.TargetGroup == "":
 			return errs.Say(ErrInvalid, "loadBalancers: a target group must be given.")
@@ -112,7 +113,7 @@ func (s ServiceSpec) checkBalancers(d Definition) error {
 			return errs.Say(ErrInvalid, "loadBalancers: %.100q is not the ARN of a target group.", b.TargetGroup)
 		case i < 0:
 			return errs.Say(ErrInvalid, "The container %s does not exist in the task definition.", b.Container)
-		case !slices.ContainsFunc(d.Spec.Containers[i].Ports, func(p PortSpec) bool { return p.Container == b.Port }):
+		case !slices.ContainsFunc(d.Spec.Containers[i].Ports, func(p taskdef.Port) bool { return p.Container == b.Port }):
 			return errs.Say(ErrInvalid, "The container %s did not have a container port %d defined.", b.Container, b.Port)
 		}
 	}

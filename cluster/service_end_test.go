@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 )
 
 func TestAClusterThatIsDeletedEndsItsServices(t *testing.T) {
@@ -77,6 +78,6 @@ func TestAServiceKeepsADefinitionThatIsDeregistered(t *testing.T) {
 		w.until("it is gone", "web", func(s cluster.Service) bool { return s.Status == cluster.Inactive })
 		wantErr(w.T, w.DeleteUnused(w.Context()), nil)
 		_, err = w.Definition(w.Context(), account, ref)
-		wantErr(w.T, err, cluster.ErrNoDefinition)
+		wantErr(w.T, err, taskdef.ErrNotFound)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/cluster/taskdef"
 	"slipway/internal/ids"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -48,7 +49,7 @@ func scanService(row interface{ Scan(...any) error }, account, cluster string) (
 
 // readService returns a service by itself, without what belongs to it.
 func readService(tx *store.Tx, account, cluster, name string) (Service, error) {
-	if !namePattern.MatchString(name) {
+	if !taskdef.IsName(name) {
 		return Service{}, ErrNoService
 	}
 	if _, err := clusterStatus(tx, account, cluster); err != nil {

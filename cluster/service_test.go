@@ -4,10 +4,11 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 )
 
 // service is a wish for tasks of ref, with what the API fills in.
-func service(name string, ref cluster.Ref, desired int) cluster.NewService {
+func service(name string, ref taskdef.Ref, desired int) cluster.NewService {
 	return cluster.NewService{Cluster: "default", Name: name, ServiceSpec: cluster.ServiceSpec{Revision: cluster.Revision{Definition: ref}, Desired: desired, MinPercent: 100, MaxPercent: 200}}
 }
 
@@ -90,16 +91,16 @@ func TestWhatNoServiceCanBe(t *testing.T) {
 			},
 			"only valid for services":      func(n *cluster.NewService) { n.GracePeriod = 5 },
 			"propagateTags":                func(n *cluster.NewService) { n.PropagateTags = "ALL" },
-			"Network Configuration is not": func(n *cluster.NewService) { n.VPC = &cluster.VPC{Subnets: []string{"subnet-1"}} },
+			"Network Configuration is not": func(n *cluster.NewService) { n.VPC = &taskdef.VPC{Subnets: []string{"subnet-1"}} },
 		} {
 			n := service("web", ref, 1)
 			change(&n)
 			_, err := w.CreateService(w.Context(), account, n)
 			wantText(w.T, err, cluster.ErrInvalid, text)
 		}
-		n := service("web", cluster.Ref{Family: "none"}, 1)
+		n := service("web", taskdef.Ref{Family: "none"}, 1)
 		_, err := w.CreateService(w.Context(), account, n)
-		wantErr(w.T, err, cluster.ErrNoDefinition)
+		wantErr(w.T, err, taskdef.ErrNotFound)
 		n = service("web", ref, 1)
 		n.Cluster = "none"
 		_, err = w.CreateService(w.Context(), account, n)

@@ -9,6 +9,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -49,11 +50,11 @@ func TestWhatANodeIsToldOfATask(t *testing.T) {
 		spec := web()
 		c := &spec.Containers[0]
 		c.Entrypoint, c.Command, c.User, c.WorkingDir, c.Hostname = []string{"/bin/sh"}, []string{"-c", "true"}, "www", "/srv", "web"
-		c.Env = []cluster.Variable{{Name: "A", Value: "x=y"}}
-		c.Ports = []cluster.PortSpec{{Container: 80, Host: 8080, Protocol: "tcp"}}
+		c.Env = []taskdef.Variable{{Name: "A", Value: "x=y"}}
+		c.Ports = []taskdef.Port{{Container: 80, Host: 8080, Protocol: "tcp"}}
 		c.MemoryReservation, c.StopTimeout = new(50), new(5)
-		c.Log = &cluster.LogSpec{Driver: "awslogs", Options: map[string]string{"awslogs-group": "/web", "awslogs-stream-prefix": "front"}}
-		spec.Containers = append(spec.Containers, cluster.ContainerSpec{Name: "side", Image: "side", Memory: new(10)})
+		c.Log = &taskdef.Log{Driver: "awslogs", Options: map[string]string{"awslogs-group": "/web", "awslogs-stream-prefix": "front"}}
+		spec.Containers = append(spec.Containers, taskdef.Container{Name: "side", Image: "side", Memory: new(10)})
 		node := w.join('a', 1024, 1024)
 		id := w.runs(w.register("web", spec), 1)[0].ID
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/cluster/taskdef"
 	"slipway/internal/arn"
 	"slipway/internal/errs"
 	"slipway/store"
@@ -133,7 +134,7 @@ func taggable(tx *store.Tx, account, resource string) (string, error) {
 		}
 		return "cluster/" + name, present(status, err)
 	case "task-definition":
-		ref, err := ParseRef(name)
+		ref, err := taskdef.ParseRef(name)
 		if err != nil || ref.Revision == 0 {
 			return "", ErrNoResource
 		}
@@ -158,7 +159,7 @@ func taggable(tx *store.Tx, account, resource string) (string, error) {
 }
 
 func present(_ any, err error) error {
-	if errors.Is(err, ErrNoCluster) || errors.Is(err, ErrNoDefinition) || errors.Is(err, ErrNoProvider) || errors.Is(err, ErrNoService) {
+	if errors.Is(err, ErrNoCluster) || errors.Is(err, taskdef.ErrNotFound) || errors.Is(err, ErrNoProvider) || errors.Is(err, ErrNoService) {
 		return ErrNoResource
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -17,25 +18,25 @@ var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // Task is a group of containers on one node: what was asked for, what is wanted of it now, and
 // what its node has seen of it.
 type Task struct {
-	ID        string // 32 hexadecimal digits
-	Account   string
-	Cluster   string
-	Ref              // the definition it was made from
-	Node      string // id of its instance
-	Created   time.Time
-	Group     string
-	StartedBy string
-	Launch    string // EC2, EXTERNAL
-	Provider  string // capacity provider by which it was placed; "": none
-	Where     Where  // it was wanted
-	Exec      bool   // commands may be run in its containers
-	Overrides Overrides
-	Spec      Spec    // as overridden
-	VPC       *VPC    // where it was wanted; nil unless it has an address of its own
-	Images    []Image // where the containers of Spec are pulled from, pinned when the task was placed
-	CPU       int     // what it holds of its node
-	Memory    int
-	Tags      []Tag
+	ID          string // 32 hexadecimal digits
+	Account     string
+	Cluster     string
+	taskdef.Ref        // the definition it was made from
+	Node        string // id of its instance
+	Created     time.Time
+	Group       string
+	StartedBy   string
+	Launch      string // EC2, EXTERNAL
+	Provider    string // capacity provider by which it was placed; "": none
+	Where       Where  // it was wanted
+	Exec        bool   // commands may be run in its containers
+	Overrides   taskdef.Overrides
+	Spec        taskdef.Spec // as overridden
+	VPC         *taskdef.VPC // where it was wanted; nil unless it has an address of its own
+	Images      []Image      // where the containers of Spec are pulled from, pinned when the task was placed
+	CPU         int          // what it holds of its node
+	Memory      int
+	Tags        []Tag
 
 	Wanted    Wanted
 	Seen      nodeapi.TaskReport // all reports of its node, merged

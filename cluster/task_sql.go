@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -95,7 +96,7 @@ func flag(set bool) int {
 	return 0
 }
 
-func writeVPC(v *VPC) (string, error) {
+func writeVPC(v *taskdef.VPC) (string, error) {
 	if v == nil {
 		return "", nil
 	}

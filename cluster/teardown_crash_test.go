@@ -11,6 +11,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 )
 
@@ -105,7 +106,7 @@ type doomed struct {
 	tasks  []cluster.Task
 }
 
-func (w world) doom(name, node string, shared *clustertest.Node, ref cluster.Ref) doomed {
+func (w world) doom(name, node string, shared *clustertest.Node, ref taskdef.Ref) doomed {
 	w.Helper()
 	if _, err := w.CreateCluster(w.Context(), account, name, []cluster.Tag{cluster.DeleteAll}); err != nil {
 		w.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 )
 
@@ -66,7 +67,7 @@ func (w world) deleteAll() {
 	if err != nil || ending.Status != cluster.Ending {
 		w.Fatalf("%+v, %v", ending, err)
 	}
-	_, err = w.RunTask(w.Context(), account, cluster.Run{Cluster: "web", Definition: cluster.Ref{Family: "web"}, Count: 1})
+	_, err = w.RunTask(w.Context(), account, cluster.Run{Cluster: "web", Definition: taskdef.Ref{Family: "web"}, Count: 1})
 	wantErr(w.T, err, cluster.ErrInactiveCluster)
 }
 

@@ -8,12 +8,13 @@ import (
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 )
 
-func inVPC() cluster.Spec {
+func inVPC() taskdef.Spec {
 	s := web()
 	s.NetworkMode = "awsvpc"
-	s.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+	s.Containers[0].Ports = []taskdef.Port{{Container: 80, Protocol: "tcp"}}
 	return s
 }
 
@@ -25,7 +26,7 @@ func TestATaskWithAnAddressOfItsOwn(t *testing.T) {
 		if err != nil || d.Spec.Containers[0].Ports[0].Host != 80 {
 			w.Fatalf("registered %+v, error %v", d.Spec, err)
 		}
-		started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 2, VPC: &cluster.VPC{Subnets: []string{"subnet-1"}, SecurityGroups: []string{"sg-1"}}})
+		started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 2, VPC: &taskdef.VPC{Subnets: []string{"subnet-1"}, SecurityGroups: []string{"sg-1"}}})
 		if err != nil || len(started.Tasks) != 2 {
 			w.Fatalf("two of them hold no port of the node: %+v, error %v", started, err)
 		}
@@ -59,17 +60,17 @@ func TestNetworksThatDoNotFit(t *testing.T) {
 		vpc, bridge := w.register("vpc", inVPC()), w.register("bridge", web())
 		subnets := []string{"subnet-1"}
 		for _, c := range []struct {
-			ref  cluster.Ref
-			vpc  *cluster.VPC
+			ref  taskdef.Ref
+			vpc  *taskdef.VPC
 			want string
 		}{
 			{vpc, nil, "Network Configuration must be provided when networkMode 'awsvpc' is specified."},
-			{bridge, &cluster.VPC{Subnets: subnets}, "Network Configuration is not valid for the given networkMode of this task definition."},
-			{vpc, &cluster.VPC{}, "subnets can not be empty."},
-			{vpc, &cluster.VPC{Subnets: make([]string, 17)}, "subnets: 17 are more than 16."},
-			{vpc, &cluster.VPC{Subnets: subnets, SecurityGroups: make([]string, 6)}, "securityGroups: 6 are more than 5."},
-			{vpc, &cluster.VPC{Subnets: []string{"a\x00"}}, "is not the id of a subnet or security group."},
-			{vpc, &cluster.VPC{Subnets: subnets, PublicAddress: true}, "Assign public IP is not supported for this launch type."},
+			{bridge, &taskdef.VPC{Subnets: subnets}, "Network Configuration is not valid for the given networkMode of this task definition."},
+			{vpc, &taskdef.VPC{}, "subnets can not be empty."},
+			{vpc, &taskdef.VPC{Subnets: make([]string, 17)}, "subnets: 17 are more than 16."},
+			{vpc, &taskdef.VPC{Subnets: subnets, SecurityGroups: make([]string, 6)}, "securityGroups: 6 are more than 5."},
+			{vpc, &taskdef.VPC{Subnets: []string{"a\x00"}}, "is not the id of a subnet or security group."},
+			{vpc, &taskdef.VPC{Subnets: subnets, PublicAddress: true}, "Assign public IP is not supported for this launch type."},
 		} {
 			_, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: c.ref, Count: 1, VPC: c.vpc})
 			wantText(w.T, err, cluster.ErrInvalid, c.want)
@@ -84,7 +85,7 @@ func TestTasksOfAnArchitecture(t *testing.T) {
 		arm.Attributes = map[string]string{"ecs.cpu-architecture": "arm64"}
 		w.join('a', 1024, 1024)
 		spec := web()
-		spec.Platform = &cluster.PlatformSpec{Architecture: "ARM64"}
+		spec.Platform = &taskdef.Platform{Architecture: "ARM64"}
 		ref := w.register("web", spec)
 		started, err := w.RunTask(w.Context(), account, cluster.Run{Cluster: "default", Definition: ref, Count: 1})
 		if err != nil || len(started.Tasks) > 0 || !slices.Equal(started.Refused, []placement.Refusal{{Node: strings.Repeat("a", 32), Reason: placement.Lacking, Detail: "ecs.cpu-architecture must be arm64 and is x86_64"}}) {

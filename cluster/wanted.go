@@ -1,9 +1,10 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
-	"slices"
 
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 )
 
@@ -13,8 +14,8 @@ func (c *Control) wanted(ctx context.Context, t Task) (nodeapi.Task, error) {
 		ID: t.ID, ARN: c.taskARN(t), Cluster: t.Cluster, Family: t.Family, Revision: t.Revision, Role: t.Role(),
 		Stop: t.Wanted.Stop, StopCode: t.Wanted.StopCode, StopReason: t.Wanted.StopReason,
 		Recorded: t.Seen.Status, CPU: t.Spec.CPU, Memory: t.Spec.Memory,
-		Network: t.Spec.NetworkMode, PIDMode: t.Spec.PIDMode, IPCMode: t.Spec.IPCMode, Volumes: wantedVolumes(t), Disk: t.Spec.Disk,
-		Secret: t.Spec.readsByReference(), LaunchType: t.Launch,
+		Network: t.Spec.NetworkMode, PIDMode: t.Spec.PIDMode, IPCMode: t.Spec.IPCMode, Volumes: t.Spec.WireVolumes(t.Account), Disk: t.Spec.Disk,
+		Secret: t.Spec.ReadsByReference(), LaunchType: t.Launch,
 	}
 	tags, err := c.Tags(ctx, t.Account, w.ARN)
 	if err != nil {
@@ -47,31 +48,25 @@ func tagMap(tags []Tag) map[string]string {
 	return all
 }
 
-func wantedVolumes(t Task) (list []nodeapi.Volume) {
-	for _, v := range t.Spec.Volumes {
-		list = append(list, nodeapi.Volume{Name: v.Name, HostPath: v.HostPath, Shared: v.shared(t.Account)})
-	}
-	return list
+// wantedContainer is what the node is told of a container, but for who may pull its image.
+func wantedContainer(t Task, i int) nodeapi.Container {
+	image, seen, log := t.Images[i], t.Container(i), logOf(t, t.Spec.Containers[i])
+	w := t.Spec.Wire(i)
+	w.Ref, w.Digest = image.Ref, cmp.Or(image.Digest, seen.Digest) // once one is known, no other is meant
+	w.Restarts, w.Log = seen.Restarts, &log
+	return w
 }
 
 // logOf says where a container's output goes. Without a log configuration it is kept all the
 // same, under the cluster's name.
-func logOf(t Task, s ContainerSpec) nodeapi.Log {
+func logOf(t Task, s taskdef.Container) nodeapi.Log {
 	if s.Log == nil {
 		return nodeapi.Log{Group: "/slipway/" + t.Cluster, Stream: t.Family + "/" + s.Name + "/" + t.ID, CreateGroup: true}
 	}
 	log := nodeapi.Log{Group: s.Log.Options["awslogs-group"], Stream: t.ID + "/" + s.Name}
-	log.CreateGroup = t.Spec.createsGroup(log.Group)
+	log.CreateGroup = t.Spec.CreatesGroup(log.Group)
 	if prefix := s.Log.Options["awslogs-stream-prefix"]; prefix != "" {
 		log.Stream = prefix + "/" + s.Name + "/" + t.ID
 	}
 	return log
-}
-
-// createsGroup tells whether a container wants a log group made. Then it is made for all of them: their logs are
-// opened together, whichever starts first.
-func (s Spec) createsGroup(group string) bool {
-	return slices.ContainsFunc(s.Containers, func(c ContainerSpec) bool {
-		return c.Log != nil && c.Log.Options["awslogs-group"] == group && c.Log.Options["awslogs-create-group"] == "true"
-	})
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
+	"slipway/cluster/taskdef/taskdeftest"
 	"slipway/nodeapi"
 )
 
@@ -18,7 +20,7 @@ func TestWhatANodeIsTold(t *testing.T) {
 	const file = "testdata/wanted.json"
 	each(t, func(w world) {
 		node := w.join('a', 4096, 4096)
-		id := w.runs(w.register("web", whole()), 1)[0].ID
+		id := w.runs(w.register("web", taskdeftest.Whole()), 1)[0].ID
 		text, err := json.MarshalIndent(node.Task(id, false), "", "  ")
 		if err != nil {
 			w.Fatal(err)
@@ -41,9 +43,9 @@ func TestWhatANodeIsTold(t *testing.T) {
 func TestWhatANodeIsNotTold(t *testing.T) {
 	each(t, func(w world) {
 		spec := web()
-		spec.Containers[0].Health = &cluster.HealthSpec{Command: []string{"NONE"}, Interval: 30, Timeout: 5, Retries: 3}
-		spec.Containers[0].Restart = &cluster.RestartSpec{}
-		spec.Containers[0].Linux = &cluster.LinuxSpec{Swappiness: new(5)}
+		spec.Containers[0].Health = &taskdef.Health{Command: []string{"NONE"}, Interval: 30, Timeout: 5, Retries: 3}
+		spec.Containers[0].Restart = &taskdef.Restart{}
+		spec.Containers[0].Linux = &taskdef.Linux{Swappiness: new(5)}
 		node := w.join('a', 4096, 4096)
 		told := node.Task(w.runs(w.register("web", spec), 1)[0].ID, false)
 		if c := told.Containers[0]; c.Health != nil || c.Restart != nil || c.Swappiness != nil || told.Secret {
@@ -56,8 +58,8 @@ func TestWhatANodeIsNotTold(t *testing.T) {
 func TestALogGroupIsMadeForAllContainers(t *testing.T) {
 	each(t, func(w world) {
 		spec := web()
-		to := func(group, create string) *cluster.LogSpec {
-			return &cluster.LogSpec{Driver: "awslogs", Options: map[string]string{"awslogs-group": group, "awslogs-create-group": create}}
+		to := func(group, create string) *taskdef.Log {
+			return &taskdef.Log{Driver: "awslogs", Options: map[string]string{"awslogs-group": group, "awslogs-create-group": create}}
 		}
 		spec.Containers[0].Log = to("/app", "false")
 		init, apart := spec.Containers[0], spec.Containers[0]
@@ -76,7 +78,7 @@ func TestALogGroupIsMadeForAllContainers(t *testing.T) {
 func TestRangesOfPorts(t *testing.T) {
 	each(t, func(w world) {
 		spec := web()
-		spec.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}, {Range: "8000-8002", Protocol: "tcp"}, {Range: "9000-9001", Protocol: "udp"}}
+		spec.Containers[0].Ports = []taskdef.Port{{Container: 80, Protocol: "tcp"}, {Range: "8000-8002", Protocol: "tcp"}, {Range: "9000-9001", Protocol: "udp"}}
 		node := w.join('a', 4096, 4096)
 		id := w.runs(w.register("web", spec), 1)[0].ID
 		wantEqual(w.T, "ports that the node opens", len(node.Task(id, false).Containers[0].Ports), 6)
@@ -97,8 +99,8 @@ func TestRangesOfPorts(t *testing.T) {
 }
 
 func TestHowWellATaskIs(t *testing.T) {
-	check := &cluster.HealthSpec{Command: []string{"CMD", "true"}, Interval: 5, Timeout: 2, Retries: 1}
-	spec := cluster.Spec{Containers: []cluster.ContainerSpec{
+	check := &taskdef.Health{Command: []string{"CMD", "true"}, Interval: 5, Timeout: 2, Retries: 1}
+	spec := taskdef.Spec{Containers: []taskdef.Container{
 		{Name: "a", Image: "a", Essential: true, Memory: new(10), Health: check},
 		{Name: "b", Image: "b", Essential: true, Memory: new(10), Health: check},
 		{Name: "c", Image: "c", Essential: true, Memory: new(10)},
@@ -135,8 +137,8 @@ func TestHowWellATaskIs(t *testing.T) {
 
 // A container may be well before its task runs, as when another waits for that.
 func TestHowWellATaskIsOnceItRuns(t *testing.T) {
-	check := &cluster.HealthSpec{Command: []string{"CMD", "true"}, Interval: 5, Timeout: 2, Retries: 1}
-	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "a", Image: "a", Essential: true, Memory: new(10), Health: check}}}
+	check := &taskdef.Health{Command: []string{"CMD", "true"}, Interval: 5, Timeout: 2, Retries: 1}
+	spec := taskdef.Spec{Containers: []taskdef.Container{{Name: "a", Image: "a", Essential: true, Memory: new(10), Health: check}}}
 	each(t, func(w world) {
 		node := w.join('a', 4096, 4096)
 		id := w.runs(w.register("web", spec), 1)[0].ID

@@ -9,6 +9,7 @@ import (
 
 	"slipway/accounts"
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 	"slipway/internal/loop"
 	"slipway/logs"
 )
@@ -119,11 +120,11 @@ func (c *closing) deleteDefinitions(ctx context.Context, account string) error {
 }
 
 // eachDefinition does with every definition in a state what takes it out of that state.
-func (c *closing) eachDefinition(ctx context.Context, account, status string, do func(context.Context, string, cluster.Ref) (cluster.Definition, error)) error {
-	return each(func() ([]cluster.Ref, error) {
+func (c *closing) eachDefinition(ctx context.Context, account, status string, do func(context.Context, string, taskdef.Ref) (cluster.Definition, error)) error {
+	return each(func() ([]taskdef.Ref, error) {
 		refs, _, err := c.cluster.ListDefinitions(ctx, account, cluster.DefinitionFilter{Status: status}, cluster.Page{})
 		return refs, err
-	}, func(ref cluster.Ref) error {
+	}, func(ref taskdef.Ref) error {
 		_, err := do(ctx, account, ref)
 		return err
 	})

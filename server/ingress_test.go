@@ -14,6 +14,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/ingress"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -99,11 +100,11 @@ func TestARollingUpdateLosesNoRequest(t *testing.T) {
 	group, port := balanced(t, s, account)
 	_, err := s.cluster.CreateCluster(ctx, account, "c", nil)
 	must(t, err)
-	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "main", Image: "busybox", Essential: true, Memory: new(64), Ports: []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}}}}
+	spec := taskdef.Spec{Containers: []taskdef.Container{{Name: "main", Image: "busybox", Essential: true, Memory: new(64), Ports: []taskdef.Port{{Container: 80, Protocol: "tcp"}}}}}
 	_, err = s.cluster.Register(ctx, account, "", "web", spec, nil)
 	must(t, err)
 	service := cluster.NewService{Cluster: "c", Name: "web"}
-	service.Definition, service.Desired, service.MinPercent, service.MaxPercent = cluster.Ref{Family: "web"}, 2, 100, 200
+	service.Definition, service.Desired, service.MinPercent, service.MaxPercent = taskdef.Ref{Family: "web"}, 2, 100, 200
 	service.Balancers = []cluster.LoadBalancer{{TargetGroup: group, Container: "main", Port: 80}}
 	_, err = s.cluster.CreateService(ctx, account, service)
 	must(t, err)

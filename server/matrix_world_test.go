@@ -17,6 +17,7 @@ import (
 	"slipway/blob"
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/functions"
 	"slipway/ingress"
 	"slipway/internal/plainbody"
@@ -128,11 +129,11 @@ func (w *matrixWorld) fill(account, other string) things {
 	w.must(err)
 	_, err = s.cluster.CreateProvider(ctx, cluster.Provider{Account: account, Name: here.name, Machines: here.name, Settings: cluster.DefaultProviderSettings()})
 	w.must(err)
-	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "main", Image: "busybox", Essential: true, Memory: new(64)}}}
+	spec := taskdef.Spec{Containers: []taskdef.Container{{Name: "main", Image: "busybox", Essential: true, Memory: new(64)}}}
 	_, err = s.cluster.Register(ctx, account, "", here.name, spec, nil)
 	w.must(err)
 	if account == w.accounts[0] { // the nodes are its own
-		started, err := s.cluster.RunTask(ctx, account, cluster.Run{Cluster: here.name, Definition: cluster.Ref{Family: here.name}, Count: 1})
+		started, err := s.cluster.RunTask(ctx, account, cluster.Run{Cluster: here.name, Definition: taskdef.Ref{Family: here.name}, Count: 1})
 		w.must(err)
 		here.task = started.Tasks[0].ID
 	}
@@ -435,7 +436,7 @@ func (w *matrixWorld) stillThere() {
 		w.must(err)
 		found, _, err := s.cluster.Clusters(ctx, account, []string{name})
 		w.must(err)
-		definition, err := s.cluster.Definition(ctx, account, cluster.Ref{Family: name, Revision: 1})
+		definition, err := s.cluster.Definition(ctx, account, taskdef.Ref{Family: name, Revision: 1})
 		w.must(err)
 		if found[0].Status != cluster.Active || definition.Status != cluster.Active {
 			w.t.Errorf("cluster %+v, definition %+v", found, definition)

@@ -7,6 +7,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/nodeapi"
 )
 
@@ -65,7 +66,7 @@ func TestAMachineWithTasksIsNotRemoved(t *testing.T) {
 	hello := clustertest.Hello('a', 1024, 1024)
 	hello.Account = account
 	machine := clustertest.Join(t, s.cluster, hello)
-	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "web", Image: "example.com/web:1", Essential: true, Memory: new(100)}}}
+	spec := taskdef.Spec{Containers: []taskdef.Container{{Name: "web", Image: "example.com/web:1", Essential: true, Memory: new(100)}}}
 	d, err := s.cluster.Register(t.Context(), account, "", "web", spec, nil)
 	must(t, err)
 	started, err := s.cluster.RunTask(t.Context(), account, cluster.Run{Cluster: "default", Definition: d.Ref, Count: 1})

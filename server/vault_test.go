@@ -14,6 +14,7 @@ import (
 	"slipway/blob/s3/s3test"
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/secrets"
@@ -63,11 +64,11 @@ func (g guarded) role(name, service, policy string) string {
 }
 
 // given runs a task that names a value in an execution role, and returns what its node is given.
-func (g guarded) given(role string, container cluster.ContainerSpec) (nodeapi.Secrets, error) {
+func (g guarded) given(role string, container taskdef.Container) (nodeapi.Secrets, error) {
 	g.Helper()
 	account := g.root.Owner.Account
 	container.Name, container.Image, container.Essential, container.Memory = "web", "web", true, new(10)
-	d, err := g.cluster.Register(g.Context(), account, "me", "web", cluster.Spec{ExecutionRole: role, Containers: []cluster.ContainerSpec{container}}, nil)
+	d, err := g.cluster.Register(g.Context(), account, "me", "web", taskdef.Spec{ExecutionRole: role, Containers: []taskdef.Container{container}}, nil)
 	if err != nil {
 		return nodeapi.Secrets{}, err
 	}
@@ -78,8 +79,8 @@ func (g guarded) given(role string, container cluster.ContainerSpec) (nodeapi.Se
 	return g.Node().Secrets(g.Context(), nodeapi.CredentialsRequest{Node: g.node.ID, Session: g.node.Session(), Task: started.Tasks[0].ID})
 }
 
-func secretOf(from string) cluster.ContainerSpec {
-	return cluster.ContainerSpec{Secrets: []cluster.SecretSpec{{Name: "KEY", From: from}}}
+func secretOf(from string) taskdef.Container {
+	return taskdef.Container{Secrets: []taskdef.Secret{{Name: "KEY", From: from}}}
 }
 
 // What a definition names by reference is read as its execution role may, and as nobody else.
@@ -160,8 +161,8 @@ func TestReadingsAreInTheAudit(t *testing.T) {
 	}
 }
 
-func envFileOf(object string) cluster.ContainerSpec {
-	return cluster.ContainerSpec{EnvFiles: []cluster.EnvFile{{Type: "s3", ARN: object}}}
+func envFileOf(object string) taskdef.Container {
+	return taskdef.Container{EnvFiles: []taskdef.EnvFile{{Type: "s3", ARN: object}}}
 }
 
 // Environment files are read where blobs are kept, if that is a bucket.
@@ -198,7 +199,7 @@ func TestTasksAreGivenEnvironmentFiles(t *testing.T) {
 func TestEnvironmentFilesNeedABucket(t *testing.T) {
 	g := startGuarded(t, nil)
 	_, err := g.given("reader", envFileOf(webFile))
-	if !errors.Is(err, cluster.ErrDefinition) || !strings.Contains(err.Error(), "containerDefinitions[0].environmentFiles: They are read where blobs are kept") {
+	if !errors.Is(err, taskdef.ErrInvalid) || !strings.Contains(err.Error(), "containerDefinitions[0].environmentFiles: They are read where blobs are kept") {
 		t.Errorf("without a bucket: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 	"slipway/store"
 )
 
@@ -30,7 +31,7 @@ func BenchmarkRunTask(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	run := cluster.Run{Cluster: "default", Definition: cluster.Ref{Family: "quick", Revision: 1}, Count: 1}
+	run := cluster.Run{Cluster: "default", Definition: taskdef.Ref{Family: "quick", Revision: 1}, Count: 1}
 	for b.Loop() {
 		started, err := s.RunTask(b.Context(), accounts[0], run)
 		if err != nil || len(started.Tasks) != 1 {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 	"slipway/engine"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -240,7 +241,7 @@ func (w *world) judgeTask(t cluster.Task) {
 	}
 }
 
-func (w *world) judgeContainer(t cluster.Task, spec cluster.ContainerSpec, told nodeapi.ContainerReport) {
+func (w *world) judgeContainer(t cluster.Task, spec taskdef.Container, told nodeapi.ContainerReport) {
 	id := t.ID + "-" + spec.Name
 	really := w.truth.of(id)
 	is := fmt.Sprintf("container %s of %s is told as %+v (exit code %s), and was started %d times to %v on %s of %s",

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
 )
 
@@ -78,7 +79,7 @@ func (c *client) run(ctx context.Context, nodes []string) error {
 	families := sortedKeys(definitions())
 	r := cluster.Run{
 		Cluster: clusters[c.dice.upTo(len(clusters))], Nodes: nodes, Count: 1 + c.dice.upTo(3), Token: fmt.Sprintf("%s-%d", c.name, len(c.asks)),
-		Definition: cluster.Ref{Family: families[c.dice.upTo(len(families))], Revision: 1},
+		Definition: taskdef.Ref{Family: families[c.dice.upTo(len(families))], Revision: 1},
 	}
 	r.StartedBy = r.Token
 	a := &request{token: r.Token, cluster: r.Cluster, count: max(r.Count, len(nodes))}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"slipway/cluster"
+	"slipway/cluster/taskdef"
 )
 
 const (
@@ -17,43 +17,43 @@ const (
 var pinned = fmt.Sprintf("%s@sha256:%x", image, sha256.Sum256([]byte(image)))
 
 // runs is a container that runs a script of the fake engine.
-func runs(name, script string) cluster.ContainerSpec {
-	return cluster.ContainerSpec{Name: name, Image: image, Command: strings.Fields(script), CPU: 64, Memory: new(32), Essential: true, StopTimeout: new(5)}
+func runs(name, script string) taskdef.Container {
+	return taskdef.Container{Name: name, Image: image, Command: strings.Fields(script), CPU: 64, Memory: new(32), Essential: true, StopTimeout: new(5)}
 }
 
 // beside is a container whose end does not end its task.
-func beside(name, script string) cluster.ContainerSpec {
+func beside(name, script string) taskdef.Container {
 	c := runs(name, script)
 	c.Essential = false
 	return c
 }
 
 // after has c wait for another container.
-func after(c cluster.ContainerSpec, other, condition string) cluster.ContainerSpec {
-	c.DependsOn = append(c.DependsOn, cluster.DependencySpec{Container: other, Condition: condition})
+func after(c taskdef.Container, other, condition string) taskdef.Container {
+	c.DependsOn = append(c.DependsOn, taskdef.Dependency{Container: other, Condition: condition})
 	return c
 }
 
-func task(containers ...cluster.ContainerSpec) cluster.Spec {
-	return cluster.Spec{Containers: containers}
+func task(containers ...taskdef.Container) taskdef.Spec {
+	return taskdef.Spec{Containers: containers}
 }
 
 // hopeless are those of sites whose tasks never come to stay.
 var hopeless = map[string]bool{"site-crash": true, "site-sick": true, "site-missing": true}
 
 // sites are what services have, by family: what stays, on all machines, few of them or one of each, and what does not.
-func sites() map[string]cluster.Spec {
+func sites() map[string]taskdef.Spec {
 	well := runs("well", "print up then wait 0")
-	well.Health = &cluster.HealthSpec{Command: []string{"CMD", "exit", "0"}, Interval: 5, Timeout: 2, Retries: 2}
+	well.Health = &taskdef.Health{Command: []string{"CMD", "exit", "0"}, Interval: 5, Timeout: 2, Retries: 2}
 	sick := runs("sick", "print up then wait 0")
-	sick.Health = &cluster.HealthSpec{Command: []string{"CMD", "exit", "1"}, Interval: 5, Timeout: 2, Retries: 2}
+	sick.Health = &taskdef.Health{Command: []string{"CMD", "exit", "1"}, Interval: 5, Timeout: 2, Retries: 2}
 	big := runs("big", "wait 0")
 	big.CPU, big.Memory = 900, new(600)
 	fixed := runs("fixed", "wait 0")
-	fixed.Ports = []cluster.PortSpec{{Container: 80, Host: 8080, Protocol: "tcp"}}
+	fixed.Ports = []taskdef.Port{{Container: 80, Host: 8080, Protocol: "tcp"}}
 	missing := runs("missing", "exit 0")
 	missing.Image = "example.com/missing:1"
-	return map[string]cluster.Spec{
+	return map[string]taskdef.Spec{
 		"site":         task(runs("web", "print hello then wait 0")),
 		"site-next":    task(runs("web", "print hello again then wait 0"), beside("side", "wait 1")),
 		"site-well":    task(well),
@@ -68,22 +68,22 @@ func sites() map[string]cluster.Spec {
 // definitions are what is run, by family: tasks that end well and badly, that stay, that wait for each
 // other, that do not stop when asked, and that cannot run. None is in the machine's network: for such a task
 // the agent opens a port of the machine, of which there is but one here.
-func definitions() map[string]cluster.Spec {
+func definitions() map[string]taskdef.Spec {
 	web := runs("web", "print hello then wait 0")
-	web.Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+	web.Ports = []taskdef.Port{{Container: 80, Protocol: "tcp"}}
 	fixed := runs("fixed", "sleep 40s")
-	fixed.Ports = []cluster.PortSpec{{Container: 80, Host: 8080, Protocol: "tcp"}}
+	fixed.Ports = []taskdef.Port{{Container: 80, Host: 8080, Protocol: "tcp"}}
 	missing := runs("missing", "exit 0")
 	missing.Image = "example.com/missing:1"
 	checked := runs("checked", "print ready then sleep 50s")
-	checked.Health = &cluster.HealthSpec{Command: []string{"CMD", "exit", "0"}, Interval: 5, Timeout: 2, Retries: 2}
+	checked.Health = &taskdef.Health{Command: []string{"CMD", "exit", "0"}, Interval: 5, Timeout: 2, Retries: 2}
 	again := beside("again", "print once more then sleep 65s then exit 1")
-	again.Restart = &cluster.RestartSpec{Enabled: true, AttemptPeriod: new(60), IgnoredExitCodes: []int{0}}
+	again.Restart = &taskdef.Restart{Enabled: true, AttemptPeriod: new(60), IgnoredExitCodes: []int{0}}
 	acts := task(runs("acts", "get http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI then sleep 30s"))
 	acts.TaskRole = role
 	alone := task(runs("alone", "print alone then sleep 10s then exit 9"))
 	alone.NetworkMode = "none"
-	return map[string]cluster.Spec{
+	return map[string]taskdef.Spec{
 		"quick":    task(runs("quick", "print done")),
 		"fails":    task(runs("fails", "print begun then sleep 8s then print failed then exit 3")),
 		"web":      task(web, after(beside("side", "wait 1"), "web", "START")),

@@ -10,6 +10,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/store"
 )
 
@@ -78,12 +79,12 @@ func (o *owner) change(ctx context.Context, w *want) error {
 	}
 }
 
-func (o *owner) definition() cluster.Ref {
+func (o *owner) definition() taskdef.Ref {
 	families := sortedKeys(sites())
 	if o.dice.chance(700) { // most work
 		families = slices.DeleteFunc(families, func(f string) bool { return hopeless[f] })
 	}
-	return cluster.Ref{Family: families[o.dice.upTo(len(families))], Revision: 1}
+	return taskdef.Ref{Family: families[o.dice.upTo(len(families))], Revision: 1}
 }
 
 func (o *owner) create(ctx context.Context, w *want) error {

@@ -14,6 +14,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 )
 
 const (
@@ -124,7 +125,7 @@ func (w *world) furnish() error {
 				_, failed := s.CreateCluster(w.t.Context(), account, name, nil)
 				err = errors.Join(err, failed)
 			}
-			for _, specs := range []map[string]cluster.Spec{definitions(), sites()} {
+			for _, specs := range []map[string]taskdef.Spec{definitions(), sites()} {
 				for family, spec := range specs {
 					_, failed := s.Register(w.t.Context(), account, "arn:aws:iam::"+account+":root", family, spec, nil)
 					err = errors.Join(err, failed)

@@ -13,8 +13,8 @@ import (
 	"slipway/api/awswire"
 	"slipway/api/awswire/wiretest"
 	"slipway/api/ecs"
-	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 )
 
 const (
@@ -28,9 +28,9 @@ const (
 // another account.
 func TestAccess(t *testing.T) {
 	s := newStory(t)
-	spec := cluster.Spec{
+	spec := taskdef.Spec{
 		TaskRole: "arn:aws:iam::123456789012:role/web", ExecutionRole: "arn:aws:iam::123456789012:role/pull",
-		Containers: []cluster.ContainerSpec{{Name: "main", Image: "busybox", Essential: true, Memory: new(64)}},
+		Containers: []taskdef.Container{{Name: "main", Image: "busybox", Essential: true, Memory: new(64)}},
 	}
 	for range 2 {
 		if _, err := s.control.Register(t.Context(), wiretest.Account, "", "web", spec, nil); err != nil {
@@ -130,7 +130,7 @@ func TestRolesArePassed(t *testing.T) {
 func TestRolesOfADefinitionArePassedByWhoRunsIt(t *testing.T) {
 	s := newStory(t)
 	const web, admin = "arn:aws:iam::123456789012:role/web", "arn:aws:iam::123456789012:role/admin"
-	spec := cluster.Spec{TaskRole: admin, Containers: []cluster.ContainerSpec{{Name: "main", Image: "busybox", Essential: true, Memory: new(64)}}}
+	spec := taskdef.Spec{TaskRole: admin, Containers: []taskdef.Container{{Name: "main", Image: "busybox", Essential: true, Memory: new(64)}}}
 	if _, err := s.control.Register(t.Context(), wiretest.Account, "", "web", spec, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"slipway/api/awswire"
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 )
 
 func (d *door) registerTaskDefinition(c ctx, in *RegisterTaskDefinitionInput) (*RegisterTaskDefinitionOutput, error) {
@@ -65,7 +66,7 @@ func (d *door) deleteTaskDefinitions(c ctx, in *DeleteTaskDefinitionsInput) (*De
 		switch {
 		case errors.Is(err, cluster.ErrActiveRevision):
 			reason = "The specified task definition is still in ACTIVE status. Please deregister the target and try again."
-		case errors.Is(err, cluster.ErrNoDefinition):
+		case errors.Is(err, taskdef.ErrNotFound):
 			reason = "The specified task definition does not exist."
 		case err != nil:
 			return nil, err
@@ -79,13 +80,13 @@ func (d *door) deleteTaskDefinitions(c ctx, in *DeleteTaskDefinitionsInput) (*De
 }
 
 // withDefinition does something with the revision that is named. That there is none is said in each operation's own words.
-func (d *door) withDefinition(c ctx, name, none string, do func(context.Context, string, cluster.Ref) (cluster.Definition, error)) (cluster.Definition, error) {
+func (d *door) withDefinition(c ctx, name, none string, do func(context.Context, string, taskdef.Ref) (cluster.Definition, error)) (cluster.Definition, error) {
 	ref, err := d.definition(c, name)
 	var found cluster.Definition
 	if err == nil {
 		found, err = do(c, awswire.CallerOf(c).Account, ref)
 	}
-	if errors.Is(err, cluster.ErrNoDefinition) {
+	if errors.Is(err, taskdef.ErrNotFound) {
 		err = ClientException.New(none)
 	}
 	return found, err

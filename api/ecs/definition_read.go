@@ -4,20 +4,20 @@ import (
 	"errors"
 
 	"slipway/api/awswire"
-	"slipway/cluster"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 )
 
-func (d *door) readSpec(c ctx, in *RegisterTaskDefinitionInput) (cluster.Spec, error) {
+func (d *door) readSpec(c ctx, in *RegisterTaskDefinitionInput) (taskdef.Spec, error) {
 	cpu, err1 := readCPU("cpu", in.Cpu, ClientException)
 	memory, err2 := readMemory("memory", in.Memory, ClientException)
 	task, err3 := d.roleARN(c, "taskRoleArn", in.TaskRoleArn)
 	execution, err4 := d.roleARN(c, "executionRoleArn", in.ExecutionRoleArn)
 	disk, err5 := readDisk("ephemeralStorage", in.EphemeralStorage, ClientException)
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
-		return cluster.Spec{}, err
+		return taskdef.Spec{}, err
 	}
-	s := cluster.Spec{
+	s := taskdef.Spec{
 		CPU: cpu, Memory: memory, Disk: disk,
 		NetworkMode: or(in.NetworkMode), PIDMode: or(in.PidMode), IPCMode: or(in.IpcMode),
 		TaskRole: task, ExecutionRole: execution, Requires: texts(in.RequiresCompatibilities),
@@ -25,7 +25,7 @@ func (d *door) readSpec(c ctx, in *RegisterTaskDefinitionInput) (cluster.Spec, e
 		Constraints: each(in.PlacementConstraints, readDefinitionConstraint),
 	}
 	if p := in.RuntimePlatform; p != nil && (p.CpuArchitecture != nil || p.OperatingSystemFamily != nil) {
-		s.Platform = &cluster.PlatformSpec{Architecture: or(p.CpuArchitecture), System: or(p.OperatingSystemFamily)}
+		s.Platform = &taskdef.Platform{Architecture: or(p.CpuArchitecture), System: or(p.OperatingSystemFamily)}
 	}
 	return s, nil
 }
@@ -45,19 +45,19 @@ func readDisk(path string, e *EphemeralStorage, fault awswire.FaultType) (int, e
 	return int(e.SizeInGiB), nil
 }
 
-func readVolume(v Volume) cluster.VolumeSpec {
-	s := cluster.VolumeSpec{Name: or(v.Name)}
+func readVolume(v Volume) taskdef.Volume {
+	s := taskdef.Volume{Name: or(v.Name)}
 	if v.Host != nil {
 		s.HostPath = or(v.Host.SourcePath)
 	}
 	if c := v.DockerVolumeConfiguration; c != nil {
-		s.Docker = &cluster.DockerVolume{Scope: string(awswire.Or(c.Scope, ScopeTask)), Autoprovision: c.Autoprovision, Driver: or(c.Driver)}
+		s.Docker = &taskdef.DockerVolume{Scope: string(awswire.Or(c.Scope, ScopeTask)), Autoprovision: c.Autoprovision, Driver: or(c.Driver)}
 	}
 	return s
 }
 
-func readContainer(c ContainerDefinition) cluster.ContainerSpec {
-	s := cluster.ContainerSpec{
+func readContainer(c ContainerDefinition) taskdef.Container {
+	s := taskdef.Container{
 		Name: or(c.Name), Image: or(c.Image), VersionConsistency: or(c.VersionConsistency), Essential: awswire.Or(c.Essential, true),
 		Entrypoint: c.EntryPoint, Command: c.Command, Env: readVariables(c.Environment), EnvFiles: each(c.EnvironmentFiles, readEnvFile), Secrets: each(c.Secrets, readSecret),
 		User: or(c.User), WorkingDir: or(c.WorkingDirectory), Hostname: or(c.Hostname),
@@ -73,93 +73,93 @@ func readContainer(c ContainerDefinition) cluster.ContainerSpec {
 		s.RegistryLogin = c.RepositoryCredentials.CredentialsParameter
 	}
 	if c.LogConfiguration != nil {
-		s.Log = &cluster.LogSpec{Driver: string(c.LogConfiguration.LogDriver), Options: c.LogConfiguration.Options}
+		s.Log = &taskdef.Log{Driver: string(c.LogConfiguration.LogDriver), Options: c.LogConfiguration.Options}
 	}
 	return s
 }
 
-func readVariables(pairs []KeyValuePair) []cluster.Variable {
-	return each(pairs, func(p KeyValuePair) cluster.Variable { return cluster.Variable{Name: or(p.Name), Value: or(p.Value)} })
+func readVariables(pairs []KeyValuePair) []taskdef.Variable {
+	return each(pairs, func(p KeyValuePair) taskdef.Variable { return taskdef.Variable{Name: or(p.Name), Value: or(p.Value)} })
 }
 
-func readEnvFile(f EnvironmentFile) cluster.EnvFile {
-	return cluster.EnvFile{Type: string(f.Type), ARN: f.Value}
+func readEnvFile(f EnvironmentFile) taskdef.EnvFile {
+	return taskdef.EnvFile{Type: string(f.Type), ARN: f.Value}
 }
 
-func readSecret(s Secret) cluster.SecretSpec {
-	return cluster.SecretSpec{Name: s.Name, From: s.ValueFrom}
+func readSecret(s Secret) taskdef.Secret {
+	return taskdef.Secret{Name: s.Name, From: s.ValueFrom}
 }
 
-func readPort(p PortMapping) cluster.PortSpec {
-	return cluster.PortSpec{
+func readPort(p PortMapping) taskdef.Port {
+	return taskdef.Port{
 		Container: int(awswire.Or(p.ContainerPort, 0)), Range: or(p.ContainerPortRange), Host: int(awswire.Or(p.HostPort, 0)),
 		Protocol: string(awswire.Or(p.Protocol, TransportProtocolTcp)), Name: or(p.Name), AppProtocol: or(p.AppProtocol),
 	}
 }
 
-func readDependency(d ContainerDependency) cluster.DependencySpec {
-	return cluster.DependencySpec{Container: d.ContainerName, Condition: string(d.Condition)}
+func readDependency(d ContainerDependency) taskdef.Dependency {
+	return taskdef.Dependency{Container: d.ContainerName, Condition: string(d.Condition)}
 }
 
 // readHealth fills in what ECS does. Source: Amazon ECS API Reference, HealthCheck.
-func readHealth(h *HealthCheck) *cluster.HealthSpec {
+func readHealth(h *HealthCheck) *taskdef.Health {
 	if h == nil {
 		return nil
 	}
-	return &cluster.HealthSpec{
+	return &taskdef.Health{
 		Command: h.Command, Interval: int(awswire.Or(h.Interval, 30)), Timeout: int(awswire.Or(h.Timeout, 5)), Retries: int(awswire.Or(h.Retries, 3)),
 		StartPeriod: number(h.StartPeriod),
 	}
 }
 
-func readRestart(r *ContainerRestartPolicy) *cluster.RestartSpec {
+func readRestart(r *ContainerRestartPolicy) *taskdef.Restart {
 	if r == nil {
 		return nil
 	}
 	codes := each(r.IgnoredExitCodes, func(n int32) int { return int(n) })
-	return &cluster.RestartSpec{Enabled: r.Enabled, IgnoredExitCodes: codes, AttemptPeriod: number(r.RestartAttemptPeriod)}
+	return &taskdef.Restart{Enabled: r.Enabled, IgnoredExitCodes: codes, AttemptPeriod: number(r.RestartAttemptPeriod)}
 }
 
-func readMount(m MountPoint) cluster.MountSpec {
-	return cluster.MountSpec{Volume: or(m.SourceVolume), Path: or(m.ContainerPath), ReadOnly: m.ReadOnly}
+func readMount(m MountPoint) taskdef.Mount {
+	return taskdef.Mount{Volume: or(m.SourceVolume), Path: or(m.ContainerPath), ReadOnly: m.ReadOnly}
 }
 
-func readBorrow(v VolumeFrom) cluster.BorrowSpec {
-	return cluster.BorrowSpec{Container: or(v.SourceContainer), ReadOnly: v.ReadOnly}
+func readBorrow(v VolumeFrom) taskdef.Borrow {
+	return taskdef.Borrow{Container: or(v.SourceContainer), ReadOnly: v.ReadOnly}
 }
 
-func readUlimit(u Ulimit) cluster.UlimitSpec {
-	return cluster.UlimitSpec{Name: string(u.Name), Soft: int(u.SoftLimit), Hard: int(u.HardLimit)}
+func readUlimit(u Ulimit) taskdef.Ulimit {
+	return taskdef.Ulimit{Name: string(u.Name), Soft: int(u.SoftLimit), Hard: int(u.HardLimit)}
 }
 
-func readSysctl(s SystemControl) cluster.SysctlSpec {
-	return cluster.SysctlSpec{Name: or(s.Namespace), Value: or(s.Value)}
+func readSysctl(s SystemControl) taskdef.Sysctl {
+	return taskdef.Sysctl{Name: or(s.Namespace), Value: or(s.Value)}
 }
 
-func readHost(h HostEntry) cluster.HostSpec {
-	return cluster.HostSpec{Name: h.Hostname, Address: h.IpAddress}
+func readHost(h HostEntry) taskdef.Host {
+	return taskdef.Host{Name: h.Hostname, Address: h.IpAddress}
 }
 
-func readLinux(p *LinuxParameters) *cluster.LinuxSpec {
+func readLinux(p *LinuxParameters) *taskdef.Linux {
 	if p == nil {
 		return nil
 	}
-	s := &cluster.LinuxSpec{
+	s := &taskdef.Linux{
 		Devices: each(p.Devices, readDevice), Tmpfs: each(p.Tmpfs, readTmpfs), Init: p.InitProcessEnabled,
 		SharedMemory: number(p.SharedMemorySize), MaxSwap: number(p.MaxSwap), Swappiness: number(p.Swappiness),
 	}
 	if p.Capabilities != nil {
-		s.Capabilities = &cluster.CapabilitySpec{Add: p.Capabilities.Add, Drop: p.Capabilities.Drop}
+		s.Capabilities = &taskdef.Capabilities{Add: p.Capabilities.Add, Drop: p.Capabilities.Drop}
 	}
 	return s
 }
 
-func readDevice(d Device) cluster.DeviceSpec {
-	return cluster.DeviceSpec{Host: d.HostPath, Path: or(d.ContainerPath), Permissions: texts(d.Permissions)}
+func readDevice(d Device) taskdef.Device {
+	return taskdef.Device{Host: d.HostPath, Path: or(d.ContainerPath), Permissions: texts(d.Permissions)}
 }
 
-func readTmpfs(t Tmpfs) cluster.TmpfsSpec {
-	return cluster.TmpfsSpec{Path: t.ContainerPath, Size: int(t.Size), Options: t.MountOptions}
+func readTmpfs(t Tmpfs) taskdef.Tmpfs {
+	return taskdef.Tmpfs{Path: t.ContainerPath, Size: int(t.Size), Options: t.MountOptions}
 }
 
 // each is a list with every element made into another; none is none.

@@ -3,6 +3,7 @@ package ecs
 import (
 	"slipway/cluster"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 )
 
 func (d *door) wireDefinition(from cluster.Definition) TaskDefinition {
@@ -34,7 +35,7 @@ func wireDisk(gib int) *EphemeralStorage {
 	return &EphemeralStorage{SizeInGiB: int32(gib)}
 }
 
-func wirePlatform(p *cluster.PlatformSpec) *RuntimePlatform {
+func wirePlatform(p *taskdef.Platform) *RuntimePlatform {
 	if p == nil {
 		return nil
 	}
@@ -42,7 +43,7 @@ func wirePlatform(p *cluster.PlatformSpec) *RuntimePlatform {
 }
 
 // wireVolume shows a volume without Docker as one of the host, as ECS does, though it names no path.
-func wireVolume(v cluster.VolumeSpec) Volume {
+func wireVolume(v taskdef.Volume) Volume {
 	w := Volume{Name: &v.Name}
 	if v.Docker == nil {
 		w.Host = &HostVolumeProperties{SourcePath: filled(v.HostPath)}
@@ -52,7 +53,7 @@ func wireVolume(v cluster.VolumeSpec) Volume {
 	return w
 }
 
-func wireContainerDefinition(s cluster.ContainerSpec) ContainerDefinition {
+func wireContainerDefinition(s taskdef.Container) ContainerDefinition {
 	w := ContainerDefinition{
 		Name: &s.Name, Image: &s.Image, VersionConsistency: filled(VersionConsistency(s.VersionConsistency)), Essential: &s.Essential, Cpu: new(int32(s.CPU)),
 		EntryPoint: s.Entrypoint, Command: s.Command, Environment: writeVariables(s.Env), EnvironmentFiles: each(s.EnvFiles, wireEnvFile), Secrets: each(s.Secrets, wireSecret),
@@ -74,17 +75,17 @@ func wireContainerDefinition(s cluster.ContainerSpec) ContainerDefinition {
 	return w
 }
 
-func writeVariables(list []cluster.Variable) []KeyValuePair {
-	return listed(each(list, func(v cluster.Variable) KeyValuePair { return KeyValuePair{Name: &v.Name, Value: &v.Value} }))
+func writeVariables(list []taskdef.Variable) []KeyValuePair {
+	return listed(each(list, func(v taskdef.Variable) KeyValuePair { return KeyValuePair{Name: &v.Name, Value: &v.Value} }))
 }
 
-func wireEnvFile(f cluster.EnvFile) EnvironmentFile {
+func wireEnvFile(f taskdef.EnvFile) EnvironmentFile {
 	return EnvironmentFile{Type: EnvironmentFileType(f.Type), Value: f.ARN}
 }
 
-func wireSecret(s cluster.SecretSpec) Secret { return Secret{Name: s.Name, ValueFrom: s.From} }
+func wireSecret(s taskdef.Secret) Secret { return Secret{Name: s.Name, ValueFrom: s.From} }
 
-func wirePort(p cluster.PortSpec) PortMapping {
+func wirePort(p taskdef.Port) PortMapping {
 	w := PortMapping{Protocol: new(TransportProtocol(p.Protocol)), Name: filled(p.Name), AppProtocol: filled(ApplicationProtocol(p.AppProtocol))}
 	if p.Range != "" {
 		w.ContainerPortRange = &p.Range
@@ -94,11 +95,11 @@ func wirePort(p cluster.PortSpec) PortMapping {
 	return w
 }
 
-func wireDependency(d cluster.DependencySpec) ContainerDependency {
+func wireDependency(d taskdef.Dependency) ContainerDependency {
 	return ContainerDependency{ContainerName: d.Container, Condition: ContainerCondition(d.Condition)}
 }
 
-func wireHealth(h *cluster.HealthSpec) *HealthCheck {
+func wireHealth(h *taskdef.Health) *HealthCheck {
 	if h == nil {
 		return nil
 	}
@@ -107,7 +108,7 @@ func wireHealth(h *cluster.HealthSpec) *HealthCheck {
 	}
 }
 
-func wireRestart(r *cluster.RestartSpec) *ContainerRestartPolicy {
+func wireRestart(r *taskdef.Restart) *ContainerRestartPolicy {
 	if r == nil {
 		return nil
 	}
@@ -115,25 +116,25 @@ func wireRestart(r *cluster.RestartSpec) *ContainerRestartPolicy {
 	return &ContainerRestartPolicy{Enabled: r.Enabled, IgnoredExitCodes: codes, RestartAttemptPeriod: number32(r.AttemptPeriod)}
 }
 
-func wireMount(m cluster.MountSpec) MountPoint {
+func wireMount(m taskdef.Mount) MountPoint {
 	return MountPoint{SourceVolume: &m.Volume, ContainerPath: &m.Path, ReadOnly: m.ReadOnly}
 }
 
-func wireBorrow(b cluster.BorrowSpec) VolumeFrom {
+func wireBorrow(b taskdef.Borrow) VolumeFrom {
 	return VolumeFrom{SourceContainer: &b.Container, ReadOnly: b.ReadOnly}
 }
 
-func wireUlimit(u cluster.UlimitSpec) Ulimit {
+func wireUlimit(u taskdef.Ulimit) Ulimit {
 	return Ulimit{Name: UlimitName(u.Name), SoftLimit: int32(u.Soft), HardLimit: int32(u.Hard)}
 }
 
-func wireSysctl(s cluster.SysctlSpec) SystemControl {
+func wireSysctl(s taskdef.Sysctl) SystemControl {
 	return SystemControl{Namespace: &s.Name, Value: &s.Value}
 }
 
-func wireHost(h cluster.HostSpec) HostEntry { return HostEntry{Hostname: h.Name, IpAddress: h.Address} }
+func wireHost(h taskdef.Host) HostEntry { return HostEntry{Hostname: h.Name, IpAddress: h.Address} }
 
-func wireLinux(s *cluster.LinuxSpec) *LinuxParameters {
+func wireLinux(s *taskdef.Linux) *LinuxParameters {
 	if s == nil {
 		return nil
 	}
@@ -147,11 +148,11 @@ func wireLinux(s *cluster.LinuxSpec) *LinuxParameters {
 	return w
 }
 
-func wireDevice(d cluster.DeviceSpec) Device {
+func wireDevice(d taskdef.Device) Device {
 	return Device{HostPath: d.Host, ContainerPath: filled(d.Path), Permissions: typed[DeviceCgroupPermission](d.Permissions)}
 }
 
-func wireTmpfs(t cluster.TmpfsSpec) Tmpfs {
+func wireTmpfs(t taskdef.Tmpfs) Tmpfs {
 	return Tmpfs{ContainerPath: t.Path, Size: int32(t.Size), MountOptions: t.Options}
 }
 

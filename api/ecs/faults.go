@@ -3,6 +3,7 @@ package ecs
 import (
 	"slipway/api/awswire"
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 )
 
 // faults names the room's causes. The texts are those of Amazon ECS, where it has one.
@@ -24,7 +25,7 @@ var faults = awswire.Faults{
 	{Cause: cluster.ErrProviderInUse, Fault: ClientException, Text: "The specified capacity provider is associated with a cluster and cannot be deleted. Remove it from its clusters with PutClusterCapacityProviders and try again."},
 	{Cause: cluster.ErrProviderHasTasks, Fault: ResourceInUseException, Text: "The specified capacity provider is in use and cannot be removed."},
 	{Cause: cluster.ErrNotOfCluster, Fault: InvalidParameterException, Text: "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again."},
-	{Cause: cluster.ErrNoDefinition, Fault: ClientException, Text: "TaskDefinition not found."},
+	{Cause: taskdef.ErrNotFound, Fault: ClientException, Text: "TaskDefinition not found."},
 	{Cause: cluster.ErrNoRevision, Fault: ClientException, Text: "Revision is missing."},
 	{Cause: cluster.ErrInactiveRevision, Fault: InvalidParameterException, Text: "TaskDefinition is inactive"},
 	{Cause: cluster.ErrNoTask, Fault: InvalidParameterException, Text: "The referenced task was not found."},
@@ -41,6 +42,7 @@ var faults = awswire.Faults{
 	{Cause: cluster.ErrDeploymentOver, Fault: ConflictException},
 	{Cause: cluster.ErrNoRollback, Fault: ConflictException, Text: "The service has no deployment that it could go back to."},
 	{Cause: cluster.ErrNoResource, Fault: ResourceNotFoundException, Text: "The specified resource was not found."},
-	{Cause: cluster.ErrDefinition, Fault: ClientException},
+	{Cause: taskdef.ErrInvalid, Fault: ClientException},
+	{Cause: taskdef.ErrRequest, Fault: InvalidParameterException},
 	{Cause: cluster.ErrInvalid, Fault: InvalidParameterException},
 }

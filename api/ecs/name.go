@@ -5,6 +5,7 @@ import (
 
 	"slipway/api/awswire"
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 	"slipway/internal/arn"
 )
 
@@ -26,15 +27,15 @@ func (d *door) cluster(c ctx, given *string) (string, error) {
 }
 
 // definition reads "family", "family:revision" or an ARN.
-func (d *door) definition(c ctx, text string) (cluster.Ref, error) {
+func (d *door) definition(c ctx, text string) (taskdef.Ref, error) {
 	if arn.Is(text) {
 		name, ok := d.own(c, "task-definition", text)
 		if !ok {
-			return cluster.Ref{}, cluster.ErrNoDefinition
+			return taskdef.Ref{}, taskdef.ErrNotFound
 		}
 		text = name
 	}
-	return cluster.ParseRef(text)
+	return taskdef.ParseRef(text)
 }
 
 // own is what an ARN of that kind names, if it is the caller's and of this region.

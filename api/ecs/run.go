@@ -12,6 +12,7 @@ import (
 	"slipway/api/awswire"
 	"slipway/cluster"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/internal/arn"
 )
 
@@ -97,7 +98,7 @@ func (d *door) readRun(c ctx, name *string, definition string, overrides *TaskOv
 	return run, err
 }
 
-func (d *door) readOverrides(c ctx, from *TaskOverride) (o cluster.Overrides, err error) {
+func (d *door) readOverrides(c ctx, from *TaskOverride) (o taskdef.Overrides, err error) {
 	if from == nil {
 		return o, nil
 	}
@@ -116,8 +117,8 @@ func (d *door) readOverrides(c ctx, from *TaskOverride) (o cluster.Overrides, er
 	if o.Disk, err = readDisk("overrides.ephemeralStorage", from.EphemeralStorage, InvalidParameterException); err != nil {
 		return o, err
 	}
-	o.Containers = each(from.ContainerOverrides, func(c ContainerOverride) cluster.ContainerOverride {
-		return cluster.ContainerOverride{
+	o.Containers = each(from.ContainerOverrides, func(c ContainerOverride) taskdef.ContainerOverride {
+		return taskdef.ContainerOverride{
 			Name: or(c.Name), Command: c.Command, Env: readVariables(c.Environment), EnvFiles: each(c.EnvironmentFiles, readEnvFile),
 			CPU: number(c.Cpu), Memory: number(c.Memory), MemoryReservation: number(c.MemoryReservation),
 		}
@@ -125,12 +126,12 @@ func (d *door) readOverrides(c ctx, from *TaskOverride) (o cluster.Overrides, er
 	return o, nil
 }
 
-func readVPC(n *NetworkConfiguration) *cluster.VPC {
+func readVPC(n *NetworkConfiguration) *taskdef.VPC {
 	if n == nil || n.AwsvpcConfiguration == nil {
 		return nil
 	}
 	v := n.AwsvpcConfiguration
-	return &cluster.VPC{Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, PublicAddress: awswire.Or(v.AssignPublicIp, "") == AssignPublicIpEnabled}
+	return &taskdef.VPC{Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, PublicAddress: awswire.Or(v.AssignPublicIp, "") == AssignPublicIpEnabled}
 }
 
 // maxFailures is how many failures RunTask answers with. Where more machines took no task, the last failure tells how

@@ -12,8 +12,8 @@ import (
 	"slipway/api/awswire"
 	"slipway/api/awswire/wiretest"
 	"slipway/api/ecs"
-	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 )
 
 // asked is a service of one task with what change makes of it.
@@ -267,7 +267,7 @@ func TestRolesOfADefinitionArePassedByWhoDeploysIt(t *testing.T) {
 	s := newStory(t)
 	const web, admin = "arn:aws:iam::123456789012:role/web", "arn:aws:iam::123456789012:role/admin"
 	for family, role := range map[string]string{"web": web, "admin": admin} {
-		spec := cluster.Spec{TaskRole: role, Containers: []cluster.ContainerSpec{{Name: "main", Image: "busybox", Essential: true, Memory: new(64)}}}
+		spec := taskdef.Spec{TaskRole: role, Containers: []taskdef.Container{{Name: "main", Image: "busybox", Essential: true, Memory: new(64)}}}
 		if _, err := s.control.Register(t.Context(), wiretest.Account, "", family, spec, nil); err != nil {
 			t.Fatal(err)
 		}

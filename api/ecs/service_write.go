@@ -5,6 +5,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 )
 
 func (d *door) wireService(from cluster.Service, tags bool) Service {
@@ -46,7 +47,7 @@ func (d *door) wireCurrent(of cluster.Service, from cluster.Deployment) ServiceC
 	}
 }
 
-func (d *door) definitionARN(account string, ref cluster.Ref) string {
+func (d *door) definitionARN(account string, ref taskdef.Ref) string {
 	return cluster.DefinitionARN(d.region, account, ref.Family, ref.Revision)
 }
 
@@ -80,7 +81,7 @@ func wireBalancer(from cluster.LoadBalancer) LoadBalancer {
 	return LoadBalancer{TargetGroupArn: filled(from.TargetGroup), ContainerName: filled(from.Container), ContainerPort: new(int32(from.Port))}
 }
 
-func wireVPC(from *cluster.VPC) *NetworkConfiguration {
+func wireVPC(from *taskdef.VPC) *NetworkConfiguration {
 	if from == nil {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"slipway/api/rebalance"
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/store/storetest"
 )
@@ -20,7 +21,7 @@ func TestRebalanceServices(t *testing.T) {
 	}
 	control, _, _ := clustertest.New(t, db)
 	config := wiretest.Start(t, rebalance.New(control, wiretest.Region))
-	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "web", Image: "example.com/web:1", Essential: true, Memory: new(100)}}}
+	spec := taskdef.Spec{Containers: []taskdef.Container{{Name: "web", Image: "example.com/web:1", Essential: true, Memory: new(100)}}}
 	d, err := control.Register(t.Context(), wiretest.Account, "", "web", spec, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"slipway/api/awswire"
 	"slipway/cluster"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/internal/arn"
 	"slipway/schedulers/wire"
 )
@@ -113,7 +114,7 @@ func (d *door) test(ctx context.Context, in *TestSchedulerInput) (*TestScheduler
 	if a, err := arn.Parse(name); err == nil && a.Account == account {
 		name = strings.TrimPrefix(a.Resource, "task-definition/")
 	}
-	ref, err := cluster.ParseRef(name)
+	ref, err := taskdef.ParseRef(name)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"slipway/api/schedulers"
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/schedulers/wire"
 	"slipway/store/storetest"
@@ -104,7 +105,7 @@ func TestLines(t *testing.T) {
 	front := httptest.NewServer(schedulers.Lines(ctx, control))
 	defer front.Close()
 	node := clustertest.Join(t, control, clustertest.Hello('a', 1000, 1000))
-	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "web", Image: "example.com/web:1", Essential: true, Memory: new(100)}}}
+	spec := taskdef.Spec{Containers: []taskdef.Container{{Name: "web", Image: "example.com/web:1", Essential: true, Memory: new(100)}}}
 	d, err := control.Register(t.Context(), wiretest.Account, "", "web", spec, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"slipway/api/awswire"
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 )
 
 // API is the service. Its calls are signed for "slipway".
@@ -126,7 +127,8 @@ var faults = awswire.Faults{
 	{Cause: cluster.ErrNoScheduler, Fault: notFound},
 	{Cause: cluster.ErrTooManySchedulers, Fault: limitExceeded},
 	{Cause: cluster.ErrTooManyLines, Fault: limitExceeded},
-	{Cause: cluster.ErrNoDefinition, Fault: clientException, Text: "TaskDefinition not found."},
+	{Cause: taskdef.ErrNotFound, Fault: clientException, Text: "TaskDefinition not found."},
 	{Cause: cluster.ErrInactiveRevision, Fault: invalidParameter, Text: "TaskDefinition is inactive"},
+	{Cause: taskdef.ErrRequest, Fault: invalidParameter},
 	{Cause: cluster.ErrInvalid, Fault: invalidParameter},
 }

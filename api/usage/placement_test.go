@@ -11,6 +11,7 @@ import (
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
 	"slipway/cluster/placement"
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/nodeapi"
 	"slipway/store/storetest"
@@ -26,7 +27,7 @@ func TestDescribePlacement(t *testing.T) {
 	config := wiretest.Start(t, usage.New(control, wiretest.Region))
 	clustertest.Join(t, control, clustertest.Hello('a', 1000, 1000))
 	clustertest.Join(t, control, clustertest.Hello('b', 600, 1000))
-	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "web", Image: "example.com/web:1", Essential: true, CPU: 700, Memory: new(100)}}}
+	spec := taskdef.Spec{Containers: []taskdef.Container{{Name: "web", Image: "example.com/web:1", Essential: true, CPU: 700, Memory: new(100)}}}
 	spec.Constraints = []placement.Constraint{{Type: placement.MemberOf, Expression: "agentConnected == true"}}
 	d, err := control.Register(t.Context(), wiretest.Account, "", "web", spec, nil)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slipway/api/usage"
 	"slipway/cluster"
 	"slipway/cluster/clustertest"
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/nodeapi"
 	"slipway/store/storetest"
@@ -61,7 +62,7 @@ func TestDescribePulls(t *testing.T) {
 	control, _, _ := clustertest.New(t, db)
 	config := wiretest.Start(t, usage.New(control, wiretest.Region))
 	node := clustertest.Join(t, control, clustertest.Hello('a', 1000, 1000))
-	spec := cluster.Spec{Containers: []cluster.ContainerSpec{{Name: "web", Image: "example.com/web:1", Essential: true, Memory: new(100)}}}
+	spec := taskdef.Spec{Containers: []taskdef.Container{{Name: "web", Image: "example.com/web:1", Essential: true, Memory: new(100)}}}
 	d, err := control.Register(t.Context(), wiretest.Account, "", "web", spec, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"slipway/cluster"
+	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -19,8 +20,8 @@ const (
 type fleet struct {
 	*cluster.Control
 	db  *store.DB
-	web cluster.Ref // a task of 10 units of cpu and 10 MiB
-	big cluster.Ref // one that fits nowhere
+	web taskdef.Ref // a task of 10 units of cpu and 10 MiB
+	big taskdef.Ref // one that fits nowhere
 }
 
 func newFleet(ctx context.Context, url string, machines int) (*fleet, error) {
@@ -53,8 +54,8 @@ func (f *fleet) fill(ctx context.Context, machines int) (err error) {
 	return f.db.Update(ctx, func(tx *store.Tx) error { return addMachines(tx, machines) })
 }
 
-func (f *fleet) register(ctx context.Context, family string, memory int) (cluster.Ref, error) {
-	d, err := f.Register(ctx, account, "bench", family, cluster.Spec{Containers: []cluster.ContainerSpec{
+func (f *fleet) register(ctx context.Context, family string, memory int) (taskdef.Ref, error) {
+	d, err := f.Register(ctx, account, "bench", family, taskdef.Spec{Containers: []taskdef.Container{
 		{Name: "web", Image: "example.com/web:1", Essential: true, CPU: 10, Memory: &memory},
 	}}, nil)
 	return d.Ref, err

@@ -1,6 +1,7 @@
-package cluster
+package taskdef
 
 import (
+	"encoding/json"
 	"slices"
 
 	"slipway/internal/errs"
@@ -28,8 +29,20 @@ type ContainerOverride struct {
 	MemoryReservation *int       `json:"memoryReservation,omitempty"`
 }
 
-// with returns the Spec as overridden. s stays as it is.
-func (s Spec) with(o Overrides) (Spec, error) {
+// maxOverrides is how many bytes of JSON they can be. Source: Amazon ECS API Reference, RunTask.
+const maxOverrides = 8192
+
+// Check refuses overrides that are too many, with ErrRequest.
+func (o Overrides) Check() error {
+	text, err := json.Marshal(o)
+	if err == nil && len(text) > maxOverrides {
+		err = errs.Say(ErrRequest, "Container Overrides length must be at most %d", maxOverrides)
+	}
+	return err
+}
+
+// With returns the Spec as overridden; s stays as it is. It fails with ErrRequest where a container is not there.
+func (s Spec) With(o Overrides) (Spec, error) {
 	s.Containers = slices.Clone(s.Containers)
 	replace(&s.CPU, o.CPU)
 	replace(&s.Memory, o.Memory)
@@ -37,16 +50,16 @@ func (s Spec) with(o Overrides) (Spec, error) {
 	replace(&s.TaskRole, o.TaskRole)
 	replace(&s.ExecutionRole, o.ExecutionRole)
 	for _, co := range o.Containers {
-		i := slices.IndexFunc(s.Containers, func(c ContainerSpec) bool { return c.Name == co.Name })
+		i := s.Index(co.Name)
 		if i < 0 {
-			return Spec{}, errs.Say(ErrInvalid, "Override for container named %s is not a container in the TaskDefinition.", co.Name)
+			return Spec{}, errs.Say(ErrRequest, "Override for container named %s is not a container in the TaskDefinition.", co.Name)
 		}
 		s.Containers[i] = s.Containers[i].with(co)
 	}
 	return s, nil
 }
 
-func (c ContainerSpec) with(o ContainerOverride) ContainerSpec {
+func (c Container) with(o ContainerOverride) Container {
 	if len(o.Command) > 0 {
 		c.Command = o.Command
 	}
@@ -64,11 +77,4 @@ func (c ContainerSpec) with(o ContainerOverride) ContainerSpec {
 		c.Env = append(c.Env, v)
 	}
 	return c
-}
-
-func replace[T comparable](old *T, wanted T) {
-	var none T
-	if wanted != none {
-		*old = wanted
-	}
 }

@@ -1,7 +1,10 @@
-package cluster
+// Package taskdef is what a task definition asks for: its members, what is wrong with them, what a run may ask for
+// beside them, and what tasks of it hold of their node and are told there. It is pure: it knows no accounts, no
+// revisions that are kept, and no images; whoever keeps definitions is the cluster.
+package taskdef
 
 import (
-	"strings"
+	"slices"
 
 	"slipway/cluster/placement"
 )
@@ -10,23 +13,23 @@ import (
 // definition that Slipway honours, under the same names. Source: Amazon ECS API Reference,
 // RegisterTaskDefinition.
 type Spec struct {
-	Containers    []ContainerSpec        `json:"containerDefinitions"`
+	Containers    []Container            `json:"containerDefinitions"`
 	CPU           int                    `json:"cpu,omitempty"`         // limit of the whole task in units of 1/1024 of a core; 0: none
 	Memory        int                    `json:"memory,omitempty"`      // limit of the whole task in MiB; 0: none
 	NetworkMode   string                 `json:"networkMode,omitempty"` // bridge, awsvpc, host, none; "": bridge
 	PIDMode       string                 `json:"pidMode,omitempty"`     // task, host; "": each container its own
 	IPCMode       string                 `json:"ipcMode,omitempty"`     // task, host, none; "": each container its own
-	Volumes       []VolumeSpec           `json:"volumes,omitempty"`
+	Volumes       []Volume               `json:"volumes,omitempty"`
 	Disk          int                    `json:"ephemeralStorage,omitempty"` // GiB that the containers may write together; 0: no limit
-	Platform      *PlatformSpec          `json:"runtimePlatform,omitempty"`
+	Platform      *Platform              `json:"runtimePlatform,omitempty"`
 	Requires      []string               `json:"requiresCompatibilities,omitempty"`
 	TaskRole      string                 `json:"taskRoleArn,omitempty"`
 	ExecutionRole string                 `json:"executionRoleArn,omitempty"`
 	Constraints   []placement.Constraint `json:"placementConstraints,omitempty"` // memberOf
 }
 
-// ContainerSpec is one container of a Spec. What is a pointer tells "not given" from a value of its own.
-type ContainerSpec struct {
+// Container is one container of a Spec. What is a pointer tells "not given" from a value of its own.
+type Container struct {
 	Name               string            `json:"name"`
 	Image              string            `json:"image"`
 	VersionConsistency string            `json:"versionConsistency,omitempty"`
@@ -35,7 +38,7 @@ type ContainerSpec struct {
 	Command            []string          `json:"command,omitempty"`               // none: the image's
 	Env                []Variable        `json:"environment,omitempty"`
 	EnvFiles           []EnvFile         `json:"environmentFiles,omitempty"`
-	Secrets            []SecretSpec      `json:"secrets,omitempty"`
+	Secrets            []Secret          `json:"secrets,omitempty"`
 	User               string            `json:"user,omitempty"`
 	WorkingDir         string            `json:"workingDirectory,omitempty"`
 	Hostname           string            `json:"hostname,omitempty"`
@@ -43,31 +46,31 @@ type ContainerSpec struct {
 	CPU                int               `json:"cpu"`                         // shares, 1024 a core
 	Memory             *int              `json:"memory,omitempty"`            // hard limit in MiB
 	MemoryReservation  *int              `json:"memoryReservation,omitempty"` // MiB
-	Ports              []PortSpec        `json:"portMappings,omitempty"`
-	Log                *LogSpec          `json:"logConfiguration,omitempty"`
-	DependsOn          []DependencySpec  `json:"dependsOn,omitempty"`
+	Ports              []Port            `json:"portMappings,omitempty"`
+	Log                *Log              `json:"logConfiguration,omitempty"`
+	DependsOn          []Dependency      `json:"dependsOn,omitempty"`
 	StartTimeout       *int              `json:"startTimeout,omitempty"` // seconds
 	StopTimeout        *int              `json:"stopTimeout,omitempty"`  // seconds
-	Health             *HealthSpec       `json:"healthCheck,omitempty"`
-	Restart            *RestartSpec      `json:"restartPolicy,omitempty"`
-	Mounts             []MountSpec       `json:"mountPoints,omitempty"`
-	VolumesFrom        []BorrowSpec      `json:"volumesFrom,omitempty"`
+	Health             *Health           `json:"healthCheck,omitempty"`
+	Restart            *Restart          `json:"restartPolicy,omitempty"`
+	Mounts             []Mount           `json:"mountPoints,omitempty"`
+	VolumesFrom        []Borrow          `json:"volumesFrom,omitempty"`
 	ReadonlyRoot       *bool             `json:"readonlyRootFilesystem,omitempty"`
-	Linux              *LinuxSpec        `json:"linuxParameters,omitempty"`
+	Linux              *Linux            `json:"linuxParameters,omitempty"`
 	Privileged         *bool             `json:"privileged,omitempty"`
 	SecurityOptions    []string          `json:"dockerSecurityOptions,omitempty"`
-	Ulimits            []UlimitSpec      `json:"ulimits,omitempty"`
-	Sysctls            []SysctlSpec      `json:"systemControls,omitempty"`
+	Ulimits            []Ulimit          `json:"ulimits,omitempty"`
+	Sysctls            []Sysctl          `json:"systemControls,omitempty"`
 	Labels             map[string]string `json:"dockerLabels,omitempty"`
 	DNS                []string          `json:"dnsServers,omitempty"`
 	DNSSearch          []string          `json:"dnsSearchDomains,omitempty"`
-	ExtraHosts         []HostSpec        `json:"extraHosts,omitempty"`
+	ExtraHosts         []Host            `json:"extraHosts,omitempty"`
 	Interactive        *bool             `json:"interactive,omitempty"`
 	Terminal           *bool             `json:"pseudoTerminal,omitempty"`
 }
 
-// PlatformSpec is what kind of machine a task runs on.
-type PlatformSpec struct {
+// Platform is what kind of machine a task runs on.
+type Platform struct {
 	Architecture string `json:"cpuArchitecture,omitempty"`       // X86_64, ARM64; "": any
 	System       string `json:"operatingSystemFamily,omitempty"` // LINUX
 }
@@ -84,15 +87,15 @@ type EnvFile struct {
 	ARN  string `json:"value"` // "arn:aws:s3:::bucket/key"
 }
 
-// SecretSpec is an environment variable whose value is kept elsewhere.
-type SecretSpec struct {
+// Secret is an environment variable whose value is kept elsewhere.
+type Secret struct {
 	Name string `json:"name"`
 	From string `json:"valueFrom"` // ARN of a secret or parameter, or name of a parameter
 }
 
-// PortSpec publishes a port of a container on its node. Name and AppProtocol are labels for
+// Port publishes a port of a container on its node. Name and AppProtocol are labels for
 // service meshes and change nothing on the node.
-type PortSpec struct {
+type Port struct {
 	Container   int    `json:"containerPort,omitempty"`
 	Range       string `json:"containerPortRange,omitempty"` // "8000-8010", in place of Container
 	Host        int    `json:"hostPort"`                     // 0: any free one
@@ -101,20 +104,20 @@ type PortSpec struct {
 	AppProtocol string `json:"appProtocol,omitempty"`
 }
 
-// LogSpec says where a container's output goes.
-type LogSpec struct {
+// Log says where a container's output goes.
+type Log struct {
 	Driver  string            `json:"logDriver"`
 	Options map[string]string `json:"options,omitempty"`
 }
 
-// DependencySpec is another container of the task that one waits for.
-type DependencySpec struct {
+// Dependency is another container of the task that one waits for.
+type Dependency struct {
 	Container string `json:"containerName"`
 	Condition string `json:"condition"` // START, COMPLETE, SUCCESS, HEALTHY
 }
 
-// HealthSpec is a command that tells by its exit code whether a container is well. Times are seconds.
-type HealthSpec struct {
+// Health is a command that tells by its exit code whether a container is well. Times are seconds.
+type Health struct {
 	Command     []string `json:"command"` // CMD and arguments, CMD-SHELL and a line, or NONE
 	Interval    int      `json:"interval"`
 	Timeout     int      `json:"timeout"`
@@ -122,106 +125,64 @@ type HealthSpec struct {
 	StartPeriod *int     `json:"startPeriod,omitempty"`
 }
 
-// RestartSpec says whether a container that ends is started anew.
-type RestartSpec struct {
+// Restart says whether a container that ends is started anew.
+type Restart struct {
 	Enabled          bool  `json:"enabled"`
 	IgnoredExitCodes []int `json:"ignoredExitCodes,omitempty"`
 	AttemptPeriod    *int  `json:"restartAttemptPeriod,omitempty"` // seconds that it must have run; nil: 300
 }
 
-// UlimitSpec is a resource limit of a container's processes; -1 is unlimited.
-type UlimitSpec struct {
+// Ulimit is a resource limit of a container's processes; -1 is unlimited.
+type Ulimit struct {
 	Name string `json:"name"`
 	Soft int    `json:"softLimit"`
 	Hard int    `json:"hardLimit"`
 }
 
-// SysctlSpec is a parameter of the kernel, in the namespaces of a container.
-type SysctlSpec struct {
+// Sysctl is a parameter of the kernel, in the namespaces of a container.
+type Sysctl struct {
 	Name  string `json:"namespace"`
 	Value string `json:"value"`
 }
 
-// HostSpec is a line of /etc/hosts.
-type HostSpec struct {
+// Host is a line of /etc/hosts.
+type Host struct {
 	Name    string `json:"hostname"`
 	Address string `json:"ipAddress"`
 }
 
-// LinuxSpec are options of a container that only Linux has.
-type LinuxSpec struct {
-	Capabilities *CapabilitySpec `json:"capabilities,omitempty"`
-	Devices      []DeviceSpec    `json:"devices,omitempty"`
-	Init         *bool           `json:"initProcessEnabled,omitempty"`
-	SharedMemory *int            `json:"sharedMemorySize,omitempty"` // MiB of /dev/shm
-	Tmpfs        []TmpfsSpec     `json:"tmpfs,omitempty"`
-	MaxSwap      *int            `json:"maxSwap,omitempty"` // MiB
-	Swappiness   *int            `json:"swappiness,omitempty"`
+// Linux are options of a container that only Linux has.
+type Linux struct {
+	Capabilities *Capabilities `json:"capabilities,omitempty"`
+	Devices      []Device      `json:"devices,omitempty"`
+	Init         *bool         `json:"initProcessEnabled,omitempty"`
+	SharedMemory *int          `json:"sharedMemorySize,omitempty"` // MiB of /dev/shm
+	Tmpfs        []Tmpfs       `json:"tmpfs,omitempty"`
+	MaxSwap      *int          `json:"maxSwap,omitempty"` // MiB
+	Swappiness   *int          `json:"swappiness,omitempty"`
 }
 
-// CapabilitySpec changes what a container's root may do.
-type CapabilitySpec struct {
+// Capabilities changes what a container's root may do.
+type Capabilities struct {
 	Add  []string `json:"add,omitempty"`
 	Drop []string `json:"drop,omitempty"`
 }
 
-// DeviceSpec is a device of the machine, given to a container.
-type DeviceSpec struct {
+// Device is a device of the machine, given to a container.
+type Device struct {
 	Host        string   `json:"hostPath"`
 	Path        string   `json:"containerPath,omitempty"` // "": as on the host
 	Permissions []string `json:"permissions,omitempty"`   // read, write, mknod; none: all
 }
 
-// TmpfsSpec is memory, mounted into a container.
-type TmpfsSpec struct {
+// Tmpfs is memory, mounted into a container.
+type Tmpfs struct {
 	Path    string   `json:"containerPath"`
 	Size    int      `json:"size"` // MiB
 	Options []string `json:"mountOptions,omitempty"`
 }
 
-// attributeArchitecture is the attribute in which a node tells what processors it has.
-const attributeArchitecture = "ecs.cpu-architecture"
-
-// Need is what a task of this Spec holds of its node: its own limits, and where it has none
-// the sum of what its containers ask for.
-func (s Spec) Need() placement.Need {
-	need := placement.Need{CPU: s.CPU, Memory: s.Memory, Disk: s.Disk}
-	for _, c := range s.Containers {
-		if s.CPU == 0 {
-			need.CPU += c.CPU
-		}
-		if s.Memory == 0 {
-			need.Memory += c.reserved()
-		}
-		for _, p := range s.published(c) {
-			if p.Host != 0 {
-				need.Ports = append(need.Ports, placement.Port{Number: p.Host, Protocol: p.Protocol})
-			}
-		}
-	}
-	if s.Platform != nil && s.Platform.Architecture != "" {
-		need.Attributes = map[string]string{attributeArchitecture: strings.ToLower(s.Platform.Architecture)}
-	}
-	return need
-}
-
-// reserved is the memory that a container counts for: its reservation before its limit.
-func (c ContainerSpec) reserved() int {
-	switch {
-	case c.MemoryReservation != nil:
-		return *c.MemoryReservation
-	case c.Memory != nil:
-		return *c.Memory
-	}
-	return 0
-}
-
-// readsByReference tells whether a task of s is given what its definition only names.
-func (s Spec) readsByReference() bool {
-	for _, c := range s.Containers {
-		if c.RegistryLogin != "" || len(c.Secrets) > 0 || len(c.EnvFiles) > 0 {
-			return true
-		}
-	}
-	return false
+// Index finds a container by its name; -1: there is none.
+func (s Spec) Index(name string) int {
+	return slices.IndexFunc(s.Containers, func(c Container) bool { return c.Name == name })
 }

@@ -1,4 +1,4 @@
-package cluster
+package taskdef
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ func (c *checker) order(s Spec) {
 	for i, container := range s.Containers {
 		for j, d := range container.DependsOn {
 			at := fmt.Sprintf("containerDefinitions[%d].dependsOn[%d]", i, j)
-			target := s.index(d.Container)
+			target := s.Index(d.Container)
 			c.refuse(target < 0, at+".containerName", "Invalid 'dependsOn' setting. Unknown container: '%s'.", d.Container)
 			c.refuse(target == i, at+".containerName", "Invalid 'dependsOn' setting. %q is the container itself.", d.Container)
 			c.refuse(slices.Contains(edges[i], target), at+".containerName", "Invalid 'dependsOn' setting. %q is given twice.", d.Container)
@@ -27,7 +27,7 @@ func (c *checker) order(s Spec) {
 }
 
 // condition refuses what a container will never come to.
-func (c *checker) condition(condition string, target ContainerSpec, at string) {
+func (c *checker) condition(condition string, target Container, at string) {
 	c.oneOf(condition, at, "START", "COMPLETE", "SUCCESS", "HEALTHY")
 	ends := condition == "COMPLETE" || condition == "SUCCESS"
 	c.refuse(ends && target.Essential, at, "A dependency container with SUCCESS or COMPLETE condition cannot be an essential container: %q is.", target.Name)

@@ -1,4 +1,4 @@
-package cluster
+package taskdef
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ const (
 	maxMiB     = 1 << 30 // beyond, bytes do not fit a number
 )
 
-func (c *checker) linux(l *LinuxSpec, path string) {
+func (c *checker) linux(l *Linux, path string) {
 	if l == nil {
 		return
 	}
@@ -46,7 +46,7 @@ func (c *checker) capabilities(names []string, path string) {
 	}
 }
 
-func (c *checker) devices(devices []DeviceSpec, at string) {
+func (c *checker) devices(devices []Device, at string) {
 	c.refuse(len(devices) > maxDevices, at, "%d devices are more than %d.", len(devices), maxDevices)
 	for i, d := range devices {
 		c.absolute(d.Host, fmt.Sprintf("%s[%d].hostPath", at, i))
@@ -59,7 +59,7 @@ func (c *checker) devices(devices []DeviceSpec, at string) {
 	}
 }
 
-func (c *checker) tmpfs(list []TmpfsSpec, at string) {
+func (c *checker) tmpfs(list []Tmpfs, at string) {
 	c.refuse(len(list) > maxTmpfs, at, "%d are more than %d.", len(list), maxTmpfs)
 	for i, t := range list {
 		c.absolute(t.Path, fmt.Sprintf("%s[%d].containerPath", at, i))
@@ -79,7 +79,7 @@ func (c *checker) absolute(name, at string) {
 	c.refuse(slices.Contains(strings.Split(name, "/"), ".."), at, "%q leads out of where it begins.", name)
 }
 
-func (c *checker) ulimits(list []UlimitSpec, path string) {
+func (c *checker) ulimits(list []Ulimit, path string) {
 	given := map[string]bool{}
 	for i, u := range list {
 		at := fmt.Sprintf("%s[%d]", path, i)
@@ -94,7 +94,7 @@ func (c *checker) ulimits(list []UlimitSpec, path string) {
 
 // sysctls checks parameters of the kernel: only those that a namespace has for itself, and only of a
 // namespace that is the task's or the container's. Source: Amazon ECS API Reference, SystemControl.
-func (c *checker) sysctls(s Spec, container ContainerSpec, path string) {
+func (c *checker) sysctls(s Spec, container Container, path string) {
 	given := map[string]bool{}
 	for i, ctl := range container.Sysctls {
 		at := fmt.Sprintf("%s[%d]", path, i)

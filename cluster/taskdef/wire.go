@@ -1,7 +1,6 @@
-package cluster
+package taskdef
 
 import (
-	"cmp"
 	"time"
 
 	"slipway/nodeapi"
@@ -11,43 +10,51 @@ import (
 // ECS API Reference, ContainerRestartPolicy.
 const defaultAttemptPeriod = 300 // seconds
 
-func wantedContainer(t Task, i int) nodeapi.Container {
-	s, image, log := t.Spec.Containers[i], t.Images[i], logOf(t, t.Spec.Containers[i])
+// Wire is what a node is told of the i-th container, as far as the definition says it: not which image that is by now,
+// nor where its output goes.
+func (s Spec) Wire(i int) nodeapi.Container {
+	c := s.Containers[i]
 	w := nodeapi.Container{
-		Name: s.Name, Image: s.Image, Ref: image.Ref, Digest: cmp.Or(image.Digest, t.Container(i).Digest), // once one is known, no other is meant
-		Essential: s.Essential, Entrypoint: s.Entrypoint, Command: s.Command,
-		User: s.User, WorkingDir: s.WorkingDir, Hostname: s.Hostname,
-		CPU: s.CPU, Memory: deref(s.Memory), MemoryReservation: deref(s.MemoryReservation),
-		StartTimeout: seconds(deref(s.StartTimeout)), StopTimeout: s.stopTime(), Log: &log,
-		Health: s.Health.wanted(), Restart: s.Restart.wanted(), Restarts: t.Container(i).Restarts,
-		ReadonlyRoot: deref(s.ReadonlyRoot), Privileged: deref(s.Privileged), NoNewPrivs: s.noNewPrivs(),
-		DNS: s.DNS, DNSSearch: s.DNSSearch, Terminal: deref(s.Terminal), OpenStdin: deref(s.Interactive), Labels: s.Labels,
+		Name: c.Name, Image: c.Image, Essential: c.Essential, Entrypoint: c.Entrypoint, Command: c.Command,
+		User: c.User, WorkingDir: c.WorkingDir, Hostname: c.Hostname,
+		CPU: c.CPU, Memory: deref(c.Memory), MemoryReservation: deref(c.MemoryReservation),
+		StartTimeout: seconds(deref(c.StartTimeout)), StopTimeout: c.stopTime(),
+		Health: c.Health.wire(), Restart: c.Restart.wire(), Sysctls: c.sysctls(),
+		ReadonlyRoot: deref(c.ReadonlyRoot), Privileged: deref(c.Privileged), NoNewPrivs: c.noNewPrivs(),
+		DNS: c.DNS, DNSSearch: c.DNSSearch, Terminal: deref(c.Terminal), OpenStdin: deref(c.Interactive), Labels: c.Labels,
 	}
-	for _, v := range s.Env {
+	for _, v := range c.Env {
 		w.Env = append(w.Env, v.Name+"="+v.Value)
 	}
-	for _, p := range t.Spec.published(s) {
+	for _, p := range s.published(c) {
 		w.Ports = append(w.Ports, nodeapi.Port{Container: p.Container, Host: p.Host, Protocol: p.Protocol})
 	}
-	for _, d := range s.DependsOn {
+	for _, d := range c.DependsOn {
 		w.DependsOn = append(w.DependsOn, nodeapi.Dependency{Container: d.Container, Condition: d.Condition})
 	}
-	for _, h := range s.ExtraHosts {
+	for _, h := range c.ExtraHosts {
 		w.ExtraHosts = append(w.ExtraHosts, nodeapi.Host{Name: h.Name, Address: h.Address})
 	}
-	for _, u := range s.Ulimits {
+	for _, u := range c.Ulimits {
 		w.Ulimits = append(w.Ulimits, nodeapi.Ulimit{Name: u.Name, Soft: int64(u.Soft), Hard: int64(u.Hard)})
 	}
-	w.Sysctls = s.sysctls()
-	s.mountInto(&w)
-	s.Linux.into(&w)
+	c.mountInto(&w)
+	c.Linux.into(&w)
 	return w
+}
+
+// WireVolumes is what a node is told of the volumes of an account's task.
+func (s Spec) WireVolumes(account string) (list []nodeapi.Volume) {
+	for _, v := range s.Volumes {
+		list = append(list, nodeapi.Volume{Name: v.Name, HostPath: v.HostPath, Shared: v.shared(account)})
+	}
+	return list
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // sysctls are the container's parameters of the kernel by name; nil: it has none.
-func (c ContainerSpec) sysctls() map[string]string {
+func (c Container) sysctls() map[string]string {
 	if len(c.Sysctls) == 0 {
 		return nil
 	}
@@ -58,7 +65,7 @@ func (c ContainerSpec) sysctls() map[string]string {
 	return all
 }
 
-func (c ContainerSpec) mountInto(w *nodeapi.Container) {
+func (c Container) mountInto(w *nodeapi.Container) {
 	for _, m := range c.Mounts {
 		w.Mounts = append(w.Mounts, nodeapi.Mount{Volume: m.Volume, Path: m.Path, ReadOnly: deref(m.ReadOnly)})
 	}
@@ -67,7 +74,7 @@ func (c ContainerSpec) mountInto(w *nodeapi.Container) {
 	}
 }
 
-func (l *LinuxSpec) into(w *nodeapi.Container) {
+func (l *Linux) into(w *nodeapi.Container) {
 	if l == nil {
 		return
 	}
@@ -86,11 +93,11 @@ func (l *LinuxSpec) into(w *nodeapi.Container) {
 	}
 }
 
-// has tells whether there is anything to run: NONE is how Docker says that there is not.
-func (h *HealthSpec) has() bool { return h != nil && h.Command[0] != "NONE" }
+// Checks tells whether there is anything to run: NONE is how Docker says that there is not.
+func (h *Health) Checks() bool { return h != nil && h.Command[0] != "NONE" }
 
-func (h *HealthSpec) wanted() *nodeapi.HealthCheck {
-	if !h.has() {
+func (h *Health) wire() *nodeapi.HealthCheck {
+	if !h.Checks() {
 		return nil
 	}
 	return &nodeapi.HealthCheck{
@@ -98,7 +105,7 @@ func (h *HealthSpec) wanted() *nodeapi.HealthCheck {
 	}
 }
 
-func (r *RestartSpec) wanted() *nodeapi.Restart {
+func (r *Restart) wire() *nodeapi.Restart {
 	if r == nil || !r.Enabled {
 		return nil
 	}

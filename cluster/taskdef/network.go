@@ -1,4 +1,4 @@
-package cluster
+package taskdef
 
 import (
 	"strconv"
@@ -18,15 +18,15 @@ const (
 	maxPublished = 500 // ports of one task, each of which is a rule of its node
 )
 
-// filled returns s with what ECS fills in where it is left out: a host port is that of the container
+// Filled returns s with what ECS fills in where it is left out: a host port is that of the container
 // where the two are one.
-func (s Spec) filled() Spec {
+func (s Spec) Filled() Spec {
 	if s.NetworkMode != modeVPC && s.NetworkMode != modeHost {
 		return s
 	}
-	containers := make([]ContainerSpec, len(s.Containers))
+	containers := make([]Container, len(s.Containers))
 	for i, c := range s.Containers {
-		ports := make([]PortSpec, len(c.Ports))
+		ports := make([]Port, len(c.Ports))
 		for j, p := range c.Ports {
 			if p.Host == 0 && p.Range == "" {
 				p.Host = p.Container
@@ -40,8 +40,8 @@ func (s Spec) filled() Spec {
 	return s
 }
 
-// span is the first and the last container port of a mapping, and whether they are ports.
-func (p PortSpec) span() (first, last int, ok bool) {
+// Span is the first and the last container port of a mapping, and whether they are ports.
+func (p Port) Span() (first, last int, ok bool) {
 	if p.Range == "" {
 		return p.Container, p.Container, true
 	}
@@ -54,14 +54,14 @@ func (p PortSpec) span() (first, last int, ok bool) {
 
 // published are the ports of a container that its node opens, one by one. A task with an address of
 // its own opens none.
-func (s Spec) published(c ContainerSpec) (ports []PortSpec) {
+func (s Spec) published(c Container) (ports []Port) {
 	if s.NetworkMode == modeVPC || s.NetworkMode == modeNone {
 		return nil
 	}
 	for _, p := range c.Ports {
-		first, last, _ := p.span()
+		first, last, _ := p.Span()
 		for n := first; n <= last; n++ {
-			ports = append(ports, PortSpec{Container: n, Host: p.Host, Protocol: p.Protocol})
+			ports = append(ports, Port{Container: n, Host: p.Host, Protocol: p.Protocol})
 		}
 	}
 	return ports

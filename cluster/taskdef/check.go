@@ -1,4 +1,4 @@
-package cluster
+package taskdef
 
 import (
 	"fmt"
@@ -11,14 +11,11 @@ import (
 
 // The limits of a task definition. Source: Amazon ECS API Reference and service quotas.
 const (
-	maxContainers   = 10
-	maxSpecBytes    = 65536
-	maxOverrides    = 8192
-	minMemory       = 6   // MiB: below, the container's own start does not fit
-	minTaskCPU      = 128 // units
-	maxTaskCPU      = 196608
-	maxStopTimeout  = 24 * 60 * 60 // seconds
-	defaultStopTime = 30
+	maxContainers  = 10
+	minMemory      = 6   // MiB: below, the container's own start does not fit
+	minTaskCPU     = 128 // units
+	maxTaskCPU     = 196608
+	maxStopTimeout = 24 * 60 * 60 // seconds
 )
 
 var (
@@ -26,6 +23,10 @@ var (
 	imagePattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@#-]{0,999}$`)
 	hostnamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$`)
 )
+
+// IsName tells whether a family, a container or a volume can be called so. Clusters, services and capacity providers
+// are named alike.
+func IsName(name string) bool { return namePattern.MatchString(name) }
 
 // logOptions are the options of the awslogs driver that are honoured. What a container prints goes
 // to a file first, whatever the log store does, so it neither blocks nor is lost: both modes hold,
@@ -38,7 +39,7 @@ type checker struct{ err error }
 // refuse takes note of what is wrong at a path, unless something was wrong before.
 func (c *checker) refuse(wrong bool, path, format string, args ...any) {
 	if wrong && c.err == nil {
-		c.err = errs.Say(ErrDefinition, "%s: %s", path, fmt.Sprintf(format, args...))
+		c.err = errs.Say(ErrInvalid, "%s: %s", path, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -64,8 +65,9 @@ func (c *checker) text(s, path string) {
 	c.refuse(strings.Contains(s, "\x00"), path, "%q holds a NUL byte.", s)
 }
 
-// check finds what would keep a task of s from running, by its path in the definition.
-func (s Spec) check(region string) error {
+// Check finds what would keep a task of s from running, by its path in the definition: the first of it is an ErrInvalid.
+// Logs are kept in the region.
+func (s Spec) Check(region string) error {
 	var c checker
 	c.refuse(len(s.Containers) == 0, "containerDefinitions", "Container list cannot be empty.")
 	c.refuse(len(s.Containers) > maxContainers, "containerDefinitions", "Too many containers: %d are given, at most %d are allowed.", len(s.Containers), maxContainers)
@@ -78,7 +80,7 @@ func (s Spec) check(region string) error {
 	for i, container := range s.Containers {
 		c.container(container, i, region)
 	}
-	c.refuse(!slices.ContainsFunc(s.Containers, func(c ContainerSpec) bool { return c.Essential }), "containerDefinitions", "At least one container must be essential.")
+	c.refuse(!slices.ContainsFunc(s.Containers, func(c Container) bool { return c.Essential }), "containerDefinitions", "At least one container must be essential.")
 	c.names(s)
 	c.network(s)
 	c.ports(s)
@@ -100,7 +102,7 @@ func (c *checker) words(words []string, path string) {
 	}
 }
 
-func (c *checker) log(s LogSpec, path, region string) {
+func (c *checker) log(s Log, path, region string) {
 	c.refuse(s.Driver != "awslogs", path+".logDriver", "%q is not supported by Slipway; use awslogs.", s.Driver)
 	c.refuse(s.Options["awslogs-group"] == "", path+".options", "Log driver awslogs requires options: awslogs-group.")
 	if at, given := s.Options["awslogs-region"]; given {
@@ -137,11 +139,4 @@ func (c *checker) size(s Spec) {
 	}
 	c.refuse(s.CPU != 0 && cpu > s.CPU, "cpu", "The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu': %d and %d.", cpu, s.CPU)
 	c.refuse(s.Memory != 0 && reserved > s.Memory, "memory", "The sum of all container 'memoryReservation' values cannot be greater than the value of the task 'memory': %d and %d.", reserved, s.Memory)
-}
-
-func deref[T any](p *T) (value T) {
-	if p != nil {
-		value = *p
-	}
-	return value
 }

@@ -1,8 +1,7 @@
-package cluster
+package taskdef
 
 import (
 	"fmt"
-	"slices"
 )
 
 const maxVolumes = 100
@@ -13,7 +12,7 @@ func (c *checker) volumes(s Spec) {
 	known := map[string]bool{}
 	for i, v := range s.Volumes {
 		at := fmt.Sprintf("volumes[%d].", i)
-		c.refuse(!namePattern.MatchString(v.Name), at+"name", "Invalid volume name %q: up to 255 letters, digits, hyphens and underscores are allowed.", v.Name)
+		c.refuse(!IsName(v.Name), at+"name", "Invalid volume name %q: up to 255 letters, digits, hyphens and underscores are allowed.", v.Name)
 		c.refuse(known[v.Name], at+"name", "Volume names must be unique within a Task Definition: %q is given twice.", v.Name)
 		c.refuse(v.HostPath != "" && v.Docker != nil, at+"host", "A volume has a host or a dockerVolumeConfiguration, not both.")
 		if v.HostPath != "" {
@@ -40,7 +39,7 @@ func (c *checker) docker(d *DockerVolume, at string) {
 	c.refuse(d.Scope == scopeShared && !deref(d.Autoprovision), at+"autoprovision", "A shared volume is made where it is missing: autoprovision must be true.")
 }
 
-func (c *checker) mounts(s ContainerSpec, known map[string]bool, at string) {
+func (c *checker) mounts(s Container, known map[string]bool, at string) {
 	used := map[string]bool{}
 	for i, m := range s.Mounts {
 		here := fmt.Sprintf("%smountPoints[%d].", at, i)
@@ -69,16 +68,11 @@ func (c *checker) borrowed(s Spec) {
 	for i, container := range s.Containers {
 		for j, from := range container.VolumesFrom {
 			at := fmt.Sprintf("containerDefinitions[%d].volumesFrom[%d].sourceContainer", i, j)
-			owner := s.index(from.Container)
+			owner := s.Index(from.Container)
 			c.refuse(owner < 0, at, "Invalid 'volumesFrom' setting. Unknown container: '%s'.", from.Container)
 			c.refuse(owner == i, at, "Invalid 'volumesFrom' setting. %q is the container itself.", from.Container)
 			edges[i] = append(edges[i], owner)
 		}
 	}
 	c.circle(s, edges, "volumesFrom")
-}
-
-// index finds a container by its name; -1: there is none.
-func (s Spec) index(name string) int {
-	return slices.IndexFunc(s.Containers, func(c ContainerSpec) bool { return c.Name == name })
 }

@@ -1,8 +1,9 @@
-package cluster
+package taskdef
 
 import (
 	"regexp"
 	"strings"
+	"unicode"
 
 	"slipway/internal/arn"
 )
@@ -41,10 +42,14 @@ func isParameterARN(s string) bool {
 	return err == nil && a.Service == "ssm" && a.Region != "" && a.Account != "" && ok && parameterPattern.MatchString(name)
 }
 
-// secretARN is the ARN, but for its suffix, of a secret that may be named without.
-func secretARN(region, account, name string) string {
+// SecretARN is the ARN, but for its suffix, of a secret that may be named without.
+func SecretARN(region, account, name string) string {
 	if arn.Is(name) {
 		return name
 	}
 	return arn.ARN{Service: "secretsmanager", Region: region, Account: account, Resource: "secret:" + name}.String()
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -1,8 +1,8 @@
-package cluster
+package taskdef
 
-// VolumeSpec is a volume of a task. Without Docker it is a path of the machine or, where it names
+// Volume is a volume of a task. Without Docker it is a path of the machine or, where it names
 // none, a folder that lives and dies with the task.
-type VolumeSpec struct {
+type Volume struct {
 	Name     string        `json:"name"`
 	HostPath string        `json:"host,omitempty"`
 	Docker   *DockerVolume `json:"dockerVolumeConfiguration,omitempty"`
@@ -15,15 +15,15 @@ type DockerVolume struct {
 	Driver        string `json:"driver"` // local
 }
 
-// MountSpec is a volume of the task inside a container.
-type MountSpec struct {
+// Mount is a volume of the task inside a container.
+type Mount struct {
 	Volume   string `json:"sourceVolume"`
 	Path     string `json:"containerPath"`
 	ReadOnly *bool  `json:"readOnly,omitempty"`
 }
 
-// BorrowSpec mounts what another container has mounted.
-type BorrowSpec struct {
+// Borrow mounts what another container has mounted.
+type Borrow struct {
 	Container string `json:"sourceContainer"`
 	ReadOnly  *bool  `json:"readOnly,omitempty"`
 }
@@ -35,7 +35,7 @@ const (
 )
 
 // shared is the name that a volume has on its machine, if it outlives its task. Accounts share none.
-func (v VolumeSpec) shared(account string) string {
+func (v Volume) shared(account string) string {
 	if v.Docker == nil || v.Docker.Scope != scopeShared {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package cluster
+package taskdef
 
 import (
 	"fmt"
@@ -18,10 +18,10 @@ const (
 	maxLabels       = 100
 )
 
-func (c *checker) container(s ContainerSpec, i int, region string) {
+func (c *checker) container(s Container, i int, region string) {
 	at := func(member string) string { return fmt.Sprintf("containerDefinitions[%d].%s", i, member) }
 	c.refuse(s.Name == "", at("name"), "Container.name should not be null or empty.")
-	c.refuse(!namePattern.MatchString(s.Name), at("name"), "Invalid container name %q: up to 255 letters, digits, hyphens and underscores are allowed.", s.Name)
+	c.refuse(!IsName(s.Name), at("name"), "Invalid container name %q: up to 255 letters, digits, hyphens and underscores are allowed.", s.Name)
 	c.refuse(s.Image == "", at("image"), "Container.image should not be null or empty.")
 	c.image(s.Image, at("image"))
 	c.refuse(s.VersionConsistency == "disabled", at("versionConsistency"), "%q is not supported by Slipway; use enabled, or leave it out.", s.VersionConsistency)
@@ -57,7 +57,7 @@ func (c *checker) image(image, path string) {
 	}
 }
 
-func (c *checker) resources(s ContainerSpec, at func(string) string) {
+func (c *checker) resources(s Container, at func(string) string) {
 	c.refuse(s.CPU < 0, at("cpu"), "%d is below 0.", s.CPU)
 	c.memory(s.Memory, at("memory"))
 	c.memory(s.MemoryReservation, at("memoryReservation"))
@@ -74,7 +74,7 @@ func (c *checker) labels(labels map[string]string, path string) {
 }
 
 // health checks a health check. NONE is Docker's word for having none.
-func (c *checker) health(h *HealthSpec, path string) {
+func (c *checker) health(h *Health, path string) {
 	if h == nil {
 		return
 	}
@@ -92,7 +92,7 @@ func (c *checker) health(h *HealthSpec, path string) {
 	c.within(h.StartPeriod, 0, 300, " seconds", path+".startPeriod")
 }
 
-func (c *checker) restart(r *RestartSpec, path string) {
+func (c *checker) restart(r *Restart, path string) {
 	if r == nil {
 		return
 	}
@@ -104,7 +104,7 @@ func (c *checker) restart(r *RestartSpec, path string) {
 }
 
 // security checks options of Docker's. Profiles of AppArmor and SELinux are not laid on containers.
-func (c *checker) security(s ContainerSpec, path string) {
+func (c *checker) security(s Container, path string) {
 	for i, option := range s.SecurityOptions {
 		c.refuse(option != noNewPrivileges && option != noNewPrivileges+":true", fmt.Sprintf("%s[%d]", path, i), "%q is not supported by Slipway; supported is %s.", option, noNewPrivileges)
 	}
@@ -113,10 +113,10 @@ func (c *checker) security(s ContainerSpec, path string) {
 const noNewPrivileges = "no-new-privileges"
 
 // noNewPrivs tells whether the container's processes can gain no rights.
-func (c ContainerSpec) noNewPrivs() bool { return len(c.SecurityOptions) > 0 }
+func (c Container) noNewPrivs() bool { return len(c.SecurityOptions) > 0 }
 
 // lookups checks how a container finds others by name.
-func (c *checker) lookups(s ContainerSpec, at func(string) string) {
+func (c *checker) lookups(s Container, at func(string) string) {
 	for i, server := range s.DNS {
 		c.refuse(!isAddress(server), at(fmt.Sprintf("dnsServers[%d]", i)), "%q is not an IP address.", server)
 	}
@@ -143,7 +143,7 @@ func (c *checker) roles(s Spec) {
 }
 
 // values checks what a container's environment is made of.
-func (c *checker) values(s ContainerSpec, at func(string) string) {
+func (c *checker) values(s Container, at func(string) string) {
 	given := map[string]bool{}
 	for i, v := range s.Env {
 		c.variable(v.Name, at(fmt.Sprintf("environment[%d].name", i)))

@@ -1,4 +1,4 @@
-package cluster
+package taskdef
 
 import (
 	"fmt"
@@ -23,20 +23,6 @@ func (c *checker) modes(s Spec) {
 	c.optional(s.NetworkMode, "networkMode", modeBridge, modeVPC, modeHost, modeNone)
 	c.optional(s.PIDMode, "pidMode", "task", "host")
 	c.optional(s.IPCMode, "ipcMode", "task", "host", "none")
-}
-
-// platform refuses machines that no node can be.
-func (c *checker) platform(p *PlatformSpec) {
-	if p == nil {
-		return
-	}
-	c.refuse(p.System != "" && p.System != "LINUX", "runtimePlatform.operatingSystemFamily", "%q is not supported by Slipway; use LINUX.", p.System)
-	c.optional(p.Architecture, "runtimePlatform.cpuArchitecture", "X86_64", "ARM64")
-}
-
-// disk checks the task's room. Source: Amazon ECS API Reference, EphemeralStorage.
-func (c *checker) disk(gib int) {
-	c.refuse(gib != 0 && (gib < 21 || gib > 200), "ephemeralStorage.sizeInGiB", "%d is not between 21 and 200 GiB.", gib)
 }
 
 // network finds what a container asks for that the network mode of its task does not have. Source:
@@ -75,7 +61,7 @@ func (c *checker) ports(s Spec) {
 }
 
 // port checks one mapping by itself.
-func (c *checker) port(s Spec, container ContainerSpec, p PortSpec, at string) {
+func (c *checker) port(s Spec, container Container, p Port, at string) {
 	c.refuse(p.Protocol != "tcp" && p.Protocol != "udp", at+"protocol", "%q is neither tcp nor udp.", p.Protocol)
 	c.optional(p.AppProtocol, at+"appProtocol", "http", "http2", "grpc")
 	c.refuse(p.Name != "" && !portNamePattern.MatchString(p.Name), at+"name", "%q is not of up to 64 lower-case letters, digits, underscores and hyphens, none of them first.", p.Name)
@@ -89,8 +75,8 @@ func (c *checker) port(s Spec, container ContainerSpec, p PortSpec, at string) {
 	c.refuse(same && p.Host != p.Container, at+"hostPort", "When networkMode=%s, the host ports and container ports in port mappings must match.", s.NetworkMode)
 }
 
-func (c *checker) portRange(s Spec, p PortSpec, at string) {
-	_, _, ok := p.span()
+func (c *checker) portRange(s Spec, p Port, at string) {
+	_, _, ok := p.Span()
 	c.refuse(p.Container != 0, at+"containerPortRange", "A port mapping has a containerPort or a containerPortRange, not both.")
 	c.refuse(p.Host != 0, at+"hostPort", "A port mapping with a containerPortRange has no hostPort.")
 	c.refuse(!ok, at+"containerPortRange", "%q is not a range of ports, such as 8000-8010.", p.Range)
@@ -109,14 +95,14 @@ type takenPorts struct {
 }
 
 // clashes notes the ports of a mapping of the i-th container, and refuses those that are taken.
-func (c *checker) clashes(t takenPorts, p PortSpec, i int, at string) {
+func (c *checker) clashes(t takenPorts, p Port, i int, at string) {
 	where, twice := t.names[p.Name]
 	c.refuse(p.Name != "" && twice, at+"name", "%q is the name of %s too.", p.Name, where)
 	t.names[p.Name] = strings.TrimSuffix(at, ".")
 	host := taskPort{p.Host, p.Protocol}
 	c.refuse(p.Host != 0 && t.onHost[host], at+"hostPort", "%s host port '%d' is mapped multiple times in task.", strings.ToUpper(p.Protocol), p.Host)
 	t.onHost[host] = true
-	first, last, _ := p.span()
+	first, last, _ := p.Span()
 	for n := first; n <= last; n++ {
 		inside := taskPort{n, p.Protocol}
 		owner, taken := t.inTask[inside]

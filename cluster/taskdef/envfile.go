@@ -1,4 +1,4 @@
-package cluster
+package taskdef
 
 import (
 	"bytes"
@@ -9,14 +9,14 @@ import (
 	"slipway/internal/errs"
 )
 
-// parseEnvFile reads a file of lines NAME=value, as docker's --env-file does: a line that begins with #
+// ParseEnvFile reads a file of lines NAME=value, as docker's --env-file does: a line that begins with #
 // is a comment, and spaces and quotation marks after the = are the value's own. A line with a name
-// alone would take its value from the machine, and is refused. Errors tell lines, and no values.
+// alone would take its value from the machine, and is refused. It fails with ErrEnvFile, which tells lines, and no values.
 // Source: Amazon ECS Developer Guide, "Pass environment variables to an Amazon ECS container".
-func parseEnvFile(text []byte) (variables []Variable, err error) {
+func ParseEnvFile(text []byte) (variables []Variable, err error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(text) {
-		return nil, errs.Say(ErrInvalid, "it is not text in UTF-8")
+		return nil, errs.Say(ErrEnvFile, "it is not text in UTF-8")
 	}
 	number := 0
 	for line := range strings.Lines(string(text)) {
@@ -28,9 +28,9 @@ func parseEnvFile(text []byte) (variables []Variable, err error) {
 		name, value, ok := strings.Cut(line, "=")
 		switch {
 		case !ok:
-			return nil, errs.Say(ErrInvalid, "line %d has no =", number)
+			return nil, errs.Say(ErrEnvFile, "line %d has no =", number)
 		case name == "" || strings.ContainsFunc(name, unicode.IsSpace) || strings.Contains(line, "\x00"):
-			return nil, errs.Say(ErrInvalid, "line %d does not begin with the name of a variable", number)
+			return nil, errs.Say(ErrEnvFile, "line %d does not begin with the name of a variable", number)
 		}
 		variables = append(variables, Variable{name, value})
 	}

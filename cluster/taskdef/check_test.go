@@ -1,24 +1,24 @@
-package cluster_test
+package taskdef_test
 
 import (
 	"testing"
 
-	"slipway/cluster"
+	"slipway/cluster/taskdef"
 )
 
 func TestAGoodDefinitionPasses(t *testing.T) {
-	good := cluster.Spec{
+	good := taskdef.Spec{
 		CPU: 256, Memory: 512, NetworkMode: "bridge", Requires: []string{"EC2", "EXTERNAL"},
-		Containers: []cluster.ContainerSpec{
+		Containers: []taskdef.Container{
 			{
 				Name: "web", Image: "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/web@sha256:00", Essential: true, CPU: 128,
 				Memory: new(256), MemoryReservation: new(256), WorkingDir: "/srv", Hostname: "web-1.local", StopTimeout: new(0),
-				Env: []cluster.Variable{{Name: "EMPTY"}},
-				Ports: []cluster.PortSpec{
+				Env: []taskdef.Variable{{Name: "EMPTY"}},
+				Ports: []taskdef.Port{
 					{Container: 80, Host: 8080, Protocol: "tcp"}, {Container: 80, Host: 8081, Protocol: "tcp"},
 					{Container: 53, Host: 8080, Protocol: "udp"}, {Container: 54, Protocol: "udp"}, {Container: 55, Protocol: "udp"},
 				},
-				Log: &cluster.LogSpec{Driver: "awslogs", Options: map[string]string{
+				Log: &taskdef.Log{Driver: "awslogs", Options: map[string]string{
 					"awslogs-group": "g", "awslogs-region": region, "awslogs-stream-prefix": "p", "awslogs-create-group": "true", "mode": "non-blocking", "max-buffer-size": "25m",
 				}},
 			},
@@ -31,13 +31,13 @@ func TestAGoodDefinitionPasses(t *testing.T) {
 }
 
 func TestBadDefinitionsNameThePathAndTheValue(t *testing.T) {
-	type spec = *cluster.Spec
+	type spec = *taskdef.Spec
 	for _, c := range []struct {
 		spoil func(s spec)
 		want  string
 	}{
 		{func(s spec) { s.Containers = nil }, "containerDefinitions: Container list cannot be empty."},
-		{func(s spec) { s.Containers = make([]cluster.ContainerSpec, 11) }, "containerDefinitions: Too many containers: 11 are given, at most 10 are allowed."},
+		{func(s spec) { s.Containers = make([]taskdef.Container, 11) }, "containerDefinitions: Too many containers: 11 are given, at most 10 are allowed."},
 		{func(s spec) { s.Containers[1].Essential = false; s.Containers[0].Essential = false }, "containerDefinitions: At least one container must be essential."},
 		{func(s spec) { s.NetworkMode = "nat" }, `networkMode: "nat" is not one of bridge, awsvpc, host, none.`},
 		{func(s spec) { s.Requires = []string{"EC2", "FARGATE"} }, `requiresCompatibilities[1]: "FARGATE" is not supported by Slipway; use EC2 or EXTERNAL.`},
@@ -56,27 +56,27 @@ func TestBadDefinitionsNameThePathAndTheValue(t *testing.T) {
 		{func(s spec) { s.Containers[0].Hostname = "-x" }, `containerDefinitions[0].hostname: "-x" is not a host name.`},
 		{func(s spec) { s.Containers[0].StopTimeout = new(-1) }, "containerDefinitions[0].stopTimeout: -1 is not between 0 and 86400 seconds."},
 		{func(s spec) { s.Containers[0].Command = []string{"ok", "a\x00b"} }, `containerDefinitions[0].command[1]: "a\x00b" holds a NUL byte.`},
-		{func(s spec) { s.Containers[0].Env = []cluster.Variable{{Name: "A"}, {Name: "B=C"}} }, `containerDefinitions[0].environment[1].name: "B=C" is not the name of a variable.`},
+		{func(s spec) { s.Containers[0].Env = []taskdef.Variable{{Name: "A"}, {Name: "B=C"}} }, `containerDefinitions[0].environment[1].name: "B=C" is not the name of a variable.`},
 
-		{func(s spec) { s.Containers[0].Ports = []cluster.PortSpec{{Container: 0, Protocol: "tcp"}} }, "containerDefinitions[0].portMappings[0].containerPort: Invalid 'containerPort' setting for container 'a': 0 is not between 1 and 65535."},
-		{func(s spec) { s.Containers[0].Ports = []cluster.PortSpec{{Container: 1, Host: 65536, Protocol: "tcp"}} }, "containerDefinitions[0].portMappings[0].hostPort: 65536 is not between 0 and 65535."},
-		{func(s spec) { s.Containers[0].Ports = []cluster.PortSpec{{Container: 1, Protocol: "sctp"}} }, `containerDefinitions[0].portMappings[0].protocol: "sctp" is neither tcp nor udp.`},
+		{func(s spec) { s.Containers[0].Ports = []taskdef.Port{{Container: 0, Protocol: "tcp"}} }, "containerDefinitions[0].portMappings[0].containerPort: Invalid 'containerPort' setting for container 'a': 0 is not between 1 and 65535."},
+		{func(s spec) { s.Containers[0].Ports = []taskdef.Port{{Container: 1, Host: 65536, Protocol: "tcp"}} }, "containerDefinitions[0].portMappings[0].hostPort: 65536 is not between 0 and 65535."},
+		{func(s spec) { s.Containers[0].Ports = []taskdef.Port{{Container: 1, Protocol: "sctp"}} }, `containerDefinitions[0].portMappings[0].protocol: "sctp" is neither tcp nor udp.`},
 		{func(s spec) {
-			s.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Host: 3000, Protocol: "tcp"}}
-			s.Containers[1].Ports = []cluster.PortSpec{{Container: 81, Host: 3000, Protocol: "tcp"}}
+			s.Containers[0].Ports = []taskdef.Port{{Container: 80, Host: 3000, Protocol: "tcp"}}
+			s.Containers[1].Ports = []taskdef.Port{{Container: 81, Host: 3000, Protocol: "tcp"}}
 		}, "containerDefinitions[1].portMappings[0].hostPort: TCP host port '3000' is mapped multiple times in task."},
 		{func(s spec) {
-			s.Containers[0].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
-			s.Containers[1].Ports = []cluster.PortSpec{{Container: 80, Protocol: "tcp"}}
+			s.Containers[0].Ports = []taskdef.Port{{Container: 80, Protocol: "tcp"}}
+			s.Containers[1].Ports = []taskdef.Port{{Container: 80, Protocol: "tcp"}}
 		}, "containerDefinitions[1].portMappings[0].containerPort: 80/tcp is mapped by containerDefinitions[0] too, and the containers of a task share one address."},
 
-		{func(s spec) { s.Containers[0].Log = &cluster.LogSpec{Driver: "syslog"} }, `containerDefinitions[0].logConfiguration.logDriver: "syslog" is not supported by Slipway; use awslogs.`},
-		{func(s spec) { s.Containers[0].Log = &cluster.LogSpec{Driver: "awslogs"} }, "containerDefinitions[0].logConfiguration.options: Log driver awslogs requires options: awslogs-group."},
+		{func(s spec) { s.Containers[0].Log = &taskdef.Log{Driver: "syslog"} }, `containerDefinitions[0].logConfiguration.logDriver: "syslog" is not supported by Slipway; use awslogs.`},
+		{func(s spec) { s.Containers[0].Log = &taskdef.Log{Driver: "awslogs"} }, "containerDefinitions[0].logConfiguration.options: Log driver awslogs requires options: awslogs-group."},
 		{func(s spec) {
-			s.Containers[0].Log = &cluster.LogSpec{Driver: "awslogs", Options: map[string]string{"awslogs-group": "g", "awslogs-region": "eu-west-1"}}
+			s.Containers[0].Log = &taskdef.Log{Driver: "awslogs", Options: map[string]string{"awslogs-group": "g", "awslogs-region": "eu-west-1"}}
 		}, `containerDefinitions[0].logConfiguration.options.awslogs-region: "eu-west-1" is another region; logs are kept in "us-east-1".`},
 		{func(s spec) {
-			s.Containers[0].Log = &cluster.LogSpec{Driver: "awslogs", Options: map[string]string{"awslogs-group": "g", "awslogs-datetime-format": "%H"}}
+			s.Containers[0].Log = &taskdef.Log{Driver: "awslogs", Options: map[string]string{"awslogs-group": "g", "awslogs-datetime-format": "%H"}}
 		}, "containerDefinitions[0].logConfiguration.options.awslogs-datetime-format: The option is not supported by Slipway; supported are awslogs-group, awslogs-region, awslogs-stream-prefix, awslogs-create-group, mode, max-buffer-size."},
 
 		{func(s spec) { s.CPU = 100 }, "cpu: Invalid 'cpu' setting for task: 100 is not between 128 and 196608."},
@@ -88,13 +88,13 @@ func TestBadDefinitionsNameThePathAndTheValue(t *testing.T) {
 			s.Containers[0].MemoryReservation, s.Containers[1].MemoryReservation = new(100), new(100)
 		}, "memory: The sum of all container 'memoryReservation' values cannot be greater than the value of the task 'memory': 200 and 150."},
 	} {
-		bad := cluster.Spec{Containers: []cluster.ContainerSpec{
+		bad := taskdef.Spec{Containers: []taskdef.Container{
 			{Name: "a", Image: "a", Essential: true, CPU: 100, Memory: new(100)},
 			{Name: "b", Image: "b", Essential: true, CPU: 100, Memory: new(100)},
 		}}
 		c.spoil(&bad)
 		err := bad.Check(region)
-		wantErr(t, err, cluster.ErrDefinition)
+		wantErr(t, err, taskdef.ErrInvalid)
 		if err != nil && err.Error() != c.want {
 			t.Errorf("refused with %s\nwant %s", err, c.want)
 		}
@@ -102,16 +102,16 @@ func TestBadDefinitionsNameThePathAndTheValue(t *testing.T) {
 }
 
 func TestWhatATaskHoldsOfItsNode(t *testing.T) {
-	containers := []cluster.ContainerSpec{
+	containers := []taskdef.Container{
 		{CPU: 100, Memory: new(100)},
 		{CPU: 50, Memory: new(100), MemoryReservation: new(30)},
-		{CPU: 25, MemoryReservation: new(20), Ports: []cluster.PortSpec{{Container: 1, Host: 80, Protocol: "tcp"}, {Container: 2, Protocol: "tcp"}}},
+		{CPU: 25, MemoryReservation: new(20), Ports: []taskdef.Port{{Container: 1, Host: 80, Protocol: "tcp"}, {Container: 2, Protocol: "tcp"}}},
 	}
-	sum := cluster.Spec{Containers: containers}.Need()
+	sum := taskdef.Spec{Containers: containers}.Need()
 	if sum.CPU != 175 || sum.Memory != 150 || len(sum.Ports) != 1 || sum.Ports[0].Number != 80 {
 		t.Errorf("without limits of its own it holds %+v", sum)
 	}
-	own := cluster.Spec{CPU: 256, Memory: 512, Containers: containers}.Need()
+	own := taskdef.Spec{CPU: 256, Memory: 512, Containers: containers}.Need()
 	if own.CPU != 256 || own.Memory != 512 {
 		t.Errorf("with limits of its own it holds %+v", own)
 	}
