@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"slipway/internal/ids"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -108,7 +108,7 @@ func (c *Control) Account(ctx context.Context, id string) (a Account, err error)
 	return a, err
 }
 
-var idPattern = regexp.MustCompile(`^[0-9]{12}$`)
+var idPattern = lazyregexp.New(`^[0-9]{12}$`)
 
 func checkID(id string) error {
 	if !idPattern.MatchString(id) {

@@ -2,13 +2,13 @@ package accounts
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 	"time"
 
 	"slipway/internal/arn"
 	"slipway/internal/errs"
 	"slipway/internal/ids"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -103,8 +103,8 @@ func parseEntityARN(s string) (account string, kind Kind, path, name string, ok 
 
 // Names and paths. Source: IAM API Reference, CreateUser, CreateRole, CreateGroup.
 var (
-	namePattern = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
-	pathPattern = regexp.MustCompile(`^/([!-~]{1,510}/)?$`)
+	namePattern = lazyregexp.New(`^[\w+=,.@-]{1,128}$`)
+	pathPattern = lazyregexp.New(`^/([!-~]{1,510}/)?$`)
 )
 
 // nameSizes are the longest names; those of other kinds have 128 characters.

@@ -6,9 +6,9 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -38,7 +38,7 @@ func (k Key) TokenIs(token string) bool {
 // ringKeys is how many keys are remembered.
 const ringKeys = 10_000
 
-var keyPattern = regexp.MustCompile(`^A[KS]IA[A-Z2-7]{16}$`)
+var keyPattern = lazyregexp.New(`^A[KS]IA[A-Z2-7]{16}$`)
 
 // Key returns an access key that may be used now, with the principal that it speaks for: of root,
 // of a user, or of a session, whose token is for the caller to check with TokenIs. It is meant to

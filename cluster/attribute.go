@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"slipway/internal/errs"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -29,8 +29,8 @@ type AttributeFilter struct{ Name, Value string }
 const maxAttributes = 10
 
 var (
-	attributeName  = regexp.MustCompile(`^[a-zA-Z0-9_./\\-]{1,128}$`)
-	attributeValue = regexp.MustCompile(`^[a-zA-Z0-9_./\\:@ -]{0,128}$`)
+	attributeName  = lazyregexp.New(`^[a-zA-Z0-9_./\\-]{1,128}$`)
+	attributeValue = lazyregexp.New(`^[a-zA-Z0-9_./\\:@ -]{0,128}$`)
 )
 
 func (a Attribute) check() error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"slipway/events"
 	"slipway/internal/arn"
 	"slipway/internal/errs"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -62,7 +62,7 @@ func (s ProviderSettings) check() error {
 	return nil
 }
 
-var groupPattern = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,128}$`)
+var groupPattern = lazyregexp.New(`^[A-Za-z0-9_./-]{1,128}$`)
 
 // groupOf reads the name of a group of machines, or the ARN that AWS gives such a group, which ends in it.
 func groupOf(machines string) (string, error) {

@@ -3,13 +3,13 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"time"
 
 	"slipway/cluster/placement"
 	"slipway/events"
 	"slipway/internal/arn"
 	"slipway/internal/errs"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -32,7 +32,7 @@ const (
 	maxSchedulers   = 20 // of a cluster
 )
 
-var schedulerName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+var schedulerName = lazyregexp.New(`^[a-zA-Z0-9_-]{1,64}$`)
 
 // SchedulerARN names a scheduler of a cluster.
 func SchedulerARN(region, account, cluster, name string) string {

@@ -1,7 +1,6 @@
 package functions
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"slipway/internal/arn"
 	"slipway/internal/errs"
+	"slipway/internal/lazyregexp"
 )
 
 // Layer is one version of a layer: an archive that is unpacked into /opt of the functions that have it.
@@ -40,7 +40,7 @@ type LayerRef struct {
 // maxLayers is how many layers a function may have. Source: "Lambda quotas".
 const maxLayers = 5
 
-var layerForm = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,140}$`)
+var layerForm = lazyregexp.New(`^[a-zA-Z0-9-_]{1,140}$`)
 
 // ParseLayer reads a layer's name, its ARN or the ARN of a version. A bare name is the account's. It fails with
 // ErrForm for anything else, and with ErrNoLayer for what is elsewhere than here.

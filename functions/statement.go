@@ -2,12 +2,12 @@ package functions
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
 	"slipway/internal/arn"
 	"slipway/internal/errs"
+	"slipway/internal/lazyregexp"
 )
 
 // Permission is what one statement of a policy of a function or layer lets somebody do.
@@ -53,8 +53,8 @@ func (p Permission) statement(resource string) (string, error) {
 }
 
 var (
-	accountForm = regexp.MustCompile(`^\d{12}$`)
-	serviceForm = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com|amazonaws\.com\.cn|amazon\.com)$`)
+	accountForm = lazyregexp.New(`^\d{12}$`)
+	serviceForm = lazyregexp.New(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com|amazonaws\.com\.cn|amazon\.com)$`)
 )
 
 // principal is the Principal of the statement: {"Service": ...}, {"AWS": ...} or "*".

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"slipway/internal/lazyregexp"
 	"slipway/internal/page"
 	"slipway/store"
 )
@@ -22,7 +22,7 @@ type Group struct {
 }
 
 // Source: Amazon CloudWatch Logs API Reference, CreateLogGroup.
-var groupPattern = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
+var groupPattern = lazyregexp.New(`^[.\-_/#A-Za-z0-9]{1,512}$`)
 
 func checkGroupName(name string) error {
 	if !groupPattern.MatchString(name) {

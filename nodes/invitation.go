@@ -6,10 +6,10 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
-	"regexp"
 	"time"
 
 	"slipway/internal/ids"
+	"slipway/internal/lazyregexp"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -33,8 +33,8 @@ const (
 )
 
 var (
-	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
-	clusterPattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{0,255}$`)
+	accountPattern = lazyregexp.New(`^[0-9]{12}$`)
+	clusterPattern = lazyregexp.New(`^[a-zA-Z0-9_-]{0,255}$`)
 )
 
 func (i Invitation) check(life time.Duration) error {

@@ -9,9 +9,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
+	"slipway/internal/lazyregexp"
 	"slipway/nodeapi"
 	"slipway/store"
 )
@@ -19,8 +19,8 @@ import (
 var _ nodeapi.Admission = (*Control)(nil)
 
 var (
-	nodePattern       = regexp.MustCompile(`^[0-9a-f]{32}$`)
-	invitationPattern = regexp.MustCompile(`^[0-9a-f]{16}$`)
+	nodePattern       = lazyregexp.New(`^[0-9a-f]{32}$`)
+	invitationPattern = lazyregexp.New(`^[0-9a-f]{16}$`)
 )
 
 // Join makes the machine that shows a token a node, and gives it its first certificate. A node that did

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"slipway/events"
 	"slipway/internal/arn"
 	"slipway/internal/ids"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -52,7 +52,7 @@ const (
 	DefaultKeyWait = 30 * 24 * time.Hour
 )
 
-var aliasForm = regexp.MustCompile(`^alias/[a-zA-Z0-9/_-]{1,250}$`)
+var aliasForm = lazyregexp.New(`^alias/[a-zA-Z0-9/_-]{1,250}$`)
 
 // KeyARN is what a key of an account is called, whether it is there or not.
 func (c *Control) KeyARN(account, id string) string {

@@ -3,12 +3,12 @@ package registry
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"slipway/blob"
 	"slipway/events"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -42,7 +42,7 @@ type ImageID struct {
 	Tag    string
 }
 
-var tagForm = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+var tagForm = lazyregexp.New(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 
 // CheckTag returns an ErrTag if no image can have that tag.
 func CheckTag(tag string) error {

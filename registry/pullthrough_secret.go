@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"slipway/internal/arn"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -27,7 +27,7 @@ const (
 	maxSecretPart = 8 << 10 // bytes
 )
 
-var secretForm = regexp.MustCompile(`^ecr-pullthroughcache/[A-Za-z0-9/_+=.@-]{1,256}$`)
+var secretForm = lazyregexp.New(`^ecr-pullthroughcache/[A-Za-z0-9/_+=.@-]{1,256}$`)
 
 // SecretARN is what a secret of an account is called in rules.
 func (c *Control) SecretARN(account, name string) string {

@@ -3,12 +3,12 @@ package registry
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"slipway/events"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -55,7 +55,7 @@ func matches(pattern, s string) bool {
 
 const maxExceptions = 5
 
-var patternForm = regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`)
+var patternForm = lazyregexp.New(`^[0-9a-zA-Z._*-]{1,128}$`)
 
 func (m Mutability) check() error {
 	if len(m.Except) > maxExceptions {
@@ -69,7 +69,7 @@ func (m Mutability) check() error {
 	return nil
 }
 
-var nameForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+var nameForm = lazyregexp.New(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 
 // CheckName returns an ErrName if no repository can have that name.
 func CheckName(name string) error {

@@ -2,16 +2,16 @@ package secrets
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"slipway/internal/errs"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
-var labelForm = regexp.MustCompile(`^[A-Za-z_.-][A-Za-z0-9_.-]*$`)
+var labelForm = lazyregexp.New(`^[A-Za-z_.-][A-Za-z0-9_.-]*$`)
 
 // maxLabels is how many labels a version may have.
 const maxLabels = 10

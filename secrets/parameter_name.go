@@ -3,12 +3,12 @@ package secrets
 import (
 	"cmp"
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"slipway/internal/arn"
 	"slipway/internal/errs"
+	"slipway/internal/lazyregexp"
 )
 
 // ParameterRef names a parameter, and may select one of its versions by number or label.
@@ -73,7 +73,7 @@ const (
 	maxParameterARN = 1011 // characters
 )
 
-var parameterForm = regexp.MustCompile(`^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$`)
+var parameterForm = lazyregexp.New(`^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$`)
 
 const (
 	rootedName = "Parameter name must be a fully qualified name."

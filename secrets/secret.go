@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
 	"slipway/internal/arn"
 	"slipway/internal/errs"
 	"slipway/internal/ids"
+	"slipway/internal/lazyregexp"
 	"slipway/store"
 )
 
@@ -86,7 +86,7 @@ const (
 	bothValues    = "You can't specify both a binary secret value and a string secret value in the same secret."
 )
 
-var secretForm = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
+var secretForm = lazyregexp.New(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
 
 // maxSecrets is how many an account may have. AWS lets it have 500,000.
 const maxSecrets = 50_000

@@ -1,9 +1,10 @@
 package policy
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"slipway/internal/lazyregexp"
 )
 
 // principals is a Principal or NotPrincipal element.
@@ -63,11 +64,11 @@ func (p *principals) excepts(who *Principal, deny bool) bool {
 }
 
 var (
-	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
-	uniqueForm  = regexp.MustCompile(`^A[A-Z]{3}[A-Z0-9]{12,124}$`)
-	serviceForm = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`)
-	iamForm     = regexp.MustCompile(`^(user|role)/[^*?]*[^*?/]$`)
-	stsForm     = regexp.MustCompile(`^(assumed-role/[^*?/]+/|federated-user/)[^*?/]+$`)
+	accountForm = lazyregexp.New(`^[0-9]{12}$`)
+	uniqueForm  = lazyregexp.New(`^A[A-Z]{3}[A-Z0-9]{12,124}$`)
+	serviceForm = lazyregexp.New(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`)
+	iamForm     = lazyregexp.New(`^(user|role)/[^*?]*[^*?/]$`)
+	stsForm     = lazyregexp.New(`^(assumed-role/[^*?/]+/|federated-user/)[^*?/]+$`)
 )
 
 // add takes up one principal of a type, or reports that it is none.

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/blob"
 	"slipway/internal/errs"
+	"slipway/internal/lazyregexp"
 )
 
 // ErrObject says that an object that is no blob cannot be had, and will not be at another try.
@@ -44,7 +44,7 @@ func (s *Store) Object(ctx context.Context, bucket, key string, limit int64) ([]
 }
 
 // Wider than the rules of Amazon S3, since servers of others have some of their own.
-var bucketPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
+var bucketPattern = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
 
 // ours tells why an object is none of others.
 func (s *Store) ours(bucket, key string) (reason string) {

@@ -2,11 +2,11 @@ package taskdef
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"slipway/internal/errs"
+	"slipway/internal/lazyregexp"
 )
 
 // The limits of a task definition. Source: Amazon ECS API Reference and service quotas.
@@ -19,9 +19,9 @@ const (
 )
 
 var (
-	namePattern     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
-	imagePattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@#-]{0,999}$`)
-	hostnamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$`)
+	namePattern     = lazyregexp.New(`^[A-Za-z0-9_-]{1,255}$`)
+	imagePattern    = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._:/@#-]{0,999}$`)
+	hostnamePattern = lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$`)
 )
 
 // IsName tells whether a family, a container or a volume can be called so. Clusters, services and capacity providers

@@ -3,15 +3,16 @@ package taskdef
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
+
+	"slipway/internal/lazyregexp"
 )
 
 // domainPattern is the form of a name in the DNS, with underscores, which Docker takes too.
-var domainPattern = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$|^\.$`)
+var domainPattern = lazyregexp.New(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$|^\.$`)
 
 // portNamePattern is the form of the name of a port mapping. Source: Amazon ECS API Reference, PortMapping.
-var portNamePattern = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]{0,63}$`)
+var portNamePattern = lazyregexp.New(`^[a-z0-9_][a-z0-9_-]{0,63}$`)
 
 func isAddress(s string) bool {
 	a, err := netip.ParseAddr(s)

@@ -1,11 +1,11 @@
 package taskdef
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 
 	"slipway/internal/arn"
+	"slipway/internal/lazyregexp"
 )
 
 // The limits of what definitions name by reference. Source: Amazon ECS Developer Guide, "Pass an
@@ -16,10 +16,10 @@ const (
 )
 
 var (
-	objectPattern    = regexp.MustCompile(`^arn:aws:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f]+$`)
-	parameterPattern = regexp.MustCompile(`^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*(:[A-Za-z0-9_.-]+)?$`) // with a version or label, or without
-	secretPattern    = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
-	sysctlPattern    = regexp.MustCompile(`^[a-z0-9_]+([./][A-Za-z0-9_*-]+)+$`)
+	objectPattern    = lazyregexp.New(`^arn:aws:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f]+$`)
+	parameterPattern = lazyregexp.New(`^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*(:[A-Za-z0-9_.-]+)?$`) // with a version or label, or without
+	secretPattern    = lazyregexp.New(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
+	sysctlPattern    = lazyregexp.New(`^[a-z0-9_]+([./][A-Za-z0-9_*-]+)+$`)
 )
 
 // source checks a valueFrom: the ARN of a secret or of a parameter, or the name of a parameter.

@@ -2,12 +2,13 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"slipway/internal/lazyregexp"
 )
 
 // attributePattern is the form of an attribute. Source: Amazon ECS API Reference, Attribute.
-var attributePattern = regexp.MustCompile(`^[a-zA-Z0-9_./-]{1,128}=([a-zA-Z0-9_./:@-]([a-zA-Z0-9_./:@ -]{0,126}[a-zA-Z0-9_./:@-])?)?$`)
+var attributePattern = lazyregexp.New(`^[a-zA-Z0-9_./-]{1,128}=([a-zA-Z0-9_./:@-]([a-zA-Z0-9_./:@ -]{0,126}[a-zA-Z0-9_./:@-])?)?$`)
 
 // attributesOf reads what the operator of a machine says of it.
 func attributesOf(said []string) (map[string]string, error) {

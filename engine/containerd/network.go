@@ -10,11 +10,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sync"
 
 	"slipway/engine"
+	"slipway/internal/lazyregexp"
 )
 
 // network keeps what tasks have of the machine beside containers. All of a task's is in one folder,
@@ -103,7 +103,7 @@ func (n *network) write(task string, a attachment) error {
 	return replaceFile(n.file(task), data, 0o600)
 }
 
-var taskName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+var taskName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 func checkTask(task string) error {
 	if !taskName.MatchString(task) {

@@ -9,8 +9,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
+
+	"slipway/internal/lazyregexp"
 )
 
 // What a condition looks at, by AWS's names.
@@ -72,8 +73,8 @@ func Compile(specs []Spec) (Matcher, error) {
 }
 
 var (
-	methodForm = regexp.MustCompile(`^[A-Z_-]{1,40}$`)
-	headerForm = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}$")
+	methodForm = lazyregexp.New(`^[A-Z_-]{1,40}$`)
+	headerForm = lazyregexp.New("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}$")
 )
 
 func compile(s Spec) (c Condition, err error) {
