@@ -10,7 +10,7 @@ import (
 // answer is a response, whole.
 type answer struct {
 	status int
-	header http.Header
+	header http.Header // of the response itself
 	body   []byte
 	pooled *[]byte // where body came from; nil if it is its own
 }
@@ -23,7 +23,7 @@ var contentTypes = map[Protocol]string{
 
 func (x *exchange) newAnswer(status int) *answer {
 	p := buffers.Get().(*[]byte)
-	a := &answer{status: status, header: http.Header{}, body: (*p)[:0], pooled: p}
+	a := &answer{status: status, header: x.w.Header(), body: (*p)[:0], pooled: p}
 	a.header.Set("Content-Type", contentTypes[x.protocol])
 	if x.protocol == CBOR {
 		a.header.Set("Smithy-Protocol", "rpc-v2-cbor")
@@ -32,16 +32,12 @@ func (x *exchange) newAnswer(status int) *answer {
 }
 
 func (a *answer) send(w http.ResponseWriter, id string) {
-	h := w.Header()
-	for name, values := range a.header {
-		h[name] = values
-	}
-	h.Set("X-Amzn-Requestid", id)
+	a.header.Set("X-Amzn-Requestid", id)
 	if a.status == http.StatusNoContent {
-		h.Del("Content-Type")
+		a.header.Del("Content-Type")
 		a.body = a.body[:0]
 	} else {
-		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+		a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	w.WriteHeader(a.status)
 	w.Write(a.body) // a client that is gone misses its answer, which is all that can be said
@@ -105,6 +101,7 @@ func (x *exchange) acceptXML(a *answer, b *Binding, v reflect.Value) {
 
 // refuse encodes a fault in the protocol's form.
 func (x *exchange) refuse(f *Fault) *answer {
+	clear(x.w.Header()) // of an answer that was not given
 	a := x.newAnswer(f.status(x.protocol))
 	switch x.protocol {
 	case Query:

@@ -98,6 +98,9 @@ const growth = 8 << 20
 // readAll reads a body of at most limit bytes, which says that it has length, or -1. What is only said
 // to come takes no room yet.
 func readAll(body io.Reader, limit, length int64) ([]byte, error) {
+	if length <= min(limit, largeBody) && length > 0 {
+		return readSmall(body, limit, length)
+	}
 	var b bytes.Buffer
 	if length > 0 {
 		b.Grow(int(min(length, limit, largeBody)) + bytes.MinRead)
@@ -113,6 +116,25 @@ func readAll(body io.Reader, limit, length int64) ([]byte, error) {
 		return nil, tooLarge.Newf("The body is larger than %d bytes.", limit)
 	}
 	return b.Bytes(), nil
+}
+
+// readSmall is readAll for bodies that say that they are small, as most are: into as much as they need.
+func readSmall(body io.Reader, limit, length int64) ([]byte, error) {
+	b := make([]byte, 0, length+1)
+	for {
+		n, err := body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case int64(len(b)) > limit:
+			return nil, tooLarge.Newf("The body is larger than %d bytes.", limit)
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return nil, incomplete.Newf("The body could not be read to its end: %v", err)
+		case len(b) == cap(b): // more than it said
+			b = append(b, 0)[:len(b)]
+		}
+	}
 }
 
 func (x *exchange) unzip(sent []byte) ([]byte, error) {

@@ -104,7 +104,7 @@ func (c *check) broken(k kind, v reflect.Value) []rule {
 	}
 	var rules []rule
 	size := measure(k, v)
-	if c.pattern != nil && !c.pattern.MatchString(v.String()) {
+	if c.pattern != nil && !c.matches(v.String()) {
 		rules = append(rules, c.patternRule())
 	}
 	if c.max != nil && size > float64(*c.max) {

@@ -130,7 +130,7 @@ func (e *endpoint) fits(query url.Values) bool {
 func (d *decoder) rest(s *shape, v reflect.Value, r *http.Request, c *call) error {
 	d.http = true
 	var got seen
-	query := r.URL.Query()
+	query := queryOf(r)
 	inBodyToo := false
 	for i := range s.members {
 		m := &s.members[i]

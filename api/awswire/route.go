@@ -19,10 +19,18 @@ func protocolOf(r *http.Request) Protocol {
 		return JSON10
 	case r.Header.Get("X-Amz-Target") != "":
 		return JSON11
-	case media == "application/x-www-form-urlencoded", r.URL.Query().Has("Action"):
+	case media == "application/x-www-form-urlencoded", queryOf(r).Has("Action"):
 		return Query
 	}
 	return RestJSON
+}
+
+// queryOf are the parameters of a request's query, to be read.
+func queryOf(r *http.Request) url.Values {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	return r.URL.Query()
 }
 
 // target takes apart what names service and operation outright:
@@ -85,7 +93,7 @@ func (x *exchange) route(sent []byte) (*call, error) {
 			return nil, unknownOperation.Newf("Could not find operation %s for version %s: this is version %s", name, v, x.service.api.Version)
 		}
 	case RestJSON:
-		c.binding, c.labels = x.service.routes.find(x.r.Method, x.r.URL.EscapedPath(), x.r.URL.Query())
+		c.binding, c.labels = x.service.routes.find(x.r.Method, x.r.URL.EscapedPath(), queryOf(x.r))
 		if c.binding == nil {
 			return nil, noRoute.Newf("Slipway serves no operation of %s at %s %s", x.service.api.ServiceID, x.r.Method, x.r.URL.Path)
 		}

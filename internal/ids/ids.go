@@ -5,7 +5,6 @@ package ids
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 )
 
 // Hex returns 2n lower-case hexadecimal digits of randomness, the form of ECS task ids (n = 16).
@@ -21,7 +20,12 @@ func UUID() string {
 	rand.Read(b[:])
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
+	text, begin := make([]byte, 0, 37), 0
+	for _, end := range [...]int{4, 6, 8, 10, 16} {
+		text = append(hex.AppendEncode(text, b[begin:end]), '-')
+		begin = end
+	}
+	return string(text[:36])
 }
 
 const base32Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
