@@ -79,7 +79,7 @@ func New(c Config) (*Host, error) {
 	h := &Host{
 		config: c, code: code, boxes: map[string]*box{}, cleared: make(chan struct{}), watchers: map[*watcher]bool{},
 		starting: make(chan struct{}, max(4, 2*runtime.NumCPU())),
-		ship:     shipper{node: c.Node, printed: c.Plane.Printed, logs: map[string]*source{}},
+		ship:     shipper{node: c.Node, printed: c.Plane.Printed, logs: map[string]*source{}, presses: make(chan struct{}, 1)},
 	}
 	h.holder, _ = c.Engine.(engine.Holder)
 	return h, nil

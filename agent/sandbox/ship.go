@@ -7,14 +7,19 @@ import (
 	"time"
 
 	"slipway/internal/errs"
+	"slipway/internal/loop"
 	"slipway/nodeapi"
 )
 
-// How logs are shipped: what all sandboxes have to say goes together, soon after it was said.
+// How logs are shipped: what all sandboxes have to say goes together, soon after it was said. What a log costs is the same
+// however many lines go at once, so many logs go less often, unless one of them presses.
 const (
 	shipPeriod = 100 * time.Millisecond
-	shipSize   = 512 << 10 // bytes of one sandbox that go at once
-	shipAll    = 4 << 20   // bytes of all of them
+	shipSlow   = 500 * time.Millisecond
+	shipMany   = 10              // logs that are shipped once in shipSlow
+	pressing   = mostPending / 4 // bytes of one of them that do not wait so long
+	shipSize   = 512 << 10       // bytes of one sandbox that go at once
+	shipAll    = 4 << 20         // bytes of all of them
 	shipTime   = 30 * time.Second
 	shipAgain  = time.Second // after a failure
 	lastShip   = 3 * time.Second
@@ -24,6 +29,9 @@ const (
 type shipper struct {
 	node    string
 	printed func(ctx context.Context, node string, p []nodeapi.Printed) error
+
+	presses chan struct{} // a log has much that waits
+	many    int           // logs that were shipped the last time
 
 	mu   sync.Mutex
 	logs map[string]*source // by sandbox
@@ -67,12 +75,14 @@ func (s *shipper) run(ctx context.Context) {
 			for s.ship(late) == nil && !s.empty() && late.Err() == nil {
 			}
 			return
+		case <-s.presses:
 		case <-time.After(pause):
 		}
-		pause = shipPeriod
-		if err := s.ship(ctx); err != nil && ctx.Err() == nil {
+		err := s.ship(ctx)
+		pause = min(shipSlow, max(shipPeriod, time.Duration(s.many)*shipSlow/shipMany))
+		if err != nil && ctx.Err() == nil {
 			slog.Warn("logs of functions are not written down; they are tried again", "error", err)
-			pause = shipAgain
+			loop.Pause(ctx, shipAgain)
 		}
 	}
 }
@@ -88,9 +98,27 @@ func (s *shipper) look(ctx context.Context) {
 		case <-tick.C:
 			for _, one := range s.sources() {
 				one.journal.look()
+				if one.journal.presses() {
+					s.press()
+				}
 			}
 		}
 	}
+}
+
+// press has what waits shipped at once.
+func (s *shipper) press() {
+	select {
+	case s.presses <- struct{}{}:
+	default:
+	}
+}
+
+// presses says that much waits for the store.
+func (j *journal) presses() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.size > pressing
 }
 
 // ship ships a piece of each log.
@@ -112,7 +140,7 @@ func (s *shipper) ship(ctx context.Context) error {
 		pieces = append(pieces, nodeapi.Printed{Sandbox: one.sandbox, Account: one.account, Log: one.log, Number: first, Events: events})
 		from = append(from, one)
 	}
-	if len(pieces) == 0 {
+	if s.many = len(pieces); s.many == 0 {
 		s.drop()
 		return nil
 	}
