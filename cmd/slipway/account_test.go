@@ -4,6 +4,7 @@ import "testing"
 
 // Terraform makes an account, enters it by its role and works there, and closes it.
 func TestTerraformMakesAnAccount(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	tf := startTerraform(t, c, "accounts.tf")
 	tf.apply()

@@ -177,6 +177,7 @@ func TestAuditPagesThroughManyCalls(t *testing.T) {
 
 // What is done while it follows is told, each call once, its own reading not at all.
 func TestAuditFollows(t *testing.T) {
+	t.Parallel()
 	for _, output := range []string{"table", "json"} {
 		t.Run(output, func(t *testing.T) {
 			w := startTrail(t)

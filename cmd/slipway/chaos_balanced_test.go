@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"slices"
 	"testing"
 
@@ -40,7 +38,7 @@ func newBalanced(t *testing.T, c *cloud) *balanced {
 			}
 		}
 	}
-	port := lastingPort(t)
+	port := int(freePort(t))
 	b.url = fmt.Sprintf("http://127.0.0.1:%d/", port)
 	lb, err := b.elb.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{Name: aws.String("web")})
 	if err != nil {
@@ -59,20 +57,6 @@ func newBalanced(t *testing.T, c *cloud) *balanced {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// lastingPort is one that nobody listens at, below those that connections are given: it is free again after an outage.
-func lastingPort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 10000 + rand.IntN(20000)
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }
 
 // register makes a new revision of the tasks, which answer with a text.

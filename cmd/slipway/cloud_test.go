@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -57,17 +56,6 @@ func startServer(t testing.TB, args ...string) *cloud {
 	c := launch(t, "server", filepath.Join(t.TempDir(), "data"), append(args, "--nodes", nodes)...)
 	c.nodes = "https://" + nodes
 	return c
-}
-
-// freeAddress is one that nobody listens at: it stays the same over restarts.
-func freeAddress(t testing.TB, host string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", host+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func launch(t testing.TB, command, data string, args ...string) *cloud {

@@ -28,6 +28,7 @@ const mayRead = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action"
 
 // What a task definition asks for is what its containers find.
 func TestDefinition(t *testing.T) {
+	t.Parallel()
 	c := startCloud(t)
 	c.pushApp()
 	role := c.createRole("pull", trustsTasks)

@@ -21,6 +21,7 @@ import (
 // Functions may be images, which have a runtime interface client of their own, and may have extensions, which are told
 // what happens.
 func TestFunctionsOfOtherMakes(t *testing.T) {
+	t.Parallel()
 	f := newFunctions(t, startCloud(t))
 	t.Run("images", f.areImages)
 	t.Run("extensions", f.haveExtensions)

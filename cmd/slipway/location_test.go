@@ -91,6 +91,7 @@ func imageWith(t *testing.T, name string) v1.Image {
 
 // An image comes from where its name says: our own registry, another one, or an archive.
 func TestImageLocations(t *testing.T) {
+	t.Parallel()
 	c := startCloud(t, "--archive-from", "127.0.0.1/32")
 	c.pushApp()
 	role := c.createRole("pull", trustsTasks)

@@ -74,6 +74,7 @@ func (c *cloud) untilIn(cluster, status string, task types.Task) types.Task {
 // Three machines, each in a network of its own: they join over mutual TLS, are drained, cut off, removed,
 // and go with their cluster.
 func TestMachines(t *testing.T) {
+	t.Parallel()
 	l := newLan(t, 3)
 	c := l.startHead()
 	if _, err := c.ecs.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("web"), Tags: []types.Tag{{Key: aws.String("slipway:force-delete"), Value: aws.String("true")}}}); err != nil {

@@ -16,6 +16,7 @@ import (
 
 // Two machines fetch an image ahead of tasks, tell how busy they are, and that one of them has no engine for a while.
 func TestMachinesTellHowTheyAre(t *testing.T) {
+	t.Parallel()
 	l := newLan(t, 2)
 	c := l.startHead()
 	c.pushApp()

@@ -125,6 +125,7 @@ func TestRefusalsInXML(t *testing.T) {
 
 // The aws command with credentials that are not ours shows its user what AWS would show.
 func TestAWSCommandWithWrongCredentials(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	for _, r := range []struct {
 		variable, value string

@@ -116,6 +116,7 @@ var cliStories = []struct {
 
 // Each answer that the genuine command prints, and each refusal with its words.
 func TestTheCLISeesToARegistry(t *testing.T) {
+	t.Parallel()
 	c := startServer(t, "--account-id", cliRegistry)
 	c.aws("ecr", "create-repository", "--repository-name", "web")
 	first := c.pushRandom("web:v1")

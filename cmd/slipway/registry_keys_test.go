@@ -19,6 +19,7 @@ import (
 // An account's key from first to last, by the genuine commands: what is pushed lies nowhere on the disk in
 // plain, and is pulled while the key is enabled.
 func TestACustomerKeyFromFirstToLast(t *testing.T) {
+	t.Parallel()
 	skopeo := program(t, "skopeo")
 	c := startServer(t)
 	keys := func(args ...string) string {

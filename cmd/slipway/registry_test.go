@@ -18,6 +18,7 @@ import (
 
 // What goes wrong on the way into the registry is told with the value that is wrong, and nothing of it stays.
 func TestBadPushes(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	r := c.newRegistryUser("web")
 	layer := []byte("a layer")

@@ -25,6 +25,7 @@ import (
 //	[root]                  the test runs as root
 //	$PROGRAM                a static binary
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if _, err := enginetest.Compile(dir, "slipway/engine/enginetest/program"); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 // The aws command keeps parameters and secrets, and no value of theirs is in the log, in the audit or in a file
 // of the data folder as it is.
 func TestTheCLIKeepsSecrets(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	c.aws("ssm", "put-parameter", "--name", "/app/db", "--type", "SecureString", "--value", "hunter2-parameter", "--tags", "Key=team,Value=sea")
 	c.aws("ssm", "put-parameter", "--name", "/app/db", "--value", "hunter2-changed", "--overwrite")
@@ -88,6 +89,7 @@ func (c *cloud) wantNowhere(text string) {
 // Parameters and secrets, with their versions and policies, are made, changed and taken away by Terraform, which
 // finds nothing to correct in between.
 func TestTerraformKeepsSecrets(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	tf := startTerraform(t, c, "secrets.tf")
 	tf.apply()

@@ -62,6 +62,7 @@ func words(text string) []string { return strings.Fields(text) }
 
 // What a person does with a service, from the first image to the last.
 func TestAServiceAsPeopleUseIt(t *testing.T) {
+	t.Parallel()
 	c := startServices(t)
 	c.steps([]step{
 		{words("deploy web hello:v1 --count 2 -- wait"), 0, "web is steady: 2 of web:1"},
@@ -83,6 +84,7 @@ func TestAServiceAsPeopleUseIt(t *testing.T) {
 
 // The same by the genuine aws command: its waiters see services become steady, and go.
 func TestAServiceByTheAWSCommand(t *testing.T) {
+	t.Parallel()
 	c := startServices(t)
 	c.steps([]step{{words("deploy web hello:v1 --count 2 --detach -- wait"), 0, "web: deploying web:1"}})
 	c.aws("ecs", "wait", "services-stable", "--services", "web")
@@ -100,6 +102,7 @@ func TestAServiceByTheAWSCommand(t *testing.T) {
 
 // What is interrupted goes on, or back, as was asked.
 func TestARolloutIsInterrupted(t *testing.T) {
+	t.Parallel()
 	c := startServices(t)
 	c.steps([]step{{words("deploy web hello:v1 -- wait"), 0, "web is steady: 1 of web:1"}})
 

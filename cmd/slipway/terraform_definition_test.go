@@ -8,6 +8,7 @@ import (
 // Task definitions with all that is honoured of them are made, changed and taken away by Terraform, which
 // finds nothing to correct in between.
 func TestTerraformMakesDefinitions(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	tf := startTerraform(t, c, "definition.tf")
 	tf.apply()

@@ -11,6 +11,7 @@ import (
 // All that Terraform knows of ECR is made, changed and taken away by it, which finds nothing to correct in
 // between.
 func TestTerraformMakesRegistries(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	c.aws("ecr", "create-repository", "--repository-name", "pushed")
 	digest := c.pushRandom("pushed:v1")

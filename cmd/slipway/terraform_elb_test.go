@@ -11,6 +11,7 @@ import (
 // Load balancers, target groups, listeners and rules are made, changed and taken away by Terraform, which finds
 // nothing to correct in between, and they answer.
 func TestTerraformMakesLoadBalancers(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	tf := startTerraform(t, c, "elb.tf")
 	_, port, _ := net.SplitHostPort(freeAddress(t, "127.0.0.1"))

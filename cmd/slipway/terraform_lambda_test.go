@@ -20,6 +20,7 @@ import (
 // Functions, aliases, layers, permissions, URLs and concurrency are made, changed and taken away by Terraform, which
 // finds nothing to correct in between, and waits until sandboxes are ready that are to be always ready.
 func TestTerraformMakesFunctions(t *testing.T) {
+	t.Parallel()
 	c := startCloud(t)
 	tf := startTerraform(t, c, "lambda.tf")
 	program, err := enginetest.Compile(t.TempDir(), "slipway/agent/sandbox/testfunction")

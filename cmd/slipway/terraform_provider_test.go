@@ -8,6 +8,7 @@ import (
 // Capacity providers, the clusters that have them, and what definitions say of machines are made, changed and taken
 // away by Terraform, which finds nothing to correct in between.
 func TestTerraformMakesCapacityProviders(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	tf := startTerraform(t, c, "provider.tf")
 	tf.apply()

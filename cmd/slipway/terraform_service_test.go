@@ -10,6 +10,7 @@ import (
 // Services are made, changed, rolled out and taken away by Terraform, which waits until they are steady and finds
 // nothing to correct in between. A rollout that fails is taken back.
 func TestTerraformMakesServices(t *testing.T) {
+	t.Parallel()
 	c := startServices(t)
 	tf := startTerraform(t, c, "service.tf")
 	image := []string{"-var", "image=" + c.host() + "/hello:v1"}

@@ -64,7 +64,8 @@ func (tf *terraform) command(args ...string) *exec.Cmd {
 
 func (tf *terraform) try(args ...string) (string, error) {
 	cmd := tf.command(args...)
-	cmd.Env = append(tf.env(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true")
+	cmd.Env = append(tf.env(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true",
+		"GOGC=400") // each command reads all schemas of the provider anew, and collecting what that leaves is a fifth of its work
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -105,6 +106,7 @@ func (tf *terraform) output(name string) string {
 // Users, groups, roles and their policies are made, changed and taken away by Terraform, which finds
 // nothing to correct in between.
 func TestTerraformMakesPrincipals(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	tf := startTerraform(t, c, "iam.tf")
 	tf.apply()

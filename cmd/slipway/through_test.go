@@ -40,12 +40,7 @@ const (
 func startDistribution(t *testing.T) *distribution {
 	t.Helper()
 	path, dir := program(t, "docker-registry"), t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &distribution{host: l.Addr().String()}
-	l.Close()
+	d := &distribution{host: freeAddress(t, "127.0.0.1")}
 	file, users := filepath.Join(dir, "config.yml"), filepath.Join(dir, "users")
 	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %q}}\nhttp: {addr: %q}\nauth: {htpasswd: {realm: test, path: %q}}\n",
 		filepath.Join(dir, "data"), d.host, users)

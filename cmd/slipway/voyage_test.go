@@ -349,16 +349,6 @@ func publishedPort(t *testing.T, c *cloud) {
 	}
 }
 
-func freePort(t *testing.T) int32 {
-	t.Helper()
-	l, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return int32(l.Addr().(*net.TCPAddr).Port)
-}
-
 func (c *cloud) stop(task types.Task) types.Task {
 	c.t.Helper()
 	if _, err := c.ecs.StopTask(c.t.Context(), &ecs.StopTaskInput{Cluster: task.ClusterArn, Task: task.TaskArn, Reason: aws.String("enough")}); err != nil {
