@@ -26,7 +26,7 @@ var plan = []struct {
 	reason string
 }{
 	{"cmd", "server agent engine nodeapi", "starts them; everything else it does through the public APIs"},
-	{"server", "agent api oci accounts audit registry cluster ingress functions logs hooks nodes secrets nodeapi store seal events blob runtimes", "wires every door, room and floor; the only place that sees every room"},
+	{"server", "agent api oci accounts audit registry cluster ingress functions objects logs hooks nodes secrets nodeapi store seal events blob runtimes", "wires every door, room and floor; the only place that sees every room"},
 
 	{"api/awswire", "", "one codec for every service: knows none of them"},
 	{"api/gen", "", "runs at build time"},
@@ -47,6 +47,7 @@ var plan = []struct {
 	{"api/elbv2", "api/awswire ingress", "a door and its room"},
 	{"api/lambda", "api/awswire functions", "a door and its room"},
 	{"api/calls", "api/awswire functions", "a door and its room"},
+	{"api/s3", "api/awswire blob objects", "a door and its room, and what goes wrong where bytes are kept"},
 	{"oci", "registry", "a door and its room"},
 
 	{"accounts", "store events seal", "a room: never another room"},
@@ -59,6 +60,7 @@ var plan = []struct {
 	{"functions", "store events blob seal nodeapi", "a room whose code is its own, in the words of the nodes' wire: never another room"},
 	{"functions/fleet", "nodeapi", "the data path: knows machines by their wire, and no tables"},
 	{"functions/archive", "", "a pure core"},
+	{"objects", "store blob", "a room whose bytes are its own: never another room"},
 	{"ingress", "store", "a room: never another room"},
 	{"ingress/route", "", "a pure core"},
 	{"ingress/proxy", "ingress/route", "the data path: knows no tables and no accounts"},

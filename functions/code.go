@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"io"
 	"strings"
 	"time"
 
@@ -17,16 +18,18 @@ import (
 	"slipway/store"
 )
 
-// Code is what a function is made of: a zip or an image.
+// Code is what a function is made of: a zip, that is sent or lies in a bucket, or an image.
 type Code struct {
-	Zip   []byte
-	Image string // URI
+	Zip    []byte
+	Object Object
+	Image  string // URI
 }
 
 // Limits of code. Source: Lambda Developer Guide, "Lambda quotas".
 const (
-	maxZip     = 50 << 20 // bytes
-	MaxStorage = 75 << 30 // bytes of all zips of an account
+	maxZip     = 50 << 20    // bytes of one that is sent
+	maxObject  = 262_144_000 // and of one in a bucket: as many as all that is in it may have
+	MaxStorage = 75 << 30    // bytes of all zips of an account
 )
 
 // taken is code that is there for a version to have it.
@@ -48,40 +51,50 @@ func (c *Control) take(ctx context.Context, account string, code Code, s *Settin
 		found, err := c.config.Images.Find(ctx, account, code.Image, s.Architecture)
 		return taken{image: found.Name + "@" + found.Digest}, err
 	}
-	digest, size, err := c.putZip(ctx, code.Zip)
+	digest, size, err := c.putCode(ctx, account, code)
 	return taken{code: digest, size: size}, err
 }
 
-// putZip checks a zip and puts it where code lies. Nothing sweeps it for keepUnused.
+// putZip is put of a zip in memory.
 func (c *Control) putZip(ctx context.Context, zip []byte) (digest string, size int64, err error) {
-	unpacked, err := checkZip(zip)
+	return c.put(ctx, held{bytes.NewReader(zip)}, maxZip)
+}
+
+// put checks a zip of so many bytes at most, and puts it where code lies. Nothing sweeps it for keepUnused.
+func (c *Control) put(ctx context.Context, zip Zip, most int64) (digest string, size int64, err error) {
+	unpacked, err := checkZip(zip, most)
 	if err != nil {
 		return "", 0, err
 	}
-	d := blob.DigestOf(zip)
-	if err := c.want(ctx, d, len(zip), unpacked); err != nil {
+	size = zip.Size()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(zip, 0, size)); err != nil {
+		return "", 0, err
+	}
+	d := blob.Sum("sha256", h.Sum(nil))
+	if err := c.want(ctx, d, size, unpacked); err != nil {
 		return "", 0, err
 	}
 	upload := ids.UUID()
 	if err := c.blobs.Begin(ctx, upload); err != nil {
 		return "", 0, err
 	}
-	if _, err := c.blobs.Append(ctx, upload, 0, bytes.NewReader(zip)); err != nil {
+	if _, err := c.blobs.Append(ctx, upload, 0, io.NewSectionReader(zip, 0, size)); err != nil {
 		return "", 0, errors.Join(err, c.blobs.Cancel(context.WithoutCancel(ctx), upload))
 	}
 	_, err = c.blobs.Commit(ctx, upload, d)
-	return string(d), int64(len(zip)), err
+	return string(d), size, err
 }
 
 // checkZip tells how many bytes a zip has unpacked.
-func checkZip(zip []byte) (unpacked int64, err error) {
-	if len(zip) == 0 {
+func checkZip(zip Zip, most int64) (unpacked int64, err error) {
+	if zip.Size() == 0 {
 		return 0, archive.ErrEmpty
 	}
-	if len(zip) > maxZip {
-		return 0, errs.Say(ErrTooLarge, "Zipped size must be smaller than %d bytes", maxZip)
+	if zip.Size() > most {
+		return 0, errs.Say(ErrTooLarge, "Zipped size must be smaller than %d bytes", most)
 	}
-	a, err := archive.Open(bytes.NewReader(zip), int64(len(zip)), archive.Code)
+	a, err := archive.Open(zip, zip.Size(), archive.Code)
 	if err != nil {
 		return 0, err
 	}
@@ -106,7 +119,7 @@ func (v *Version) checkUnpacked(tx *store.Tx) error {
 }
 
 // want writes down that code is wanted now, before it is there: from then on no sweep takes it away.
-func (c *Control) want(ctx context.Context, d blob.Digest, size int, unpacked int64) error {
+func (c *Control) want(ctx context.Context, d blob.Digest, size, unpacked int64) error {
 	return c.db.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Serialize(codeLock); err != nil {
 			return err

@@ -40,10 +40,11 @@ type Control struct {
 
 // Config is what the room is told at its start.
 type Config struct {
-	Region string // that of all ARNs
-	Images Images
-	Roles  Roles
-	Fleet  Fleet
+	Region  string // that of all ARNs
+	Images  Images
+	Roles   Roles
+	Fleet   Fleet
+	Objects Objects // nil: there are no buckets
 
 	Calls CallConfig
 

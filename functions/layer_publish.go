@@ -12,13 +12,18 @@ import (
 // PublishLayer makes the next version of a layer of the account, out of a zip; the first makes the layer. It returns
 // ErrForm, ErrInput, ErrStorage, or what archives are refused with.
 func (c *Control) PublishLayer(ctx context.Context, r LayerRef, s LayerSettings, zip []byte) (Layer, error) {
+	return c.PublishLayerOf(ctx, r, s, Code{Zip: zip})
+}
+
+// PublishLayerOf is PublishLayer for a zip wherever it lies. It returns ErrObject and ErrObjectDenied as well.
+func (c *Control) PublishLayerOf(ctx context.Context, r LayerRef, s LayerSettings, code Code) (Layer, error) {
 	if r.Version != 0 {
 		return Layer{}, errs.Say(ErrForm, "'%s' is not the name of a layer", c.LayerARN(r))
 	}
 	if utf8.RuneCountInString(s.Description) > 256 || utf8.RuneCountInString(s.License) > 512 {
 		return Layer{}, errs.Say(ErrForm, "a description has 256 characters at most, and the information of a license 512")
 	}
-	digest, size, err := c.putZip(ctx, zip)
+	digest, size, err := c.putCode(ctx, r.Account, code)
 	if err != nil {
 		return Layer{}, err
 	}

@@ -81,7 +81,7 @@ func (n NewCode) fits(s Settings) error {
 		return errs.Say(ErrInput, "Please provide ImageUri when updating a function with packageType Image.")
 	case !s.Packaged && n.Code.Image != "":
 		return errs.Say(ErrInput, "Please don't provide ImageUri when updating a function with packageType Zip.")
-	case !s.Packaged && n.Code.Zip == nil:
+	case !s.Packaged && n.Code.Zip == nil && n.Code.Object == (Object{}):
 		return errs.Say(ErrInput, "Please provide a source for function code.")
 	}
 	return nil

@@ -8,18 +8,19 @@ import (
 
 	"slipway/accounts"
 	"slipway/api/awswire"
+	"slipway/api/s3"
 	"slipway/audit"
 	"slipway/internal/arn"
 	"slipway/oci"
 )
 
-// isData tells calls of functions from calls that manage something. There may be thousands of them a second, and how they
+// isData tells calls of functions, and of objects, from calls that manage something. There may be thousands of them a second, and how they
 // went is in the events. Source: AWS CloudTrail User Guide, "Logging data events": trails have none of them unless asked.
 func isData(service, operation string) bool {
-	return service == "lambda" && strings.HasPrefix(operation, "Invoke")
+	return service == "lambda" && strings.HasPrefix(operation, "Invoke") || service == "s3" && s3.IsData(operation)
 }
 
-// record satisfies awswire.Config.Record: it hands a call to the audit. Of calls of functions only those are in it that
+// record satisfies awswire.Config.Record: it hands a call to the audit. Of calls of functions and objects only those are in it that
 // were denied.
 func (s *Server) record(_ context.Context, c *awswire.Call) error {
 	if isData(c.Service, c.Operation) && (c.Fault == nil || c.Status != http.StatusForbidden) {
@@ -105,7 +106,7 @@ func (s *Server) recordImages(ctx context.Context, c *oci.Call) error {
 // ready satisfies awswire.Config.Ready: what changes something is not begun while it could not be
 // recorded.
 func (s *Server) ready(operation string) error {
-	if audit.ReadOnly(operation) || isData("lambda", operation) {
+	if audit.ReadOnly(operation) || isData("lambda", operation) || isData("s3", operation) {
 		return nil
 	}
 	return s.audit.Ready()

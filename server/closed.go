@@ -56,7 +56,7 @@ func (c *closing) pass(ctx context.Context) error {
 func (c *closing) settle(ctx context.Context, a accounts.Account) error {
 	steps := []func(context.Context, string) error{c.hooks.StopAccount, c.stopTasks, c.nodes.WithdrawAccount, c.cluster.DeregisterAccount, c.functions.StopAccount}
 	if a.State == accounts.StateGone {
-		steps = append(steps, c.deleteClusters, c.deleteDefinitions, c.deleteRepositories, c.registry.ForgetAccount, c.deleteGroups, c.secrets.ForgetAccount, c.ingress.ForgetAccount, c.functions.ForgetAccount, c.hooks.ForgetAccount)
+		steps = append(steps, c.deleteClusters, c.deleteDefinitions, c.deleteRepositories, c.registry.ForgetAccount, c.deleteGroups, c.secrets.ForgetAccount, c.ingress.ForgetAccount, c.functions.ForgetAccount, c.objects.ForgetAccount, c.hooks.ForgetAccount)
 	}
 	for _, step := range steps {
 		if err := step(ctx, a.ID); err != nil {

@@ -17,6 +17,7 @@ import (
 	"slipway/api/logs"
 	"slipway/api/organizations"
 	"slipway/api/rebalance"
+	"slipway/api/s3"
 	"slipway/api/schedulers"
 	"slipway/api/secretsmanager"
 	"slipway/api/ssm"
@@ -29,7 +30,8 @@ import (
 	"slipway/oci"
 )
 
-// handler is everything on the API listener: the hosts of functions' URLs are theirs, and what no path claims is an AWS call.
+// handler is everything on the API listener: what is signed for S3 is of buckets, whatever the path; the hosts of
+// functions' URLs are theirs; and what no path claims is an AWS call.
 // Sessions in containers end with ctx.
 func (s *Server) handler(ctx context.Context) http.Handler {
 	who := access{s.accounts}
@@ -60,7 +62,8 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 	mux.Handle("GET "+functions.CodePath, lambda.Code(s.functions))
 	doors := awswire.NewMux(config, s.services()...)
 	mux.Handle("/", doors)
-	return lambda.URLs(s.functions, s.config.Region, doors, mux)
+	buckets := s3.New(s.objects, s.config.Region, s.bucketHosts()...)
+	return buckets.Before(doors, lambda.URLs(s.functions, s.config.Region, doors, mux))
 }
 
 // nodeHandler is everything on the listener of nodes: their own wire, and all doors beside it for

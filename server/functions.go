@@ -45,6 +45,7 @@ func (s *Server) openFunctions(ctx context.Context) error {
 		Images:      functionImages{s.clusterImages(), s.root.Owner.Account},
 		Roles:       functionRoles{s.accounts, s.config.Region},
 		Fleet:       s.fleet,
+		Objects:     functionObjects{s.objects},
 		CheckPolicy: readsPolicies,
 		Advertise:   s.config.Advertise,
 		Domain:      s.config.FunctionDomain,

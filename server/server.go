@@ -32,6 +32,7 @@ import (
 	"slipway/logs"
 	"slipway/nodeapi"
 	"slipway/nodes"
+	"slipway/objects"
 	"slipway/registry"
 	"slipway/seal"
 	"slipway/secrets"
@@ -89,6 +90,7 @@ type Server struct {
 
 	functions *functions.Control
 	fleet     *fleet.Fleet
+	objects   *objects.Control
 
 	files *s3.Store // the bucket that blobs are in; nil: they are in the data folder
 	root  accounts.Key
@@ -233,6 +235,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if err := s.openIngress(ctx); err != nil {
 		return err
 	}
+	if err := s.openObjects(ctx); err != nil {
+		return err
+	}
 	return s.openFunctions(ctx)
 }
 
@@ -266,6 +271,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.registry.Run(loops) })
 	running.Go(func() { s.secrets.Run(loops) })
 	running.Go(func() { s.ingress.Run(loops) })
+	running.Go(func() { s.objects.Run(loops) })
 	lines, endLines := context.WithCancel(context.WithoutCancel(ctx))
 	running.Go(func() {
 		defer endLines()

@@ -195,6 +195,9 @@ var quotas = []struct {
 	{"logs", "UntagResource", 5, 5},
 	{"logs", "", 5, 5},
 
+	// Source: S3 User Guide, "Best practices design patterns": at least so many reads a second for each prefix.
+	{"s3", "", 5500, 5500},
+
 	// Source: AWS Lambda Developer Guide, "Lambda quotas": ten calls a second for each that may run at a time, and the rates
 	// of the control plane.
 	{"lambda", "Invoke InvokeAsync InvokeWithResponseStream", 10_000, 10_000},

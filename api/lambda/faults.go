@@ -30,6 +30,8 @@ var faults = awswire.Faults{
 	{Cause: functions.ErrRole, Fault: InvalidParameterValueException},
 	{Cause: functions.ErrRuntime, Fault: InvalidParameterValueException},
 	{Cause: functions.ErrImage, Fault: InvalidParameterValueException},
+	{Cause: functions.ErrObject, Fault: InvalidParameterValueException}, // "Error occurred while GetObject. S3 Error Code: NoSuchKey. ..."
+	{Cause: functions.ErrObjectDenied, Fault: awswire.FaultType{Shape: "AccessDeniedException", Status: 403}},
 	{Cause: functions.ErrStorage, Fault: CodeStorageExceededException},
 	{Cause: functions.ErrTooLarge, Fault: tooLarge},
 	{Cause: archive.ErrFormat, Fault: InvalidParameterValueException},

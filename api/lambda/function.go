@@ -19,14 +19,14 @@ func (d *door) createFunction(c ctx, in *CreateFunctionInput) (*CreateFunctionOu
 	}
 	n := functions.NewFunction{
 		Account: r.Account, Name: r.Name, Layers: in.Layers, Tags: in.Tags, Publish: awswire.Or(in.Publish, false),
-		Code: functions.Code{Zip: in.Code.ZipFile, Image: awswire.Or(in.Code.ImageUri, "")},
+		Code: functions.Code{Zip: in.Code.ZipFile, Image: awswire.Or(in.Code.ImageUri, ""), Object: objectOf(in.Code.S3Bucket, in.Code.S3Key, in.Code.S3ObjectVersion)},
 	}
 	if in.Environment != nil {
 		n.Env = in.Environment.Variables
 	}
 	n.Settings.Packaged = awswire.Or(in.PackageType, PackageTypeZip) == PackageTypeImage
 	settingsOf(in).edit(&n.Settings)
-	if !n.Settings.Packaged && in.Code.ZipFile == nil && in.Code.ImageUri == nil {
+	if !n.Settings.Packaged && in.Code.ZipFile == nil && in.Code.ImageUri == nil && n.Code.Object == (functions.Object{}) {
 		return nil, InvalidParameterValueException.New("Please provide a source for function code.")
 	}
 	v, err := d.room.CreateFunction(c, n)
@@ -83,7 +83,7 @@ func (d *door) getFunctionConfiguration(c ctx, in *GetFunctionConfigurationInput
 func (d *door) updateFunctionCode(c ctx, in *UpdateFunctionCodeInput) (*UpdateFunctionCodeOutput, error) {
 	r, err := d.unpublished(c, in.FunctionName)
 	if err == nil {
-		err = refuseCode(in.S3Bucket, in.S3Key, in.S3ObjectVersion, in.SourceKMSKeyArn)
+		err = refuseCode(in.SourceKMSKeyArn)
 	}
 	if err == nil && in.PublishTo != nil {
 		err = unsupported("PublishTo")
@@ -92,7 +92,7 @@ func (d *door) updateFunctionCode(c ctx, in *UpdateFunctionCodeInput) (*UpdateFu
 		return nil, err
 	}
 	n := functions.NewCode{
-		Code:    functions.Code{Zip: in.ZipFile, Image: awswire.Or(in.ImageUri, "")},
+		Code:    functions.Code{Zip: in.ZipFile, Image: awswire.Or(in.ImageUri, ""), Object: objectOf(in.S3Bucket, in.S3Key, in.S3ObjectVersion)},
 		Publish: awswire.Or(in.Publish, false), DryRun: awswire.Or(in.DryRun, false),
 	}
 	if len(in.Architectures) > 0 {

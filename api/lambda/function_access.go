@@ -23,6 +23,7 @@ func (d *door) onCreateFunction(c ctx, in *CreateFunctionInput) []awswire.Ask {
 		tag.Action = "lambda:TagResource"
 		asks = append(asks, tag)
 	}
+	asks = append(asks, onObject(objectOf(in.Code.S3Bucket, in.Code.S3Key, in.Code.S3ObjectVersion))...)
 	return append(asks, d.onLayers(c, in.Layers)...)
 }
 
@@ -49,7 +50,7 @@ func (d *door) onUpdateFunctionConfiguration(c ctx, in *UpdateFunctionConfigurat
 }
 
 func (d *door) onUpdateFunctionCode(c ctx, in *UpdateFunctionCodeInput) []awswire.Ask {
-	return d.onSetting(c, in.FunctionName)
+	return append(d.onSetting(c, in.FunctionName), onObject(objectOf(in.S3Bucket, in.S3Key, in.S3ObjectVersion))...)
 }
 
 // onDeleteFunction asks for the version, if one is named.

@@ -141,7 +141,7 @@ func TestWhatIsRefusedByName(t *testing.T) {
 		"KMSKeyArn is not supported by Slipway.": func(in *lambda.CreateFunctionInput) {
 			in.KMSKeyArn = aws.String("arn:aws:kms:us-east-1:123456789012:key/k")
 		},
-		"Code in an S3 bucket is not supported by Slipway. Send it as ZipFile, or push an image to the registry and name it by ImageUri.": func(in *lambda.CreateFunctionInput) {
+		"There are no buckets here: send code as ZipFile.": func(in *lambda.CreateFunctionInput) {
 			in.Code = &types.FunctionCode{S3Bucket: aws.String("bucket"), S3Key: aws.String("key")}
 		},
 		"DeadLetterConfig, in place of which calls that failed for good are kept and may have an on-failure destination, is not supported by Slipway.": func(in *lambda.CreateFunctionInput) {

@@ -26,13 +26,10 @@ func (d *door) publishLayerVersion(c ctx, in *PublishLayerVersionInput) (*Publis
 	if err != nil {
 		return nil, err
 	}
-	if in.Content.S3Bucket != nil || in.Content.S3Key != nil || in.Content.S3ObjectVersion != nil {
-		return nil, unsupported("Content of a layer in a bucket")
-	}
-	l, err := d.room.PublishLayer(c, r, functions.LayerSettings{
+	l, err := d.room.PublishLayerOf(c, r, functions.LayerSettings{
 		Description: awswire.Or(in.Description, ""), License: awswire.Or(in.LicenseInfo, ""),
 		Runtimes: plain(in.CompatibleRuntimes), Architectures: plain(in.CompatibleArchitectures),
-	}, in.Content.ZipFile)
+	}, functions.Code{Zip: in.Content.ZipFile, Object: objectOf(in.Content.S3Bucket, in.Content.S3Key, in.Content.S3ObjectVersion)})
 	if err != nil {
 		return nil, err
 	}

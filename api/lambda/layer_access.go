@@ -39,7 +39,8 @@ func (d *door) onLayers(c ctx, names []string) (asks []awswire.Ask) {
 
 func (d *door) onPublishLayerVersion(c ctx, in *PublishLayerVersionInput) []awswire.Ask {
 	r, err := d.layer(c, in.LayerName, 0)
-	return []awswire.Ask{{Resource: d.room.LayerARN(r), Err: err}}
+	ask := awswire.Ask{Resource: d.room.LayerARN(r), Err: err}
+	return append([]awswire.Ask{ask}, onObject(objectOf(in.Content.S3Bucket, in.Content.S3Key, in.Content.S3ObjectVersion))...)
 }
 
 // onListLayerVersions asks for no resource, unless the layer is another account's: those are for nobody to list.

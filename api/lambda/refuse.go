@@ -20,7 +20,7 @@ func refuse(all []asked) error {
 }
 
 func refuseCreate(in *CreateFunctionInput) error {
-	if err := refuseCode(in.Code.S3Bucket, in.Code.S3Key, in.Code.S3ObjectVersion, in.Code.SourceKMSKeyArn); err != nil {
+	if err := refuseCode(in.Code.SourceKMSKeyArn); err != nil {
 		return err
 	}
 	return refuse(append(common(in.VpcConfig, in.DeadLetterConfig, in.SnapStart, in.TracingConfig, in.KMSKeyArn),
@@ -45,11 +45,8 @@ func common(vpc *VpcConfig, dead *DeadLetterConfig, snap *SnapStart, tracing *Tr
 	}
 }
 
-// refuseCode refuses code that lies where no code can lie here.
-func refuseCode(bucket, key, version, sealed *string) error {
-	if bucket != nil || key != nil || version != nil {
-		return InvalidParameterValueException.New("Code in an S3 bucket is not supported by Slipway. Send it as ZipFile, or push an image to the registry and name it by ImageUri.")
-	}
+// refuseCode refuses code that is sealed with a key.
+func refuseCode(sealed *string) error {
 	if sealed != nil {
 		return unsupported("SourceKMSKeyArn")
 	}

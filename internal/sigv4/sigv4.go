@@ -5,9 +5,11 @@
 // Verification goes in steps, so that a caller can refuse early: [Parse] reads the
 // claim that a request makes, [Claim.CheckScope] and [Claim.CheckTime] judge it
 // without a secret, and [Verifier.Verify] compares the signature over the request
-// and its whole body as it was sent. Of bodies it takes whole ones only: chunked
-// signing (STREAMING-...) is refused, as is SigV4a. It looks up no keys and decides
-// nothing about who may do what.
+// and its whole body as it was sent: chunked signing (STREAMING-...) is refused there.
+// [Verifier.VerifyHead] is for S3, where bodies are too large to be held: it compares
+// the signature over what the request says of its body, and returns the [Seal] that
+// the body is held to, which may come in signed chunks. SigV4a is refused. The package
+// looks up no keys and decides nothing about who may do what.
 //
 // Source: AWS IAM User Guide, "AWS Signature Version 4 for API requests".
 package sigv4

@@ -40,6 +40,11 @@ func (v *Verifier) Verify(c *Claim, r *http.Request, body []byte, secret string)
 	if err != nil {
 		return err
 	}
+	return v.verify(c, r, bodyHash, secret)
+}
+
+// verify compares c's signature with that of r, whose body has the hash, or is said to have it.
+func (v *Verifier) verify(c *Claim, r *http.Request, bodyHash, secret string) error {
 	key, known := v.key(c, secret)
 	var canonical, text []byte
 	for _, path := range paths(r, c.Service) {
