@@ -80,7 +80,7 @@ type ProgramEnd struct {
 	Pid    int
 	Code   int    // exit code; 128+n for an end by signal n
 	Signal string // "killed", "segmentation fault", ...: by which it was ended; "": it exited
-	Err    error  // ErrStart, where it could not be executed
+	Err    error  // ErrStart, where it could not be executed: with a fs.PathError of Op "fork/exec", or "chdir" for its working directory, or an exec.Error
 }
 
 // Use counts what a held container uses. It is quick.

@@ -9,6 +9,7 @@ import (
 
 	"slipway/functions/fleet"
 	"slipway/internal/errs"
+	"slipway/nodeapi"
 	"slipway/store"
 )
 
@@ -106,13 +107,21 @@ func why(err error) Status {
 	case errors.Is(err, ErrRuntime):
 		return Status{Failed, "InvalidRuntime", err.Error()}
 	case errors.As(err, &failure) && failure.Init.Error != nil:
-		return Status{Failed, "FunctionError" + initCodes[failure.Init.Error.Type], failure.Init.Error.Message}
+		return Status{Failed, "FunctionError" + initCodes[failure.Init.Error.Type], initReason(failure.Init)}
 	case errors.Is(err, fleet.ErrNoRoom):
 		return Status{Failed, "InsufficientCapacity", err.Error()}
 	case errs.Declared(err) != nil:
 		return Status{Failed, "InvalidConfiguration", err.Error()}
 	}
 	return Status{Failed, "InternalError", "An internal error keeps the function from being started."}
+}
+
+// initReason is how an init phase failed, and what the program said of that when it broke.
+func initReason(i nodeapi.Init) string {
+	if i.Words == "" {
+		return i.Error.Message
+	}
+	return i.Error.Message + ": " + i.Words
 }
 
 // initCodes name how an init phase failed, by the type of its error; others are not told apart.
@@ -122,6 +131,7 @@ var initCodes = map[string]string{
 	"Runtime.InvalidWorkingDir": ".InvalidWorkingDirectory",
 	"Sandbox.Timedout":          ".InitTimeout",
 	"Extension.Crash":           ".ExtensionInitError",
+	"Extension.LaunchError":     ".ExtensionInitError",
 }
 
 // settle writes down whether a version is ready, if it is still what was made ready.

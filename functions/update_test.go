@@ -167,12 +167,12 @@ func TestAnUpdateThatDoesNotStart(t *testing.T) {
 				s.create(n)
 				good := s.resolves("f", "")
 				s.fleet.set(func(f *crew) {
-					f.fails[""] = &fleet.Failure{Init: nodeapi.Init{Error: &nodeapi.FunctionError{Type: "Runtime.ExitError", Message: "Error: Runtime exited without providing a reason"}}}
+					f.fails[""] = &fleet.Failure{Init: nodeapi.Init{Error: &nodeapi.FunctionError{Type: "Runtime.ExitError", Message: "Error: Runtime exited with error: exit status 2"}, Words: "panic: no luck"}}
 				})
 				_, err := s.update("f", "broken")
 				s.ok(err)
 				v := s.settled("f")
-				want := functions.Status{State: "Failed", Code: "FunctionError.RuntimeInitError", Reason: "Error: Runtime exited without providing a reason"}
+				want := functions.Status{State: "Failed", Code: "FunctionError.RuntimeInitError", Reason: "Error: Runtime exited with error: exit status 2: panic: no luck"}
 				if v.Update != want || v.State.State != "Active" {
 					t.Errorf("it is %+v, %+v", v.State, v.Update)
 				}

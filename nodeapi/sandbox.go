@@ -113,7 +113,8 @@ type Init struct {
 	Launch time.Duration  `json:"launch"` // until the runtime's process ran
 	Init   time.Duration  `json:"init"`   // until it asked for its first call, and its extensions too
 	Error  *FunctionError `json:"error,omitempty"`
-	Tail   []byte         `json:"tail,omitempty"` // the last 4 KiB of its log, where it failed
+	Tail   []byte         `json:"tail,omitempty"`  // the last 4 KiB of its log, where it failed
+	Words  string         `json:"words,omitempty"` // the line of it in which a process that broke says why: "panic: no luck"; "": none does
 }
 
 // FunctionError is how a function failed, as its runtime or the platform words it.

@@ -56,7 +56,8 @@ func (b *box) assign(ctx context.Context, given nodeapi.Assignment) (nodeapi.Ini
 		return told, err
 	}
 	if failed != nil {
-		told.Error, told.Tail = failed, a.journal.say(true, a.lines.initFailed(time.Since(began), failed)...)
+		told.Error, told.Words = failed, lastWords(a.journal.say(true))
+		told.Tail = a.journal.say(true, a.lines.initFailed(time.Since(began), failed)...)
 		return told, nil
 	}
 	a.init.Store(int64(time.Since(began)))
@@ -186,7 +187,7 @@ func (b *box) launch(ctx context.Context, a *assigned, launched func()) (*nodeap
 	defer cancel()
 	failed, err := b.boot(timely, a, launched)
 	if why := a.unstarted.Load(); why != nil {
-		return platformError("Runtime.InvalidEntrypoint", "Error: "+reasonText(*why)), nil
+		return why, nil
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -209,31 +210,31 @@ func (b *box) boot(ctx context.Context, a *assigned, launched func()) (*nodeapi.
 				return nil, err
 			}
 		}
-		program := engine.Program{Entrypoint: []string{path.Join(extensions, name)}, Env: env, WorkingDir: "/", Aside: true}
-		if err := b.run(ctx, a, program, name); err != nil {
+		p := engine.Program{Entrypoint: []string{path.Join(extensions, name)}, Env: env, WorkingDir: "/", Aside: true}
+		if err := b.run(ctx, a, program{p, name}); err != nil {
 			return nil, err
 		}
 	}
 	if failed, err := a.session.Registered(ctx); failed != nil || err != nil {
 		return failed, err
 	}
-	program, err := b.program(a, env)
+	runtime, err := b.program(a, env)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.run(ctx, a, program, ""); err != nil {
+	if err := b.run(ctx, a, program{Program: runtime}); err != nil {
 		return nil, err
 	}
 	launched()
 	return a.session.Ready(ctx)
 }
 
-func (b *box) run(ctx context.Context, a *assigned, p engine.Program, name string) error {
-	pid, err := b.held.Run(ctx, p)
+func (b *box) run(ctx context.Context, a *assigned, p program) error {
+	pid, err := b.held.Run(ctx, p.Program)
 	if err != nil {
 		return err
 	}
-	b.runs(a, pid, name)
+	b.runs(a, pid, p)
 	return nil
 }
 

@@ -111,9 +111,19 @@ func TestFunctionsThatDoNotBegin(t *testing.T) {
 		}, "Runtime.InvalidEntrypoint", `Couldn't find valid bootstrap\(s\): \[/var/task/bootstrap /opt/bootstrap\]$`},
 		{"not a program", func(a *nodeapi.Assignment) {
 			a.Code = []nodeapi.Code{w.plane.keep(zipped(t, map[string]string{"bootstrap*": "text"}))}
-		}, "Runtime.InvalidEntrypoint", `exec format error$`},
+		}, "Runtime.InvalidEntrypoint", `^Error: fork/exec /var/task/bootstrap: exec format error$`},
+		{"no program for what runs it", func(a *nodeapi.Assignment) {
+			a.Code = []nodeapi.Code{w.plane.keep(zipped(t, map[string]string{"bootstrap*": "#!/no/such/shell\n"}))}
+		}, "Runtime.InvalidEntrypoint", `^Error: fork/exec /var/task/bootstrap: no such file or directory$`},
+		{"no such folder", func(a *nodeapi.Assignment) { a.WorkingDir = "/no/such" }, "Runtime.InvalidWorkingDir", `^Error: chdir /no/such: no such file or directory$`},
+		{"no extension", func(a *nodeapi.Assignment) {
+			layer := w.plane.keep(zipped(t, map[string]string{"extensions/watcher*": "text"}))
+			layer.Layer = true
+			a.Code = append(a.Code, layer)
+		}, "Extension.LaunchError", `^Error: fork/exec /opt/extensions/watcher: exec format error$`},
+		{"panics", func(a *nodeapi.Assignment) { a.Env = []string{"PANIC_AT_INIT=no database"} }, "Runtime.ExitError", `^Error: Runtime exited with error: exit status 2$`},
 		{"no zip", func(a *nodeapi.Assignment) { a.Code = []nodeapi.Code{w.plane.keep([]byte("not a zip"))} }, "Runtime.InvalidEntrypoint", `Could not unzip`},
-		{"no such entrypoint", func(a *nodeapi.Assignment) { a.Entrypoint = []string{"/no/such"} }, "Runtime.InvalidEntrypoint", `no such file or directory$`},
+		{"no such entrypoint", func(a *nodeapi.Assignment) { a.Entrypoint = []string{"/no/such"} }, "Runtime.InvalidEntrypoint", `^Error: fork/exec /no/such: no such file or directory$`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			a := w.assignment(w.start())
@@ -125,10 +135,27 @@ func TestFunctionsThatDoNotBegin(t *testing.T) {
 			if row.name == "exits" && !strings.Contains(string(told.Tail), "good bye\nError: Runtime exited with error: exit status 7\nRuntime.ExitError\nINIT_REPORT Init Duration: ") {
 				t.Errorf("its log is\n%s", told.Tail)
 			}
+			if said := "panic: no database"; (row.name == "panics") != (told.Words == said) || row.name == "panics" && !strings.Contains(string(told.Tail), said) {
+				t.Errorf("its last words are %q, and its log is\n%s", told.Words, told.Tail)
+			}
 			if err := w.host.Stop(t.Context(), a.Sandbox); err != nil {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestLastWords(t *testing.T) {
+	for log, want := range map[string]string{
+		"": "", "no luck\n": "",
+		"before\npanic: one [recovered]\n\tpanic: two\ngoroutine 1 [running]:\n": "panic: one [recovered]",
+		"fatal error: all goroutines are asleep - deadlock!":                     "fatal error: all goroutines are asleep - deadlock!",
+		"panic: a\x00b\xff\n":                 "panic: ab\uFFFD",
+		"panic: " + strings.Repeat("é", 1000): "panic: " + strings.Repeat("é", (mostWords-7)/2),
+	} {
+		if got := lastWords([]byte(log)); got != want {
+			t.Errorf("of %.60q: %q, want %q", log, got, want)
+		}
 	}
 }
 

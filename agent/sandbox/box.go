@@ -57,15 +57,15 @@ type assigned struct {
 	session *runtimeapi.Session
 	use     engine.Use
 
-	programs  map[int]string        // names of extensions, by the process ids of their programs; "": the runtime. Under box.mu
-	ended     []engine.ProgramEnd   // of programs that were not noted yet. Under box.mu
-	unstarted atomic.Pointer[error] // why the runtime's program cannot be executed
-	init      atomic.Int64          // nanoseconds of the init phase that no report has told yet
-	cpu       atomic.Int64          // nanoseconds used until the last call's end
-	timedOut  atomic.Bool           // a call has taken too long
-	over      atomic.Bool           // no more calls
-	runtime   chan struct{}         // closed when the runtime has ended
-	calls     atomic.Int64          // that run
+	programs  map[int]program                       // by process ids. Under box.mu
+	ended     []engine.ProgramEnd                   // of programs that were not noted yet. Under box.mu
+	unstarted atomic.Pointer[nodeapi.FunctionError] // why a program cannot be executed
+	init      atomic.Int64                          // nanoseconds of the init phase that no report has told yet
+	cpu       atomic.Int64                          // nanoseconds used until the last call's end
+	timedOut  atomic.Bool                           // a call has taken too long
+	over      atomic.Bool                           // no more calls
+	runtime   chan struct{}                         // closed when the runtime has ended
+	calls     atomic.Int64                          // that run
 
 	runtimeEnds func()
 }
@@ -130,7 +130,7 @@ func (b *box) take(a nodeapi.Assignment) (*assigned, error) {
 		journal.close()
 		return nil, fmt.Errorf("%w: %s", ErrAssigned, b.ID)
 	}
-	b.assigned = &assigned{Assignment: a, journal: journal, programs: map[int]string{}, runtime: make(chan struct{})}
+	b.assigned = &assigned{Assignment: a, journal: journal, programs: map[int]program{}, runtime: make(chan struct{})}
 	b.assigned.runtimeEnds = sync.OnceFunc(func() { close(b.assigned.runtime) })
 	b.assigned.lines = lines{json: a.JSONLog, release: &b.assigned.Assignment, image: b.image.Digest, instance: b.ID}
 	b.host.ship.follow(&source{sandbox: b.ID, account: b.Account, log: a.Log, journal: journal})
@@ -142,9 +142,9 @@ func (b *box) follow() {
 	for end := range b.held.Ended() {
 		b.mu.Lock()
 		a := b.assigned
-		name, known := "", false
+		p, known := program{}, false
 		if a != nil {
-			if name, known = a.programs[end.Pid]; !known {
+			if p, known = a.programs[end.Pid]; !known {
 				if len(a.ended) < mostPids { // its start may not have been noted yet
 					a.ended = append(a.ended, end)
 				}
@@ -152,7 +152,7 @@ func (b *box) follow() {
 		}
 		b.mu.Unlock()
 		if known {
-			b.exited(a, name, end)
+			b.exited(a, p, end)
 		}
 	}
 	b.mu.Lock()
@@ -166,9 +166,9 @@ func (b *box) follow() {
 const killedCode = 137
 
 // runs notes the process of a program, which may have ended already.
-func (b *box) runs(a *assigned, pid int, name string) {
+func (b *box) runs(a *assigned, pid int, p program) {
 	b.mu.Lock()
-	a.programs[pid] = name
+	a.programs[pid] = p
 	var early *engine.ProgramEnd
 	for _, end := range a.ended {
 		if end.Pid == pid {
@@ -177,23 +177,23 @@ func (b *box) runs(a *assigned, pid int, name string) {
 	}
 	b.mu.Unlock()
 	if early != nil {
-		b.exited(a, name, *early)
+		b.exited(a, p, *early)
 	}
 }
 
 // exited tells the session how a process ended. Without its runtime the sandbox is of no use, once the calls that run
 // are told.
-func (b *box) exited(a *assigned, name string, end engine.ProgramEnd) {
-	exit := runtimeapi.Exit{Extension: name, Code: end.Code, Signal: end.Signal}
+func (b *box) exited(a *assigned, p program, end engine.ProgramEnd) {
+	exit := runtimeapi.Exit{Extension: p.extension, Code: end.Code, Signal: end.Signal}
 	if end.Signal == "killed" {
 		exit.OutOfMemory = a.use.Read().OOMKills > 0
 	}
-	if name == "" {
+	if end.Err != nil {
+		a.unstarted.CompareAndSwap(nil, p.failure(end.Err))
+	}
+	if p.extension == "" {
 		a.over.Store(true)
 		a.runtimeEnds()
-		if end.Err != nil {
-			a.unstarted.CompareAndSwap(nil, &end.Err)
-		}
 	}
 	a.session.Exited(exit)
 	if a.over.Load() && a.calls.Load() == 0 && b.live.Load() != nil {
@@ -256,8 +256,8 @@ func (b *box) shutdown(ctx context.Context, a *assigned) {
 func (b *box) signal(a *assigned, signal string) {
 	b.mu.Lock()
 	pid := 0
-	for id, name := range a.programs {
-		if name == "" {
+	for id, p := range a.programs {
+		if p.extension == "" {
 			pid = id
 		}
 	}

@@ -28,8 +28,8 @@ func invokeCommand() *cobra.Command {
 		Use:   "invoke NAME[:QUALIFIER]",
 		Short: "Call a function",
 		Long: `Call a function with JSON, and print what it answers; a qualifier is a version or an alias. A function
-that fails is exit code 1, and what it answers is printed all the same. With --tail the end of its log
-is printed beside, on the standard error.
+that fails is exit code 1, and what it answers is printed all the same. The end of its log is printed
+beside, on the standard error, if it fails, or with --tail.
 
 With --event nobody waits for the answer: the call is written down, is made soon after, and again if the
 function fails, and its id is printed.`,
@@ -85,7 +85,7 @@ func (c *client) invoke(ctx context.Context, out, log io.Writer, name string, pa
 		in.InvocationType = types.InvocationTypeEvent
 	case o.dry:
 		in.InvocationType = types.InvocationTypeDryRun
-	case o.tail:
+	default:
 		in.LogType = types.LogTypeTail
 	}
 	answer, err := c.lambda().Invoke(ctx, in)
@@ -103,7 +103,7 @@ func (c *client) invoke(ctx context.Context, out, log io.Writer, name string, pa
 		_, err := fmt.Fprintln(out, id)
 		return err
 	}
-	if tail, err := base64.StdEncoding.DecodeString(aws.ToString(answer.LogResult)); err == nil {
+	if tail, err := base64.StdEncoding.DecodeString(aws.ToString(answer.LogResult)); err == nil && (o.tail || answer.FunctionError != nil) {
 		fmt.Fprint(log, withNewline(tail))
 	}
 	if _, err := fmt.Fprint(out, withNewline(answer.Payload)); err != nil || answer.FunctionError == nil {
@@ -136,7 +136,7 @@ func withNewline(text []byte) string {
 func failureOf(name string, answer []byte) error {
 	var failure struct{ ErrorType, ErrorMessage string }
 	err := json.Unmarshal(answer, &failure)
-	hint := `"slipway fn logs %s" tells what it printed`
+	hint := `"slipway fn logs %s" tells all that it printed`
 	if err != nil || failure.ErrorType == "" && failure.ErrorMessage == "" {
 		return withHint(fmt.Errorf("%s failed", name), hint, name)
 	}

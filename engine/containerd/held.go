@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -64,7 +65,8 @@ type held struct {
 	pidfd int
 	line  *net.UnixConn
 
-	running  sync.Mutex // one command at a time
+	running  sync.Mutex             // one command at a time
+	asked    atomic.Pointer[errand] // the last
 	started  chan int
 	ended    chan engine.ProgramEnd
 	finished chan struct{} // all is read that hold has told
@@ -98,6 +100,7 @@ func (e *Engine) Hold(ctx context.Context, s engine.HeldSpec) (engine.Held, erro
 		e: e, id: s.ID, image: img, release: e.images.holds.hold(s.Image.Digest), cable: "sh" + ids.Hex(6), pidfd: -1,
 		started: make(chan int, 1), ended: make(chan engine.ProgramEnd, mostPrograms), finished: make(chan struct{}),
 	}
+	h.asked.Store(&errand{})
 	e.used(s.Image.Digest)
 	e.held.Store(h, true)
 	if err := h.make(ctx, s); err != nil {
@@ -308,7 +311,7 @@ func (h *held) listen() {
 	defer close(h.finished)
 	defer close(h.ended)
 	defer close(h.started)
-	failed, known := map[int]error{}, map[int]bool{}
+	failed, known := map[int]error{}, map[int]*errand{}
 	for line := bufio.NewReader(h.line); ; {
 		var b [hold.EventSize]byte
 		if _, err := io.ReadFull(line, b[:]); err != nil {
@@ -316,23 +319,39 @@ func (h *held) listen() {
 		}
 		switch e := hold.ReadEvent(b[:]); e.Kind {
 		case hold.Started:
+			asked := h.asked.Load() // before Run goes on, and another is
 			select {
 			case h.started <- e.Pid:
-				known[e.Pid] = true
+				known[e.Pid] = asked
 			default: // forged
 			}
 		case hold.Failed, hold.NoFolder:
 			if len(failed) < mostPrograms { // or forged
-				failed[e.Pid] = fmt.Errorf("%w: %w", engine.ErrStart, syscall.Errno(e.Status))
+				failed[e.Pid] = cmp.Or(known[e.Pid], h.asked.Load()).failure(e)
 			}
 		case hold.Ended:
-			if known[e.Pid] { // and no process that a program has left behind
+			if known[e.Pid] != nil { // and no process that a program has left behind
 				h.tell(endOf(e, failed[e.Pid]))
 			}
 			delete(failed, e.Pid)
 			delete(known, e.Pid)
 		}
 	}
+}
+
+// errand is what hold is to execute.
+type errand struct{ path, dir string }
+
+// failure is why that cannot be, in the words of package os.
+func (a *errand) failure(e hold.Event) error {
+	why := syscall.Errno(e.Status)
+	switch {
+	case e.Kind == hold.NoFolder:
+		return fmt.Errorf("%w: %w", engine.ErrStart, &fs.PathError{Op: "chdir", Path: a.dir, Err: why})
+	case why == syscall.ENOENT && !strings.Contains(a.path, "/"): // it was looked for
+		return fmt.Errorf("%w: %w", engine.ErrStart, &exec.Error{Name: a.path, Err: exec.ErrNotFound})
+	}
+	return fmt.Errorf("%w: %w", engine.ErrStart, &fs.PathError{Op: "fork/exec", Path: a.path, Err: why})
 }
 
 // mostPrograms run in a held container at a time.

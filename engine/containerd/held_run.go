@@ -174,12 +174,14 @@ func (h *held) Run(ctx context.Context, p engine.Program) (pid int, err error) {
 	if p.Aside {
 		out = hold.Aside
 	}
-	command, err := hold.Command(h.find(args[0], env), args, env, dir, out)
+	e := &errand{h.find(args[0], env), dir}
+	command, err := hold.Command(e.path, args, env, dir, out)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", engine.ErrStart, err)
 	}
 	h.running.Lock()
 	defer h.running.Unlock()
+	h.asked.Store(e)
 	if err := h.line.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return 0, err
 	}

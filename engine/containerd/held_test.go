@@ -83,12 +83,22 @@ func TestHeldContainersRunWhatTheyAreTold(t *testing.T) {
 	if end.Code != 3 || end.Err != nil || printed != "first\n" {
 		t.Errorf("it ended with %+v and printed %q", end, printed)
 	}
-	pid, err := h.Run(t.Context(), engine.Program{Entrypoint: []string{"/no/such"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if end := <-h.Ended(); end.Pid != pid || !errors.Is(end.Err, engine.ErrStart) || !errors.Is(end.Err, os.ErrNotExist) {
-		t.Errorf("what is not there ended with %+v", end)
+	for _, row := range []struct {
+		program engine.Program
+		want    string
+	}{
+		{engine.Program{Entrypoint: []string{"/no/such"}}, "fork/exec /no/such: no such file or directory"},
+		{engine.Program{Entrypoint: []string{"nosuch"}}, `exec: "nosuch": executable file not found in $PATH`},
+		{engine.Program{Entrypoint: []string{"/proc"}}, "fork/exec /proc: permission denied"},
+		{engine.Program{WorkingDir: "/nowhere", Command: []string{"exit", "0"}}, "chdir /nowhere: no such file or directory"},
+	} {
+		pid, err := h.Run(t.Context(), row.program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end := <-h.Ended(); end.Pid != pid || !errors.Is(end.Err, engine.ErrStart) || !strings.HasSuffix(end.Err.Error(), ": "+row.want) {
+			t.Errorf("%+v ended with %v, %+v; want %s", row.program, end.Err, end, row.want)
+		}
 	}
 	if err := h.End(t.Context()); err != nil {
 		t.Error(err)

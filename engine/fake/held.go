@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"slipway/engine"
@@ -196,7 +198,7 @@ func (h *held) Run(ctx context.Context, p engine.Program) (pid int, err error) {
 	pid = h.lastPid
 	if len(args) > 0 && strings.HasPrefix(args[0], "/missing/") {
 		out.Close()
-		h.ended <- engine.ProgramEnd{Pid: pid, Code: 127, Err: fmt.Errorf("%w: %w", engine.ErrStart, os.ErrNotExist)}
+		h.ended <- engine.ProgramEnd{Pid: pid, Code: 127, Err: fmt.Errorf("%w: %w", engine.ErrStart, &fs.PathError{Op: "fork/exec", Path: args[0], Err: syscall.ENOENT})}
 		return pid, nil
 	}
 	inner, cancel := context.WithCancel(context.Background())

@@ -45,6 +45,9 @@ func main() {
 	if os.Getenv("EXIT_AT_INIT") != "" {
 		os.Exit(7)
 	}
+	if os.Getenv("PANIC_AT_INIT") != "" {
+		panic(os.Getenv("PANIC_AT_INIT"))
+	}
 	if os.Getenv("SLEEP_AT_INIT") != "" {
 		time.Sleep(time.Hour)
 	}
