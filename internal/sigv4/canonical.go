@@ -12,9 +12,11 @@ import (
 	"strings"
 )
 
-// canonicalRequest is the text that a signature covers, for a path in canonical form.
-func canonicalRequest(r *http.Request, canonicalPath string, headers []string, bodyHash string) []byte {
-	b := make([]byte, 0, 1024)
+// canonicalSize is room for most canonical requests, in bytes.
+const canonicalSize = 1024
+
+// appendCanonical writes the text that a signature covers, for a path in canonical form.
+func appendCanonical(b []byte, r *http.Request, canonicalPath string, headers []string, bodyHash string) []byte {
 	b = append(append(b, r.Method...), '\n')
 	b = append(append(b, canonicalPath...), '\n')
 	b = append(appendQuery(b, r.URL.RawQuery), '\n')
@@ -52,7 +54,10 @@ func paths(r *http.Request, service string) []string {
 }
 
 func cleanPath(p string) string {
-	clean := path.Clean("/" + p)
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p
+	}
+	clean := path.Clean(p)
 	if strings.HasSuffix(p, "/") && clean != "/" {
 		clean += "/"
 	}
@@ -151,7 +156,9 @@ func stringToSign(c *Claim, canonical []byte) []byte {
 	b := make([]byte, 0, 160)
 	b = append(b, algorithm+"\n"...)
 	b = append(c.Time.AppendFormat(b, timeLayout), '\n')
-	b = append(append(b, c.scope()...), '\n')
+	for _, part := range [...]string{c.Date, "/", c.Region, "/", c.Service, "/" + terminator + "\n"} {
+		b = append(b, part...)
+	}
 	return hex.AppendEncode(b, sum[:])
 }
 
@@ -161,15 +168,15 @@ func (c *Claim) scope() string {
 
 // derive makes the key that signs everything of one scope.
 func derive(secret string, c *Claim) [sha256.Size]byte {
-	key := mac([]byte("AWS4"+secret), c.Date)
-	key = mac(key[:], c.Region)
-	key = mac(key[:], c.Service)
-	return mac(key[:], terminator)
+	key := mac([]byte("AWS4"+secret), []byte(c.Date))
+	key = mac(key[:], []byte(c.Region))
+	key = mac(key[:], []byte(c.Service))
+	return mac(key[:], []byte(terminator))
 }
 
-func mac(key []byte, text string) (sum [sha256.Size]byte) {
+func mac(key, text []byte) (sum [sha256.Size]byte) {
 	h := hmac.New(sha256.New, key)
-	h.Write([]byte(text))
+	h.Write(text)
 	h.Sum(sum[:0])
 	return sum
 }

@@ -89,7 +89,7 @@ func (s *Seal) Trailer(headers []byte, signature string) error {
 }
 
 func (s *Seal) next(text, signature string) error {
-	sum := mac(s.key[:], text)
+	sum := mac(s.key[:], []byte(text))
 	want := hex.EncodeToString(sum[:])
 	if !hmac.Equal([]byte(want), []byte(signature)) {
 		return refuse(Mismatch, "The request signature we calculated does not match the signature you provided. Check your key and signing method.")

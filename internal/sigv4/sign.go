@@ -56,8 +56,8 @@ func (c *Claim) sign(r *http.Request, body []byte, secret string) string {
 		bodyHash = hex.EncodeToString(sum[:])
 	}
 	key := derive(secret, c)
-	text := stringToSign(c, canonicalRequest(r, paths(r, c.Service)[0], c.headers, bodyHash))
-	signature := mac(key[:], string(text))
+	text := stringToSign(c, appendCanonical(nil, r, paths(r, c.Service)[0], c.headers, bodyHash))
+	signature := mac(key[:], text)
 	return hex.EncodeToString(signature[:])
 }
 

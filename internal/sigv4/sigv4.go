@@ -84,7 +84,10 @@ type Claim struct {
 // Parse reads the claim in r's Authorization header or query.
 func Parse(r *http.Request) (*Claim, error) {
 	header := r.Header.Values("Authorization")
-	query := r.URL.Query()
+	var query url.Values
+	if r.URL.RawQuery != "" {
+		query = r.URL.Query()
+	}
 	switch presigned := query.Has("X-Amz-Algorithm") || query.Has("X-Amz-Signature"); {
 	case len(header) == 0 && !presigned:
 		return nil, refuse(Missing, "Missing Authentication Token")
@@ -101,22 +104,46 @@ func parseHeader(h http.Header, authorization string) (*Claim, error) {
 	if err := checkAlgorithm(name); err != nil {
 		return nil, err
 	}
-	parts := map[string]string{}
-	for part := range strings.SplitSeq(rest, ",") {
-		key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		parts[key] = value
-	}
-	for _, key := range []string{"Credential", "Signature", "SignedHeaders"} {
-		if parts[key] == "" {
-			return nil, refuse(Incomplete, "Authorization header requires '%s' parameter. Authorization=%s", key, withoutSignature(authorization))
-		}
+	parts := partsOf(rest)
+	if missing := parts.missing(); missing != "" {
+		return nil, refuse(Incomplete, "Authorization header requires '%s' parameter. Authorization=%s", missing, withoutSignature(authorization))
 	}
 	c := &Claim{SessionToken: h.Get("X-Amz-Security-Token"), bodyHash: h.Get("X-Amz-Content-Sha256")}
 	var err error
 	if c.Time, err = headerTime(h); err != nil {
 		return nil, err
 	}
-	return c, c.fill(parts["Credential"], parts["SignedHeaders"], parts["Signature"])
+	return c, c.fill(parts.credential, parts.headers, parts.signature)
+}
+
+// parts are those of an Authorization header that count; of what is there twice, the last.
+type parts struct{ credential, headers, signature string }
+
+func partsOf(text string) (p parts) {
+	for part := range strings.SplitSeq(text, ",") {
+		switch key, value, _ := strings.Cut(strings.TrimSpace(part), "="); key {
+		case "Credential":
+			p.credential = value
+		case "SignedHeaders":
+			p.headers = value
+		case "Signature":
+			p.signature = value
+		}
+	}
+	return p
+}
+
+// missing names a part that there has to be; "": all are there.
+func (p *parts) missing() string {
+	switch {
+	case p.credential == "":
+		return "Credential"
+	case p.signature == "":
+		return "Signature"
+	case p.headers == "":
+		return "SignedHeaders"
+	}
+	return ""
 }
 
 // withoutSignature keeps a refused header's signature out of logs.
@@ -208,14 +235,16 @@ func (c *Claim) fill(credential, headers, signature string) error {
 
 // CheckScope refuses a request that was signed for another region, service or date.
 func (c *Claim) CheckScope(region, service string) error {
-	switch date := c.Time.Format(dateLayout); {
+	var room [len(dateLayout)]byte
+	date := c.Time.AppendFormat(room[:0], dateLayout)
+	switch {
 	case c.Region != region:
 		return refuse(Scope, "Credential should be scoped to a valid region, not '%s': this is '%s'.", c.Region, region)
 	case c.Service != service:
 		return refuse(Scope, "Credential should be scoped to correct service: '%s', not '%s'.", service, c.Service)
-	case c.Date != date:
+	case c.Date != string(date):
 		return refuse(Scope, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.",
-			c.Date, date, c.Time.Format(timeLayout))
+			c.Date, string(date), c.Time.Format(timeLayout))
 	}
 	return nil
 }
@@ -226,13 +255,15 @@ func (c *Claim) CheckTime(now time.Time) error {
 	if c.presigned {
 		life = c.expires
 	}
+	late := c.Time.Add(life).Before(now)
+	if early := c.Time.After(now.Add(Skew)); !early && !late {
+		return nil
+	}
 	signed, clock := c.Time.Format(timeLayout), now.UTC().Format(timeLayout)
 	switch {
-	case c.Time.After(now.Add(Skew)):
+	case !late:
 		return refuse(NotYet, "Signature not yet current: %s is still later than %s (%s + %d min.)",
 			signed, now.Add(Skew).UTC().Format(timeLayout), clock, int(Skew.Minutes()))
-	case !c.Time.Add(life).Before(now):
-		return nil
 	case c.presigned:
 		return refuse(Expired, "Signature expired: %s was signed for %d seconds, and it is now %s", signed, int(life.Seconds()), clock)
 	}

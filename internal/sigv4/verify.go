@@ -46,11 +46,12 @@ func (v *Verifier) Verify(c *Claim, r *http.Request, body []byte, secret string)
 // verify compares c's signature with that of r, whose body has the hash, or is said to have it.
 func (v *Verifier) verify(c *Claim, r *http.Request, bodyHash, secret string) error {
 	key, known := v.key(c, secret)
+	var room [canonicalSize]byte
 	var canonical, text []byte
 	for _, path := range paths(r, c.Service) {
-		canonical = canonicalRequest(r, path, c.headers, bodyHash)
+		canonical = appendCanonical(room[:0], r, path, c.headers, bodyHash)
 		text = stringToSign(c, canonical)
-		if want := mac(key[:], string(text)); hmac.Equal(want[:], c.signature) {
+		if want := mac(key[:], text); hmac.Equal(want[:], c.signature) {
 			if !known {
 				v.remember(c, derivedKey{secret, key})
 			}
@@ -59,7 +60,7 @@ func (v *Verifier) verify(c *Claim, r *http.Request, bodyHash, secret string) er
 	}
 	return refuse(Mismatch, "The request signature we calculated does not match the signature you provided. "+
 		"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.\n\n"+
-		"The Canonical String for this request should have been\n'%s'\n\nThe String-to-Sign should have been\n'%s'\n", canonical, text)
+		"The Canonical String for this request should have been\n'%s'\n\nThe String-to-Sign should have been\n'%s'\n", string(canonical), text)
 }
 
 // checkHeaders insists that what decides a request's meaning is signed.
