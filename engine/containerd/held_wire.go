@@ -79,14 +79,18 @@ func (n *heldNets) plug(port, namespace string, address netip.Addr) error {
 	if _, err := rand.Read(hardware[1:]); err != nil {
 		return err
 	}
-	bridge, err := net.InterfaceByName(n.bridge)
+	bridge, err := hardwareAddress(n.bridge)
+	if err != nil {
+		return err
+	}
+	index, err := linkIndex(n.bridge)
 	if err != nil {
 		return err
 	}
 	if err := within(namespace, noIPv6); err != nil {
 		return err
 	}
-	if err := makeCable(port, bridge.Index, namespace, hardware); err != nil {
+	if err := makeCable(port, index, namespace, hardware); err != nil {
 		return fmt.Errorf("make a cable from %s to %s: %w", n.bridge, namespace, err)
 	}
 	steps := []func() error{
@@ -95,7 +99,7 @@ func (n *heldNets) plug(port, namespace string, address netip.Addr) error {
 		func() error { return neighbor{link: n.bridge, ip: address, hardware: hardware}.set() },
 		func() error { return linkUp(port) },
 		func() error {
-			return within(namespace, func() error { return n.furnish(address, bridge.HardwareAddr) })
+			return within(namespace, func() error { return n.furnish(address, bridge) })
 		},
 	}
 	for _, step := range steps {

@@ -57,12 +57,15 @@ func makeBridge(name string) error {
 	})
 }
 
+// hardwareRequest gives an interface an address or asks for the one it has. Source: netdevice(7).
+type hardwareRequest struct {
+	name    [unix.IFNAMSIZ]byte
+	address unix.RawSockaddr
+	_       [8]byte // the kernel's union is as long as its longest member
+}
+
 func setAddress(socket int, name string, address net.HardwareAddr) error {
-	request := struct {
-		name    [unix.IFNAMSIZ]byte
-		address unix.RawSockaddr
-		_       [8]byte // the kernel's union is as long as its longest member
-	}{address: unix.RawSockaddr{Family: unix.ARPHRD_ETHER}}
+	request := hardwareRequest{address: unix.RawSockaddr{Family: unix.ARPHRD_ETHER}}
 	copy(request.name[:], name)
 	for i, b := range address {
 		request.address.Data[i] = int8(b)
@@ -71,6 +74,25 @@ func setAddress(socket int, name string, address net.HardwareAddr) error {
 		return fmt.Errorf("give bridge %s the address %s: %w", name, address, err)
 	}
 	return nil
+}
+
+// hardwareAddress is that of an Ethernet interface in this thread's network namespace, asked for by its name as its
+// index is.
+func hardwareAddress(name string) (net.HardwareAddr, error) {
+	const length = 6 // of Ethernet
+	address := make(net.HardwareAddr, length)
+	err := withLink(name, func(socket int, _ *unix.Ifreq) error {
+		var request hardwareRequest
+		copy(request.name[:], name)
+		if err := ioctl(socket, unix.SIOCGIFHWADDR, unsafe.Pointer(&request)); err != nil {
+			return fmt.Errorf("network interface %s: %w", name, err)
+		}
+		for i := range address {
+			address[i] = byte(request.address.Data[i])
+		}
+		return nil
+	})
+	return address, err
 }
 
 // removeBridge takes a bridge away that no namespace is joined to any more.

@@ -23,7 +23,7 @@ type plugged struct {
 
 // pin fixes the way between the host and a task.
 func (c cni) pin(p plugged, namespace string) error {
-	bridge, err := net.InterfaceByName(c.name)
+	bridge, err := hardwareAddress(c.name)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (c cni) pin(p plugged, namespace string) error {
 	if err := (neighbor{link: c.name, ip: p.address, hardware: p.hardware}).set(); err != nil {
 		return err
 	}
-	gateway := neighbor{link: "eth0", ip: c.gateway, hardware: bridge.HardwareAddr}
+	gateway := neighbor{link: "eth0", ip: c.gateway, hardware: bridge}
 	return within(namespace, gateway.set)
 }
 
