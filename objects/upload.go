@@ -1,11 +1,13 @@
 package objects
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5" // what an ETag is
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -166,10 +168,13 @@ func choose(all, named []Part) (chosen []Part, err error) {
 	for _, p := range all {
 		byNumber[p.Number] = p
 	}
+	if !slices.IsSortedFunc(named, func(a, b Part) int { return cmp.Compare(a.Number, b.Number) }) {
+		return nil, ErrPartOrder
+	}
 	for i, n := range named {
 		p, there := byNumber[n.Number]
 		switch {
-		case i > 0 && n.Number <= named[i-1].Number:
+		case i > 0 && n.Number == named[i-1].Number:
 			return nil, ErrPartOrder
 		case !there || p.ETag != n.ETag || n.Checksum != "" && n.Checksum != p.Checksum:
 			return nil, ErrPart
