@@ -86,6 +86,7 @@ type ProgramEnd struct {
 // Use counts what a held container uses. It is quick.
 type Use interface {
 	Read() Used
+	OOMKills() int // processes that the kernel killed in it for want of memory
 	Close()
 }
 
@@ -93,5 +94,4 @@ type Use interface {
 type Used struct {
 	CPU        time.Duration // since it was made
 	MemoryPeak int64         // bytes, since the counters were opened or, where the kernel cannot, since it was made
-	OOMKills   int           // processes that the kernel killed in it for want of memory
 }

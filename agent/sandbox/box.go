@@ -159,7 +159,7 @@ func (b *box) follow() {
 	a := b.assigned
 	b.mu.Unlock()
 	if a != nil && a.session != nil {
-		a.session.Exited(runtimeapi.Exit{Code: killedCode, Signal: "killed", OutOfMemory: a.use.Read().OOMKills > 0})
+		a.session.Exited(runtimeapi.Exit{Code: killedCode, Signal: "killed", OutOfMemory: a.use.OOMKills() > 0})
 	}
 }
 
@@ -186,7 +186,7 @@ func (b *box) runs(a *assigned, pid int, p program) {
 func (b *box) exited(a *assigned, p program, end engine.ProgramEnd) {
 	exit := runtimeapi.Exit{Extension: p.extension, Code: end.Code, Signal: end.Signal}
 	if end.Signal == "killed" {
-		exit.OutOfMemory = a.use.Read().OOMKills > 0
+		exit.OutOfMemory = a.use.OOMKills() > 0
 	}
 	if end.Err != nil {
 		a.unstarted.CompareAndSwap(nil, p.failure(end.Err))

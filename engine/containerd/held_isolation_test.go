@@ -81,7 +81,7 @@ func TestHeldContainersAreLimitedAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer use.Close()
-	if end, _ := m.runs(h, "eat", "100"); end.Signal != "killed" || use.Read().OOMKills != 1 {
+	if end, _ := m.runs(h, "eat", "100"); end.Signal != "killed" || use.OOMKills() != 1 {
 		t.Errorf("with 64 MiB it ended with %+v, %+v", end, use.Read())
 	}
 	for _, l := range []engine.Limits{{MemoryLimit: 256 << 20, CPUQuota: 50_000, CPUShares: 100}, {MemoryLimit: 512 << 20}, {MemoryLimit: 256 << 20, CPUShares: 2000}} {
@@ -94,7 +94,7 @@ func TestHeldContainersAreLimitedAnew(t *testing.T) {
 	}
 	end, _ := m.runs(h, "eat", "100")
 	used := use.Read()
-	if end.Code != 0 || used.OOMKills != 1 || used.MemoryPeak < 100<<20 || used.MemoryPeak > 256<<20 || used.CPU <= 0 {
+	if end.Code != 0 || use.OOMKills() != 1 || used.MemoryPeak < 100<<20 || used.MemoryPeak > 256<<20 || used.CPU <= 0 {
 		t.Errorf("with 256 MiB it ended with %+v, and used %+v", end, used)
 	}
 	if err := h.Limit(engine.Limits{CPUQuota: 50_000, CPUShares: 512}); err != nil { // one of eight GiB, of four cores

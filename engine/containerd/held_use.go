@@ -90,8 +90,13 @@ func (u *use) Read() (used engine.Used) {
 		used.CPU = time.Duration(firstNumber(cpu))
 	}
 	used.MemoryPeak = firstNumber(u.read(u.peak))
-	used.OOMKills = int(valueOf(u.read(u.oom), "oom_kill "))
 	return used
+}
+
+func (u *use) OOMKills() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return int(valueOf(u.read(u.oom), "oom_kill "))
 }
 
 // read gives nothing where the cgroup has gone. It asks once: os.File would ask again whether that was all, and the kernel

@@ -277,10 +277,12 @@ func (h *held) Use() (engine.Use, error) { return uses{h}, nil }
 
 type uses struct{ h *held }
 
-func (u uses) Read() engine.Used {
+func (uses) Read() engine.Used { return engine.Used{} }
+
+func (u uses) OOMKills() int {
 	u.h.mu.Lock()
 	defer u.h.mu.Unlock()
-	return engine.Used{OOMKills: u.h.ooms}
+	return u.h.ooms
 }
 
 func (uses) Close() {}
