@@ -117,6 +117,7 @@ func openServer(cmd *cobra.Command, config server.Config) (*server.Server, error
 	if config.MasterKey, err = server.MasterKey(command); err != nil {
 		return nil, err
 	}
+	go keepBusy(cmd.Context()) // until the command ends
 	srv, err := server.Open(cmd.Context(), config)
 	switch {
 	case errors.Is(err, server.ErrDataInUse):
