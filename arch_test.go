@@ -56,6 +56,9 @@ var plan = []struct {
 	{"cluster", "store events nodeapi schedulers/wire", "a room whose nodes and schedulers are its own, in the words of their wires: never another room"},
 	{"cluster/placement", "", "a pure core"},
 	{"cluster/taskdef", "cluster/placement nodeapi", "a pure core: what definitions ask of machines, in the words of placement and of the nodes' wire"},
+	{"cluster/capacity", "", "a pure core"},
+	{"cluster/refusal", "cluster/placement", "a pure core: says in sentences what placement has refused"},
+	{"cluster/observed", "nodeapi", "a pure core: joins reports, which are the nodes' wire's"},
 	{"cluster/rollout", "", "a pure core"},
 	{"functions", "store events blob seal nodeapi", "a room whose code is its own, in the words of the nodes' wire: never another room"},
 	{"functions/fleet", "nodeapi", "the data path: knows machines by their wire, and no tables"},
@@ -93,7 +96,7 @@ var plan = []struct {
 }
 
 // onlyStandard are parts that import nothing but the standard library and internal/*.
-var onlyStandard = []string{"internal", "cluster/placement", "cluster/taskdef", "ingress/route", "registry/lifecycle", "logs/pattern", "accounts/policy", "functions/archive", "api/awswire"}
+var onlyStandard = []string{"internal", "cluster/placement", "cluster/taskdef", "cluster/capacity", "cluster/refusal", "cluster/observed", "cluster/rollout", "ingress/route", "registry/lifecycle", "logs/pattern", "accounts/policy", "functions/archive", "api/awswire"}
 
 // testsMay is what tests may import beyond the plan: the suites and helpers, and what they
 // put on the other side of a wire.

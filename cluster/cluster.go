@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"slipway/cluster/capacity"
 	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/internal/errs"
@@ -33,8 +34,8 @@ type Cluster struct {
 	Pending   int // tasks on their way to running
 	Services  int // active ones
 	Tags      []Tag
-	Providers []string // capacity providers, in the order in which they were given
-	Shares    []Share  // by which tasks that say nothing of it are divided among them
+	Providers []string         // capacity providers, in the order in which they were given
+	Shares    []capacity.Share // by which tasks that say nothing of it are divided among them
 
 	RunningExternal, PendingExternal int // those of the tasks whose launch type is EXTERNAL
 }

@@ -19,8 +19,6 @@ func (c *Control) KeepHolds(ctx context.Context) error { return c.keepHolds(ctx)
 func (c *Control) DeleteUnused(ctx context.Context) error  { return c.deleteUnused(ctx) }
 func (c *Control) RevokeStopped(ctx context.Context) error { return c.revokeStopped(ctx) }
 
-var Merge = merge
-
 // LeaveAll and Leaving are passes of the loop that brings what is to go to its end.
 func (c *Control) LeaveAll(ctx context.Context) error { return c.leaveAll(ctx) }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"slipway/cluster/observed"
 	"slipway/events"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
@@ -295,7 +296,7 @@ func (c *Control) releaseLost(tx *store.Tx, i Instance) (ready bool, err error) 
 		return false, nil
 	}
 	for _, t := range tasks {
-		t.Seen = merge(t.Seen, nodeapi.TaskReport{ID: t.ID, Status: nodeapi.Stopped, StopReason: lostHost, StoppingAt: tx.Now, StoppedAt: tx.Now})
+		t.Seen = observed.Merge(t.Seen, nodeapi.TaskReport{ID: t.ID, Status: nodeapi.Stopped, StopReason: lostHost, StoppingAt: tx.Now, StoppedAt: tx.Now})
 		if err := saveSeen(tx, []Task{t}); err != nil {
 			return false, err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/cluster/placement"
+	"slipway/cluster/refusal"
 	"slipway/store"
 )
 
@@ -21,6 +22,9 @@ type Why struct {
 	Reasons  map[placement.Reason]int // how many machines refused, by reason
 	Machines []placement.Refusal      // the first of them
 }
+
+// Remedies tells what would have to change for machines to take more of the tasks.
+func (w Why) Remedies() []string { return refusal.Remedies(w.Reasons, w.Machines) }
 
 // Why tells why tasks of a cluster found too few machines when they were asked for last: those of the group that is
 // named, or of the group of the task that is. It fails with ErrNoCluster, and with ErrNoRefusal where none did.

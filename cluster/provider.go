@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/cluster/capacity"
 	"slipway/cluster/taskdef"
 	"slipway/events"
 	"slipway/internal/arn"
@@ -211,7 +212,7 @@ func (c *Control) ListProviders(ctx context.Context, account, cluster string, pa
 // SetProviders gives a cluster its capacity providers, and the shares by which tasks are divided among them that say
 // nothing of it, in place of those that it had. It fails with ErrNoProvider, ErrNotOfCluster, or ErrProviderHasTasks
 // where tasks are still there of one that is left out.
-func (c *Control) SetProviders(ctx context.Context, account, cluster string, providers []string, shares []Share) (now Cluster, err error) {
+func (c *Control) SetProviders(ctx context.Context, account, cluster string, providers []string, shares []capacity.Share) (now Cluster, err error) {
 	err = c.db.Update(ctx, func(tx *store.Tx) error {
 		if err := needCluster(tx, account, cluster); err != nil {
 			return err
@@ -230,12 +231,12 @@ func (c *Control) SetProviders(ctx context.Context, account, cluster string, pro
 // maxProviders is how many capacity providers a cluster can have. Source: Amazon ECS service quotas.
 const maxProviders = 20
 
-func (c *Control) setProviders(tx *store.Tx, account, cluster string, providers []string, shares []Share) error {
+func (c *Control) setProviders(tx *store.Tx, account, cluster string, providers []string, shares []capacity.Share) error {
 	if len(providers) > maxProviders {
 		return errs.Say(ErrInvalid, "capacityProviders: %d are more than a cluster can have, %d.", len(providers), maxProviders)
 	}
-	if err := checkShares(shares); err != nil {
-		return err
+	if err := capacity.Check(shares); err != nil {
+		return invalid(err)
 	}
 	seen := map[string]bool{}
 	for _, name := range providers {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/capacity"
 	"slipway/cluster/placement"
 	"slipway/cluster/taskdef"
 )
@@ -51,7 +52,7 @@ func TestTasksAreDividedAmongProviders(t *testing.T) {
 		w.fleet()
 		ref := w.register("web", web())
 		run := cluster.Run{Cluster: "default", Definition: ref, Count: 8, Token: "once", Strategies: []placement.Strategy{{Type: placement.Spread, Field: "instanceId"}},
-			Shares: []cluster.Share{{Provider: "racks", Base: 2, Weight: 2}, {Provider: "desks", Weight: 1}}}
+			Shares: []capacity.Share{{Provider: "racks", Base: 2, Weight: 2}, {Provider: "desks", Weight: 1}}}
 		started, err := w.RunTask(w.Context(), account, run)
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +71,7 @@ func TestTasksAreDividedAmongProviders(t *testing.T) {
 		}
 
 		// What fits on no machine of a provider goes to no other.
-		full := cluster.Run{Cluster: "default", Definition: ref, Count: 10, Shares: []cluster.Share{{Provider: "desks"}}}
+		full := cluster.Run{Cluster: "default", Definition: ref, Count: 10, Shares: []capacity.Share{{Provider: "desks"}}}
 		started, err = w.RunTask(w.Context(), account, full)
 		wantEqual(t, "tasks on a full provider", fmt.Sprint(placedOn(started.Tasks), len(started.Refused), err), "map[desks c:8] 4 <nil>")
 
@@ -83,7 +84,7 @@ func TestTheProvidersOfAClusterAreUsedByThemselves(t *testing.T) {
 	each(t, func(w world) {
 		w.fleet()
 		ref := w.register("web", web())
-		if _, err := w.SetProviders(w.Context(), account, "default", []string{"racks", "desks"}, []cluster.Share{{Provider: "desks"}}); err != nil {
+		if _, err := w.SetProviders(w.Context(), account, "default", []string{"racks", "desks"}, []capacity.Share{{Provider: "desks"}}); err != nil {
 			t.Fatal(err)
 		}
 		wantEqual(t, "tasks that say nothing", fmt.Sprint(placedOn(w.runs(ref, 2))), "map[desks c:2]")
@@ -99,9 +100,9 @@ func TestTheProvidersOfAClusterAreUsedByThemselves(t *testing.T) {
 			cause  error
 			text   string
 		}{
-			{func(r *cluster.Run) { r.Shares = []cluster.Share{{Provider: "none"}} }, cluster.ErrNotOfCluster, "none"},
-			{func(r *cluster.Run) { r.Shares = []cluster.Share{{Provider: "racks", Weight: -1}} }, cluster.ErrInvalid, "-1"},
-			{func(r *cluster.Run) { r.Launch, r.Shares = "EC2", []cluster.Share{{Provider: "racks"}} }, cluster.ErrInvalid, "both a launch type and capacity provider strategy"},
+			{func(r *cluster.Run) { r.Shares = []capacity.Share{{Provider: "none"}} }, cluster.ErrNotOfCluster, "none"},
+			{func(r *cluster.Run) { r.Shares = []capacity.Share{{Provider: "racks", Weight: -1}} }, cluster.ErrInvalid, "-1"},
+			{func(r *cluster.Run) { r.Launch, r.Shares = "EC2", []capacity.Share{{Provider: "racks"}} }, cluster.ErrInvalid, "both a launch type and capacity provider strategy"},
 			{func(r *cluster.Run) { r.Strategies = make([]placement.Strategy, 6) }, cluster.ErrInvalid, "6 strategies are more than 5"},
 			{func(r *cluster.Run) {
 				for range 11 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"slipway/cluster/capacity"
 	"slipway/cluster/taskdef"
 	"slipway/store"
 )
@@ -89,7 +90,7 @@ func groupOfProvider(tx *store.Tx, account, name string) (group string, err erro
 	return group, err
 }
 
-func writeClusterProviders(tx *store.Tx, account, cluster string, providers []string, shares []Share) error {
+func writeClusterProviders(tx *store.Tx, account, cluster string, providers []string, shares []capacity.Share) error {
 	if err := forgetClusterProviders(tx, account, cluster); err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func forgetClusterProviders(tx *store.Tx, account, cluster string) error {
 }
 
 // providersOf returns the capacity providers of a cluster in their order, and its own shares.
-func providersOf(tx *store.Tx, account, cluster string) (providers []string, shares []Share, err error) {
+func providersOf(tx *store.Tx, account, cluster string) (providers []string, shares []capacity.Share, err error) {
 	err = tx.Each(`select provider from cluster_providers where account = $1 and cluster = $2 order by position`, []any{account, cluster}, intoStrings(&providers))
 	if err == nil {
 		shares, err = sharesOf(tx, account, cluster)
@@ -125,7 +126,7 @@ func providersOf(tx *store.Tx, account, cluster string) (providers []string, sha
 }
 
 // sharesOf returns the shares by which a cluster divides tasks that say nothing of it; nil is none.
-func sharesOf(tx *store.Tx, account, cluster string) (shares []Share, err error) {
+func sharesOf(tx *store.Tx, account, cluster string) (shares []capacity.Share, err error) {
 	_, text, err := clusterStrategy(tx, account, cluster)
 	if err != nil || text == "" {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/capacity"
 )
 
 func (w world) provider(name, group string) cluster.Provider {
@@ -84,32 +85,32 @@ func TestClustersHaveProviders(t *testing.T) {
 		for _, c := range []struct {
 			cluster   string
 			providers []string
-			shares    []cluster.Share
+			shares    []capacity.Share
 			cause     error
 			text      string
 		}{
 			{"none", nil, nil, cluster.ErrNoCluster, ""},
 			{"web", []string{"none"}, nil, cluster.ErrNoProvider, "none"},
 			{"web", []string{"big", "big"}, nil, cluster.ErrInvalid, "given twice"},
-			{"web", []string{"big"}, []cluster.Share{{Provider: "small"}}, cluster.ErrNotOfCluster, "small"},
-			{"web", []string{"big", "small"}, []cluster.Share{{Provider: "big"}, {Provider: "small"}}, cluster.ErrInvalid, "weight greater than 0"},
-			{"web", []string{"big", "small"}, []cluster.Share{{Provider: "big", Base: 1, Weight: 1}, {Provider: "small", Base: 1}}, cluster.ErrInvalid, "Only one"},
-			{"web", []string{"big"}, []cluster.Share{{Provider: "big", Weight: 1001}}, cluster.ErrInvalid, "1001"},
-			{"web", []string{"big"}, []cluster.Share{{Provider: "big", Base: -1}}, cluster.ErrInvalid, "-1"},
-			{"web", []string{"big"}, []cluster.Share{{Provider: "big"}, {Provider: "big", Weight: 1}}, cluster.ErrInvalid, "twice"},
+			{"web", []string{"big"}, []capacity.Share{{Provider: "small"}}, cluster.ErrNotOfCluster, "small"},
+			{"web", []string{"big", "small"}, []capacity.Share{{Provider: "big"}, {Provider: "small"}}, cluster.ErrInvalid, "weight greater than 0"},
+			{"web", []string{"big", "small"}, []capacity.Share{{Provider: "big", Base: 1, Weight: 1}, {Provider: "small", Base: 1}}, cluster.ErrInvalid, "Only one"},
+			{"web", []string{"big"}, []capacity.Share{{Provider: "big", Weight: 1001}}, cluster.ErrInvalid, "1001"},
+			{"web", []string{"big"}, []capacity.Share{{Provider: "big", Base: -1}}, cluster.ErrInvalid, "-1"},
+			{"web", []string{"big"}, []capacity.Share{{Provider: "big"}, {Provider: "big", Weight: 1}}, cluster.ErrInvalid, "twice"},
 			{"web", slices.Repeat([]string{"big"}, 21), nil, cluster.ErrInvalid, "21"},
 		} {
 			_, err := w.SetProviders(w.Context(), account, c.cluster, c.providers, c.shares)
 			wantText(t, err, c.cause, c.text)
 		}
-		now, err := w.SetProviders(w.Context(), account, "web", []string{"small", "big"}, []cluster.Share{{Provider: "big", Weight: 1}})
+		now, err := w.SetProviders(w.Context(), account, "web", []string{"small", "big"}, []capacity.Share{{Provider: "big", Weight: 1}})
 		wantEqual(t, "the cluster", fmt.Sprint(now.Providers, now.Shares, err), "[small big] [{big 0 1}] <nil>")
 		_, err = w.DeleteProvider(w.Context(), account, "small")
 		wantErr(t, err, cluster.ErrProviderInUse)
 		page, _, err := w.ListProviders(w.Context(), account, "web", cluster.Page{})
 		wantEqual(t, "providers of the cluster", fmt.Sprint(len(page), err), "2 <nil>")
 
-		made, err := w.CreateClusterWith(w.Context(), cluster.Cluster{Account: account, Name: "new", Providers: []string{"big"}, Shares: []cluster.Share{{Provider: "big"}}})
+		made, err := w.CreateClusterWith(w.Context(), cluster.Cluster{Account: account, Name: "new", Providers: []string{"big"}, Shares: []capacity.Share{{Provider: "big"}}})
 		wantEqual(t, "a new cluster", fmt.Sprint(made.Providers, made.Shares, err), "[big] [{big 0 0}] <nil>")
 		_, err = w.CreateClusterWith(w.Context(), cluster.Cluster{Account: account, Name: "bad", Providers: []string{"none"}})
 		wantErr(t, err, cluster.ErrNoProvider)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway/cluster/placement"
+	"slipway/cluster/refusal"
 	"slipway/cluster/rollout"
 	"slipway/nodeapi"
 	"slipway/store"
@@ -214,7 +215,7 @@ func (o *watched) core(c *Control) rollout.Service {
 	r := rollout.Service{Name: s.Name, Desired: s.Desired, MinPercent: s.MinPercent, MaxPercent: s.MaxPercent, Ending: s.Status != Active,
 		Breaker: s.Breaker.Enable, BreakerRollback: s.Breaker.Rollback, Alarm: o.alarm, AlarmRollback: s.Alarms.Rollback, Machines: o.machines, Said: o.said}
 	if s.Waiting != nil {
-		r.Waiting = unplaced(s.Waiting.Refused)
+		r.Waiting = refusal.Unplaced(s.Waiting.Refused)
 	}
 	for _, d := range o.deployments {
 		r.Deployments = append(r.Deployments, d.core)

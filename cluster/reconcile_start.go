@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"slipway/cluster/placement"
+	"slipway/cluster/refusal"
 	"slipway/cluster/rollout"
 	"slipway/store"
 )
@@ -78,19 +78,22 @@ func waves(o *watched, starts []rollout.Start) (all []wave) {
 	return all
 }
 
-// wanted tells whether so many tasks of a wave are still to be started.
+// wanted tells whether so many tasks of a wave are still to be started, on their machines or on any ("").
 func (w wave) wanted(changes rollout.Changes, run Run) bool {
-	if run.Nodes == nil {
-		return changes.Starting(w.Deployment, "") >= run.Count
+	need := map[string]int{}
+	for _, node := range run.Nodes {
+		need[node]++
 	}
-	asked := map[string]int{}
+	if run.Nodes == nil {
+		need[""] = run.Count
+	}
 	for _, s := range changes.Starts {
 		if s.Deployment == w.Deployment {
-			asked[s.Node] += s.Count
+			need[s.Node] -= s.Count
 		}
 	}
-	for _, node := range run.Nodes {
-		if asked[node]--; asked[node] < 0 {
+	for _, missing := range need {
+		if missing > 0 {
 			return false
 		}
 	}
@@ -212,7 +215,7 @@ func (k *keeper) note(ctx context.Context, o *watched, started []string, missing
 		}
 		said := o.said
 		if missing > 0 {
-			if now := unplaced(refused); now != said {
+			if now := refusal.Unplaced(refused); now != said {
 				said = now
 				sentences = append(sentences, fmt.Sprintf("(service %s) %s", o.s.Name, now))
 			}
@@ -240,48 +243,6 @@ func (s Service) unreserve(tx *store.Tx) error {
 
 // maxRefusals is how many machines are named that had no place.
 const maxRefusals = 100
-
-// unplaced says why a task has no place, as ECS does. Source: Amazon ECS Developer Guide, "Amazon ECS service event messages".
-func unplaced(refused []placement.Refusal) string {
-	const text = "was unable to place a task because no container instance met all of its requirements. "
-	if len(refused) == 0 {
-		return text + "Reason: No Container Instances were found in your cluster."
-	}
-	if r := refused[0]; r.Node == "" {
-		return "was unable to place a task. Reason: " + strings.TrimSuffix(r.Detail, ".") + "."
-	}
-	closest := refused[0]
-	for _, r := range refused {
-		if rank(r.Reason) > rank(closest.Reason) {
-			closest = r
-		}
-	}
-	return text + "The closest matching (container-instance " + closest.Node + ") " + lack(closest) + "."
-}
-
-// rank tells how near a machine was to taking a task.
-func rank(r placement.Reason) int {
-	return slices.Index([]placement.Reason{placement.Missing, placement.Inactive, placement.NoAgent, placement.Draining, placement.Lacking, placement.NotMember,
-		placement.NotDistinct, placement.NoPorts, placement.NoMemory, placement.NoCPU}, r)
-}
-
-func lack(r placement.Refusal) string {
-	switch r.Reason {
-	case placement.NoCPU:
-		return "has insufficient CPU units available"
-	case placement.NoMemory:
-		return "has insufficient memory available"
-	case placement.NoPorts:
-		return "is already using a port required by your task"
-	case placement.NoAgent:
-		return "has the agent disconnected"
-	case placement.Draining:
-		return "is draining"
-	case placement.Lacking:
-		return "is missing an attribute required by your task"
-	}
-	return "encountered error \"" + string(r.Reason) + "\""
-}
 
 // reserve keeps a machine free for the service that has waited longest, once it has waited for long. It tells when
 // that is to be looked at again.

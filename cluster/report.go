@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/cluster/observed"
 	"slipway/cluster/placement"
 	"slipway/events"
 	"slipway/nodeapi"
@@ -39,8 +40,8 @@ type reported struct {
 	ack   nodeapi.ReportAck
 }
 
-// observed is a task of which there are reports.
-type observed struct {
+// reportedTask is a task of which there are reports.
+type reportedTask struct {
 	task  Task
 	news  bool
 	bound string // its ports as they were written down
@@ -71,7 +72,7 @@ func (b *batch) observeAll(tx *store.Tx) error {
 }
 
 // reportedTasks reads the tasks of which there are reports.
-func (b *batch) reportedTasks(tx *store.Tx) (known map[string]*observed, err error) {
+func (b *batch) reportedTasks(tx *store.Tx) (known map[string]*reportedTask, err error) {
 	var ids []string
 	for _, w := range b.works {
 		if w.report == nil {
@@ -82,11 +83,11 @@ func (b *batch) reportedTasks(tx *store.Tx) (known map[string]*observed, err err
 			ids = append(ids, t.ID)
 		}
 	}
-	known = map[string]*observed{}
+	known = map[string]*reportedTask{}
 	err = inBatches(validIDs(ids), 1, func(in string, args []any) error {
 		tasks, err := readTasks(tx, `t.id in `+in, args...)
 		for _, t := range tasks {
-			known[t.ID] = &observed{task: t, bound: writePorts(bound(t.Seen))}
+			known[t.ID] = &reportedTask{task: t, bound: writePorts(bound(t.Seen))}
 		}
 		return err
 	})
@@ -94,7 +95,7 @@ func (b *batch) reportedTasks(tx *store.Tx) (known map[string]*observed, err err
 }
 
 // observe merges a report into what is known of its tasks.
-func (b *batch) observe(r *reported, known map[string]*observed) {
+func (b *batch) observe(r *reported, known map[string]*reportedTask) {
 	for _, report := range r.tasks {
 		o := known[report.ID]
 		if o == nil || o.task.Node != r.node {
@@ -119,7 +120,7 @@ func (t *Task) merge(report nodeapi.TaskReport) (news bool) {
 		return t.Spec.Index(c.Name) < 0
 	})
 	before := t.Seen
-	t.Seen = merge(before, report)
+	t.Seen = observed.Merge(before, report)
 	return !reflect.DeepEqual(before, t.Seen)
 }
 
@@ -189,68 +190,4 @@ func bound(r nodeapi.TaskReport) (ports []placement.Port) {
 		}
 	}
 	return ports
-}
-
-// merge is all that two reports of one task tell: the state of the later, whichever came first,
-// and what only one of them knows.
-func merge(a, b nodeapi.TaskReport) nodeapi.TaskReport {
-	later := b.Status == a.Status // as far as can be told
-	if b.Status > a.Status {
-		a, b = b, a
-	}
-	fill(&a.StopCode, b.StopCode)
-	fill(&a.StopReason, b.StopReason)
-	fill(&a.PullStartedAt, b.PullStartedAt)
-	fill(&a.PullStoppedAt, b.PullStoppedAt)
-	fill(&a.StartedAt, b.StartedAt)
-	fill(&a.StoppingAt, b.StoppingAt)
-	fill(&a.ExecStoppedAt, b.ExecStoppedAt)
-	fill(&a.StoppedAt, b.StoppedAt)
-	fill(&a.Address, b.Address)
-	a.Containers = slices.Clone(a.Containers)
-	for _, c := range b.Containers {
-		if i := slices.IndexFunc(a.Containers, func(have nodeapi.ContainerReport) bool { return have.Name == c.Name }); i >= 0 {
-			a.Containers[i] = mergeContainer(a.Containers[i], c, later)
-		} else {
-			a.Containers = append(a.Containers, c)
-		}
-	}
-	slices.SortFunc(a.Containers, func(x, y nodeapi.ContainerReport) int { return strings.Compare(x.Name, y.Name) })
-	return a
-}
-
-// mergeContainer takes how well a container is from b if that is of a later report, unless it is known to be of
-// an earlier time.
-func mergeContainer(a, b nodeapi.ContainerReport, later bool) nodeapi.ContainerReport {
-	anew := b.Restarts > a.Restarts || b.Restarts == a.Restarts && !b.HealthSince.Before(a.HealthSince)
-	if later && b.Status == a.Status && anew && b.Health != "" {
-		a.Health = b.Health
-		if !a.HealthSince.Equal(b.HealthSince) {
-			a.HealthSince = b.HealthSince
-		}
-	}
-	if later && b.Status == a.Status {
-		a.Pulled, a.PullSize = b.Pulled, b.PullSize
-	}
-	if b.Status > a.Status {
-		a, b = b, a
-	}
-	fill(&a.Health, b.Health)
-	a.Restarts = max(a.Restarts, b.Restarts)
-	fill(&a.RuntimeID, b.RuntimeID)
-	fill(&a.Digest, b.Digest)
-	fill(&a.ExitCode, b.ExitCode)
-	fill(&a.Reason, b.Reason)
-	if len(a.Ports) == 0 && len(b.Ports) > 0 {
-		a.Ports = b.Ports
-	}
-	return a
-}
-
-// fill sets what is not known yet.
-func fill[T comparable](known *T, more T) {
-	var nothing T
-	if *known == nothing {
-		*known = more
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"slipway/cluster/capacity"
 	"slipway/cluster/placement"
 	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
@@ -29,7 +30,7 @@ type Run struct {
 	Launch        string                 // EC2, EXTERNAL; "": EC2
 	Constraints   []placement.Constraint `json:",omitempty"` // beside those of the definition
 	Strategies    []placement.Strategy   `json:",omitempty"` // none: placement's own
-	Shares        []Share                `json:",omitempty"` // capacity providers among which the tasks are divided; none and no Launch: the cluster's own
+	Shares        []capacity.Share       `json:",omitempty"` // capacity providers among which the tasks are divided; none and no Launch: the cluster's own
 	Provider      string                 `json:",omitempty"` // the one capacity provider whose machines are used; "": all machines
 	Exec          bool                   `json:",omitempty"` // commands may be run in the tasks' containers
 	Tags          []Tag
@@ -81,7 +82,7 @@ func (c *Control) start(ctx context.Context, account string, r Run) (started Sta
 	}
 	var known bool
 	var d Definition
-	var shares []Share
+	var shares []capacity.Share
 	err = c.db.View(ctx, func(tx *store.Tx) (err error) {
 		if started, known, err = redeem(tx, account, r); known || err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"slipway/cluster/capacity"
 	"slipway/cluster/placement"
 	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
@@ -46,7 +47,7 @@ func (r Run) checkPlacement() error {
 	if err := placement.Check(r.Constraints, r.Strategies); err != nil {
 		return errs.Say(ErrInvalid, "%s.", err)
 	}
-	return checkShares(r.Shares)
+	return invalid(capacity.Check(r.Shares))
 }
 
 // checkConstraints counts all that a machine must fit; to be one of a capacity provider's is a constraint too.
@@ -100,8 +101,8 @@ func (c *Control) checkCount(ctx context.Context, account, by, member string, n 
 }
 
 // divided starts the tasks of a RunTask, each part by the capacity provider that is to have it.
-func (c *Control) divided(ctx context.Context, account string, r Run, shares []Share) (all Started, err error) {
-	for i, count := range divide(shares, r.Count, rounding(r.Token)) {
+func (c *Control) divided(ctx context.Context, account string, r Run, shares []capacity.Share) (all Started, err error) {
+	for i, count := range capacity.Divide(shares, r.Count, capacity.Rounding(r.Token)) {
 		if count == 0 {
 			continue
 		}
@@ -129,7 +130,7 @@ func tokenOf(token string, part int) string {
 // dividedBy are the shares by which the tasks of a Run are to be divided: its own, or those of its cluster where it says
 // neither these nor a launch type; none where it is clear which machines are used. Source: Amazon ECS API Reference,
 // RunTask. The cluster must be active.
-func (r Run) dividedBy(tx *store.Tx, account string) (shares []Share, err error) {
+func (r Run) dividedBy(tx *store.Tx, account string) (shares []capacity.Share, err error) {
 	strategy, err := needClusterStrategy(tx, account, r.Cluster)
 	switch {
 	case err != nil || r.Launch != "" || r.Provider != "" || r.Nodes != nil:
@@ -143,7 +144,7 @@ func (r Run) dividedBy(tx *store.Tx, account string) (shares []Share, err error)
 }
 
 // refuseOthers fails if a capacity provider is none of the cluster's.
-func refuseOthers(tx *store.Tx, account, cluster string, shares []Share) error {
+func refuseOthers(tx *store.Tx, account, cluster string, shares []capacity.Share) error {
 	own, _, err := providersOf(tx, account, cluster)
 	for _, s := range shares {
 		if err == nil && !slices.Contains(own, s.Provider) {

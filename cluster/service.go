@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"slipway/cluster/capacity"
 	"slipway/cluster/placement"
 	"slipway/cluster/rollout"
 	"slipway/cluster/taskdef"
@@ -62,11 +63,11 @@ type ServiceSpec struct {
 
 // Revision is what one deployment of a service brings out. A change of any of it is a new deployment.
 type Revision struct {
-	Definition taskdef.Ref    // its number is never 0 in what is read
-	Launch     string         `json:",omitempty"` // EC2, EXTERNAL; "" with Providers
-	Providers  []Share        `json:",omitempty"`
-	Balancers  []LoadBalancer `json:",omitempty"`
-	VPC        *taskdef.VPC   `json:",omitempty"`
+	Definition taskdef.Ref      // its number is never 0 in what is read
+	Launch     string           `json:",omitempty"` // EC2, EXTERNAL; "" with Providers
+	Providers  []capacity.Share `json:",omitempty"`
+	Balancers  []LoadBalancer   `json:",omitempty"`
+	VPC        *taskdef.VPC     `json:",omitempty"`
 }
 
 // LoadBalancer says which port of which container a target group is given.
@@ -125,7 +126,7 @@ type ServiceUpdate struct {
 	Alarms        *Alarms
 	Constraints   *[]placement.Constraint
 	Strategies    *[]placement.Strategy
-	Providers     *[]Share
+	Providers     *[]capacity.Share
 	Balancers     *[]LoadBalancer
 	VPC           *taskdef.VPC
 	GracePeriod   *int

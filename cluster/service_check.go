@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"slipway/cluster/capacity"
 	"slipway/cluster/placement"
 	"slipway/cluster/taskdef"
 	"slipway/internal/errs"
@@ -72,8 +73,8 @@ func (s ServiceSpec) check(strategy string, d Definition) error {
 	if err := placement.Check(s.Constraints, s.Strategies); err != nil {
 		return invalid(err)
 	}
-	if err := checkShares(s.Providers); err != nil {
-		return err
+	if err := capacity.Check(s.Providers); err != nil {
+		return invalid(err)
 	}
 	if err := s.checkBalancers(d); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"slipway/cluster/capacity"
 	"slipway/store"
 )
 
@@ -41,36 +42,9 @@ func usedByServices(tx *store.Tx, account, cluster string, used []string) ([]str
 	return used, err
 }
 
-// allot tells how many of count more tasks of a service each capacity provider gets, given how many each has: what is
-// owed to a base comes first, and each of the others goes to who is furthest behind its part by weight.
-func allot(shares []Share, has map[string]int, count int) []int {
-	parts := make([]int, len(shares))
-	for range count {
-		parts[nextOf(shares, has, parts)]++
-	}
-	return parts
-}
-
-func nextOf(shares []Share, has map[string]int, parts []int) int {
-	best, least := 0, 0.0
-	for i, s := range shares {
-		held := has[s.Provider] + parts[i]
-		if held < s.Base {
-			return i
-		}
-		if s.Weight == 0 {
-			continue
-		}
-		if behind := float64(held-s.Base+1) / float64(s.Weight); least == 0 || behind < least {
-			best, least = i, behind
-		}
-	}
-	return best
-}
-
 // byProvider divides what a service asks for among its capacity providers. Where a machine is named, the task comes by
 // the provider that the machine belongs to.
-func (k *keeper) byProvider(ctx context.Context, run Run, shares []Share) (parts []Run, err error) {
+func (k *keeper) byProvider(ctx context.Context, run Run, shares []capacity.Share) (parts []Run, err error) {
 	if len(shares) == 0 {
 		return []Run{run}, nil
 	}
@@ -92,7 +66,7 @@ func (k *keeper) byProvider(ctx context.Context, run Run, shares []Share) (parts
 	return parts, err
 }
 
-func (k *keeper) divide(tx *store.Tx, run Run, shares []Share) (parts []Run, err error) {
+func (k *keeper) divide(tx *store.Tx, run Run, shares []capacity.Share) (parts []Run, err error) {
 	has := map[string]int{}
 	err = tx.Each(`select provider, count(*) from tasks where account = $1 and cluster = $2 and task_group = $3 and started_by = $4 and status < 8 and desired < 8 group by provider`,
 		[]any{k.account, run.Cluster, run.Group, run.StartedBy}, func(rows *sql.Rows) error {
@@ -102,7 +76,7 @@ func (k *keeper) divide(tx *store.Tx, run Run, shares []Share) (parts []Run, err
 			has[name] = n
 			return err
 		})
-	for i, count := range allot(shares, has, run.Count) {
+	for i, count := range capacity.Allot(shares, has, run.Count) {
 		if count > 0 {
 			part := run
 			part.Provider, part.Count = shares[i].Provider, count
@@ -114,7 +88,7 @@ func (k *keeper) divide(tx *store.Tx, run Run, shares []Share) (parts []Run, err
 
 // providerOfNode is the provider among those of shares that a machine belongs to, or where it belongs to none the first:
 // then the machine will not do.
-func providerOfNode(tx *store.Tx, account, node string, shares []Share) (string, error) {
+func providerOfNode(tx *store.Tx, account, node string, shares []capacity.Share) (string, error) {
 	found, err := readInstances(tx, account, "", []string{node})
 	if err != nil || len(found) == 0 {
 		return shares[0].Provider, err

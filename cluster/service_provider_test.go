@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"slipway/cluster"
+	"slipway/cluster/capacity"
 )
 
 // tasksOf are the live tasks of a service by capacity provider and node.
@@ -34,7 +35,7 @@ func TestTasksOfServicesAreDividedAmongProviders(t *testing.T) {
 		w.provider("racks", "rack")
 		w.provider("desks", "desk")
 		providers := []string{"racks", "desks"}
-		_, err := w.SetProviders(w.Context(), account, "default", providers, []cluster.Share{{Provider: "desks"}})
+		_, err := w.SetProviders(w.Context(), account, "default", providers, []capacity.Share{{Provider: "desks"}})
 		wantErr(w.T, err, nil)
 		for node, group := range map[string]string{"a": "rack", "b": "desk"} {
 			err := w.PutAttributes(w.Context(), account, "default", []cluster.Attribute{{Node: strings.Repeat(node, 32), Name: cluster.AttributeGroup, Value: group}})
@@ -42,7 +43,7 @@ func TestTasksOfServicesAreDividedAmongProviders(t *testing.T) {
 		}
 		ref := w.register("web", web())
 		n := service("web", ref, 4)
-		n.Providers = []cluster.Share{{Provider: "racks", Base: 1, Weight: 1}, {Provider: "desks", Weight: 2}}
+		n.Providers = []capacity.Share{{Provider: "racks", Base: 1, Weight: 1}, {Provider: "desks", Weight: 2}}
 		w.serve(n)
 		w.steady("web", 4)
 		wantEqual(w.T, "tasks by provider", fmt.Sprint(w.tasksOf("web")), "map[desks b:2 racks a:2]")
@@ -71,10 +72,10 @@ func TestTasksOfServicesAreDividedAmongProviders(t *testing.T) {
 		}
 
 		n = service("bad", ref, 1)
-		n.Providers = []cluster.Share{{Provider: "none"}}
+		n.Providers = []capacity.Share{{Provider: "none"}}
 		_, err = w.CreateService(w.Context(), account, n)
 		wantErr(w.T, err, cluster.ErrNotOfCluster)
-		n.Providers, n.Strategy, n.Desired = []cluster.Share{{Provider: "desks"}}, cluster.Daemon, 0
+		n.Providers, n.Strategy, n.Desired = []capacity.Share{{Provider: "desks"}}, cluster.Daemon, 0
 		_, err = w.CreateService(w.Context(), account, n)
 		wantText(w.T, err, cluster.ErrInvalid, "DAEMON")
 	})

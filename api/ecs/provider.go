@@ -7,6 +7,7 @@ import (
 
 	"slipway/api/awswire"
 	"slipway/cluster"
+	"slipway/cluster/capacity"
 	"slipway/internal/arn"
 )
 
@@ -178,7 +179,7 @@ func (d *door) putClusterCapacityProviders(c ctx, in *PutClusterCapacityProvider
 }
 
 // readProviders reads the capacity providers of a cluster, and how tasks are divided among them.
-func (d *door) readProviders(c ctx, texts []string, strategy []CapacityProviderStrategyItem) (names []string, shares []cluster.Share, err error) {
+func (d *door) readProviders(c ctx, texts []string, strategy []CapacityProviderStrategyItem) (names []string, shares []capacity.Share, err error) {
 	for i, text := range texts {
 		if err := refuseFargate("capacityProviders["+strconv.Itoa(i)+"]", text); err != nil {
 			return nil, nil, err
@@ -194,7 +195,7 @@ func (d *door) readProviders(c ctx, texts []string, strategy []CapacityProviderS
 }
 
 // readShares reads a capacity provider strategy.
-func (d *door) readShares(c ctx, path string, items []CapacityProviderStrategyItem) (shares []cluster.Share, err error) {
+func (d *door) readShares(c ctx, path string, items []CapacityProviderStrategyItem) (shares []capacity.Share, err error) {
 	for i, item := range items {
 		if err := refuseFargate(path+"["+strconv.Itoa(i)+"].capacityProvider", item.CapacityProvider); err != nil {
 			return nil, err
@@ -203,7 +204,7 @@ func (d *door) readShares(c ctx, path string, items []CapacityProviderStrategyIt
 		if err != nil {
 			return nil, err
 		}
-		shares = append(shares, cluster.Share{Provider: name, Base: int(awswire.Or(item.Base, 0)), Weight: int(awswire.Or(item.Weight, 0))})
+		shares = append(shares, capacity.Share{Provider: name, Base: int(awswire.Or(item.Base, 0)), Weight: int(awswire.Or(item.Weight, 0))})
 	}
 	return shares, nil
 }
@@ -250,8 +251,8 @@ func (d *door) wireProvider(from cluster.Provider, tags bool) CapacityProvider {
 	return w
 }
 
-func wireShares(shares []cluster.Share) []CapacityProviderStrategyItem {
-	return listed(each(shares, func(s cluster.Share) CapacityProviderStrategyItem {
+func wireShares(shares []capacity.Share) []CapacityProviderStrategyItem {
+	return listed(each(shares, func(s capacity.Share) CapacityProviderStrategyItem {
 		return CapacityProviderStrategyItem{CapacityProvider: s.Provider, Base: new(int32(s.Base)), Weight: new(int32(s.Weight))}
 	}))
 }

@@ -5,6 +5,7 @@ import (
 
 	"slipway/api/awswire"
 	"slipway/cluster"
+	"slipway/cluster/capacity"
 	"slipway/cluster/placement"
 )
 
@@ -147,8 +148,8 @@ func readAlarms(from *DeploymentConfiguration) *cluster.Alarms {
 	return &cluster.Alarms{Names: from.Alarms.AlarmNames, Enable: from.Alarms.Enable, Rollback: from.Alarms.Rollback}
 }
 
-func readShare(from CapacityProviderStrategyItem) cluster.Share {
-	return cluster.Share{Provider: from.CapacityProvider, Weight: int(awswire.Or(from.Weight, 0)), Base: int(awswire.Or(from.Base, 0))}
+func readShare(from CapacityProviderStrategyItem) capacity.Share {
+	return capacity.Share{Provider: from.CapacityProvider, Weight: int(awswire.Or(from.Weight, 0)), Base: int(awswire.Or(from.Base, 0))}
 }
 
 func readBalancer(from LoadBalancer) cluster.LoadBalancer {

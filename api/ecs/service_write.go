@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"slipway/cluster"
+	"slipway/cluster/capacity"
 	"slipway/cluster/placement"
 	"slipway/cluster/taskdef"
 )
@@ -73,7 +74,7 @@ func wireEvent(from cluster.ServiceEvent) ServiceEvent {
 	return ServiceEvent{Id: &from.ID, CreatedAt: &from.Created, Message: &from.Text}
 }
 
-func wireShare(from cluster.Share) CapacityProviderStrategyItem {
+func wireShare(from capacity.Share) CapacityProviderStrategyItem {
 	return CapacityProviderStrategyItem{CapacityProvider: from.Provider, Weight: new(int32(from.Weight)), Base: new(int32(from.Base))}
 }
 

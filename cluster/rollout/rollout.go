@@ -115,16 +115,6 @@ func (c Changes) Empty() bool {
 	return len(c.Starts)+len(c.Stops)+len(c.Counted)+len(c.Well)+len(c.Deployments)+len(c.Gone)+len(c.Events) == 0 && !c.Ended
 }
 
-// Starting counts the tasks that are asked for of a deployment, on a machine or on any ("").
-func (c Changes) Starting(deployment, node string) (n int) {
-	for _, s := range c.Starts {
-		if s.Deployment == deployment && s.Node == node {
-			n += s.Count
-		}
-	}
-	return n
-}
-
 // Rules are the times by which services go.
 type Rules struct {
 	Settle     time.Duration // how long a task must have been well to stand, one that is not checked to replace another, and a service to be steady

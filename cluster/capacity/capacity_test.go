@@ -1,4 +1,4 @@
-package cluster
+package capacity
 
 import (
 	"math"
@@ -24,7 +24,7 @@ func TestDivide(t *testing.T) {
 		{[]Share{{"a", 0, 1}, {"b", 0, 1}}, 0, []int{0, 0}},
 	} {
 		for _, at := range []float64{0, 0.3, 0.999999999} {
-			if got := divide(c.shares, c.count, at); !slices.Equal(got, c.want) {
+			if got := Divide(c.shares, c.count, at); !slices.Equal(got, c.want) {
 				t.Errorf("%d tasks by %v from %g are %v, want %v", c.count, c.shares, at, got, c.want)
 			}
 		}
@@ -48,7 +48,7 @@ func TestDivideGivesEachItsPart(t *testing.T) {
 		if len(shares) > 1 && weights == 0 {
 			t.Skip("no such shares are taken")
 		}
-		parts := divide(shares, count, at)
+		parts := Divide(shares, count, at)
 		sum, base := 0, min(shares[0].Base, count)
 		for i, s := range shares {
 			sum += parts[i]
@@ -76,14 +76,14 @@ func TestDivideGivesEachItsPart(t *testing.T) {
 func TestDivideOneByOne(t *testing.T) {
 	got := []int{0, 0}
 	for k := range 400 {
-		for i, n := range divide([]Share{{"a", 0, 1}, {"b", 0, 3}}, 1, float64(k)/400) {
+		for i, n := range Divide([]Share{{"a", 0, 1}, {"b", 0, 3}}, 1, float64(k)/400) {
 			got[i] += n
 		}
 	}
 	if !slices.Equal(got, []int{100, 300}) {
 		t.Errorf("400 tasks one by one are %v, want 100 and 300", got)
 	}
-	if rounding("token") != rounding("token") || rounding("token") == rounding("another") {
+	if Rounding("token") != Rounding("token") || Rounding("token") == Rounding("another") {
 		t.Error("the same token is to be divided the same way, and another one by itself")
 	}
 }
@@ -103,13 +103,13 @@ func TestAllot(t *testing.T) {
 		{[]Share{{"a", 0, 1}, {"b", 0, 1}}, map[string]int{"a": 3}, 3, []int{0, 3}},
 		{[]Share{{"a", 0, 1}, {"b", 0, 1}}, map[string]int{"a": 3}, 5, []int{1, 4}},
 	} {
-		if got := allot(c.shares, c.has, c.count); !slices.Equal(got, c.want) {
+		if got := Allot(c.shares, c.has, c.count); !slices.Equal(got, c.want) {
 			t.Errorf("%d more tasks by %v, which have %v, are %v, want %v", c.count, c.shares, c.has, got, c.want)
 		}
 	}
 	has, shares := map[string]int{}, []Share{{"a", 1, 1}, {"b", 0, 2}}
 	for n := range 31 {
-		for i, more := range allot(shares, has, 1) {
+		for i, more := range Allot(shares, has, 1) {
 			has[shares[i].Provider] += more
 		}
 		if exact := float64(n) / 3; math.Abs(float64(has["a"]-1)-exact) > 1 {

@@ -1,4 +1,6 @@
-package cluster
+// Package refusal says in sentences why machines took no tasks, and what would have to change. What it is told of them is
+// placement's.
+package refusal
 
 import (
 	"cmp"
@@ -10,14 +12,14 @@ import (
 )
 
 // Remedies tells what would have to change for machines to take more of the tasks, for each reason one sentence, that of
-// most machines first.
-func (w Why) Remedies() []string {
-	reasons := slices.SortedFunc(maps.Keys(w.Reasons), func(a, b placement.Reason) int {
-		return cmp.Or(w.Reasons[b]-w.Reasons[a], cmp.Compare(a, b))
+// most machines first. Counts are all machines by their reasons, machines some of them.
+func Remedies(counts map[placement.Reason]int, machines []placement.Refusal) []string {
+	reasons := slices.SortedFunc(maps.Keys(counts), func(a, b placement.Reason) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
 	})
 	var all []string
 	for _, reason := range reasons {
-		if text := w.remedy(reason); text != "" {
+		if text := remedy(reason, machines); text != "" {
 			all = append(all, text)
 		}
 	}
@@ -38,12 +40,12 @@ var remedies = map[placement.Reason]string{
 	placement.NotDistinct: "More machines have to join, for each has a task of the group already.",
 }
 
-func (w Why) remedy(reason placement.Reason) string {
+func remedy(reason placement.Reason, machines []placement.Refusal) string {
 	unit := units[reason]
 	if unit == "" {
 		return remedies[reason]
 	}
-	best, found := w.nearest(reason)
+	best, found := nearest(reason, machines)
 	if !found {
 		return fmt.Sprintf("Machines have to have more %s free.", unit)
 	}
@@ -51,8 +53,8 @@ func (w Why) remedy(reason placement.Reason) string {
 }
 
 // nearest is the machine that came nearest to taking a task, of those that are known by name.
-func (w Why) nearest(reason placement.Reason) (best placement.Refusal, found bool) {
-	for _, m := range w.Machines {
+func nearest(reason placement.Reason, machines []placement.Refusal) (best placement.Refusal, found bool) {
+	for _, m := range machines {
 		if m.Reason == reason && m.Needed > 0 && (!found || m.Left > best.Left) {
 			best, found = m, true
 		}
