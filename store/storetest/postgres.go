@@ -35,7 +35,7 @@ set -e
 trap 'rm -rf "$DIR"' EXIT
 "$BIN/initdb" --pgdata="$DIR/data" --username=slipway --auth=trust --no-sync --locale=C --encoding=UTF8 >"$DIR/log" 2>&1 || { cat "$DIR/log"; exit 1; }
 "$BIN/postgres" -D "$DIR/data" -k "$DIR" -h "" -F -c max_connections=200 -c shared_buffers=32MB \
-	-c synchronous_commit=off -c full_page_writes=off >>"$DIR/log" 2>&1 </dev/null &
+	-c synchronous_commit=off -c full_page_writes=off -c max_wal_size=64MB -c min_wal_size=32MB >>"$DIR/log" 2>&1 </dev/null &
 server=$!
 for i in $(seq 200); do
 	"$BIN/pg_isready" -q -h "$DIR" -U slipway && break
@@ -53,7 +53,7 @@ func startServer() (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	dir, err := os.MkdirTemp("", "slipway-pg-")
+	dir, err := os.MkdirTemp(memory(), "slipway-pg-")
 	if err != nil {
 		return server{}, err
 	}
@@ -66,6 +66,17 @@ func startServer() (server, error) {
 	}
 	keep, err := startAndWait(cmd)
 	return server{dir, keep}, err
+}
+
+// memory is a folder in memory, or where there is none with so much room the usual one: a new database is hundreds of
+// files, which takes a disk ten times as long.
+func memory() string {
+	const folder, enough = "/dev/shm", 2 << 30
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(folder, &s); err != nil || s.Bavail*uint64(s.Bsize) < enough {
+		return os.TempDir()
+	}
+	return folder
 }
 
 // binaries finds the newest installed PostgreSQL.

@@ -47,9 +47,26 @@ func PostgresURL(t testing.TB) string {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("test_%d", databases.Add(1))
-	runSQL(t, server.url("postgres"), "create database "+name)
+	runSQL(t, server.url("postgres"), "create database "+name+howToCopy(t, server))
 	t.Cleanup(func() { runSQL(t, server.url("postgres"), "drop database "+name+" with (force)") })
 	return server.url(name)
+}
+
+// howToCopy has a new database be copied as files, which is the least work where they are in memory. It can be asked for
+// since PostgreSQL 15.
+func howToCopy(t testing.TB, s server) string {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, s.url("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	var how string
+	if err := conn.QueryRow(ctx, `select case when current_setting('server_version_num')::int >= 150000 then ' strategy file_copy' else '' end`).Scan(&how); err != nil {
+		t.Fatal(err)
+	}
+	return how
 }
 
 func open(t testing.TB, url string) *store.DB {
