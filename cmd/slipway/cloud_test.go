@@ -61,7 +61,7 @@ func startServer(t testing.TB, args ...string) *cloud {
 func launch(t testing.TB, command, data string, args ...string) *cloud {
 	t.Helper()
 	c := &cloud{t: t, command: command, data: data, args: args, log: &syncBuffer{}}
-	c.start("127.0.0.1:0")
+	c.start(freeAddress(t, "127.0.0.1")) // which nobody takes while a test has it killed
 	t.Cleanup(c.remove)
 	return c
 }

@@ -27,6 +27,7 @@ import (
 
 // Commands in running containers, as people run them.
 func TestExec(t *testing.T) {
+	t.Parallel()
 	c := startCloud(t)
 	c.pushApp()
 	task := c.until("RUNNING", c.open("inside", c.app("one", "wait"), c.app("two", "wait")))
@@ -93,6 +94,7 @@ func TestExec(t *testing.T) {
 
 // A node elsewhere dials back over its own line, and ends what runs when the control plane is gone.
 func TestExecOnAJoinedNode(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	c := startServer(t)
 	joinAgent(t, c)

@@ -22,6 +22,7 @@ import (
 // Functions answer plain HTTP at their URLs, for whom they let in, and to who waits for all of an answer as to who
 // reads it as it comes.
 func TestFunctionURLs(t *testing.T) {
+	t.Parallel()
 	f := newFunctions(t, startCloud(t))
 	t.Run("buffered", f.atItsURL)
 	program, err := enginetest.Compile(t.TempDir(), "slipway/api/lambda/testurl")

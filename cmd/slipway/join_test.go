@@ -22,6 +22,7 @@ import (
 // A control plane and a node in two processes: each may be killed under running tasks and started
 // again, and no exit is lost, nor a line of what was printed.
 func TestJoin(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	c := startServer(t)
 	a := joinAgent(t, c)
@@ -71,6 +72,7 @@ func TestJoin(t *testing.T) {
 
 // The rows in PostgreSQL: the voyage in short, with a kill -9 in the middle.
 func TestPostgresVoyage(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	url := storetest.PostgresURL(t) // before the cloud, so that it outlives it
 	c := startCloud(t, "--store", url)

@@ -14,6 +14,7 @@ import (
 
 // The aws command and its genuine plugin, at a terminal.
 func TestExecuteCommandOfAWS(t *testing.T) {
+	t.Parallel()
 	plugin := filepath.Dir(program(t, "session-manager-plugin"))
 	c := startCloud(t)
 	c.pushApp()

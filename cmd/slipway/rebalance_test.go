@@ -13,6 +13,7 @@ import (
 // All tasks of a service are on the one machine that there is. Another one joins: nothing moves by itself, "rebalance"
 // tells what would be better off there and moves it, and then nothing is left to move.
 func TestRebalanceMovesTasksToAMachineThatJoins(t *testing.T) {
+	t.Parallel()
 	l := newLan(t, 2)
 	c := l.startHead()
 	c.pushApp()

@@ -13,6 +13,7 @@ import (
 // A machine that was removed joins again by a new token, in its folder and under its name; the token that it
 // has used may stay on its command line, or be thrown away.
 func TestAMachineJoinsAgainByANewToken(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	c := startServer(t)
 	data := t.TempDir()

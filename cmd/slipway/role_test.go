@@ -27,6 +27,7 @@ const (
 // A program that knows nothing of Slipway acts in the role of its task: it finds the way by what its
 // environment says, may do what the role's policies allow, and only while its task runs.
 func TestTaskRole(t *testing.T) {
+	t.Parallel()
 	c := startCloud(t)
 	c.pushApp()
 	c.pushWhoami()
@@ -199,6 +200,7 @@ func (c *cloud) wantPage(port int32, text string) {
 
 // The same on a node of its own, whose agent is killed under the container and started again.
 func TestTaskRoleOnAJoinedNode(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	c := startServer(t)
 	a := joinAgent(t, c)

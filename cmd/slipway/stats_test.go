@@ -9,6 +9,7 @@ import (
 
 // What tasks use, as people look at it.
 func TestStats(t *testing.T) {
+	t.Parallel()
 	c := startCloud(t)
 	c.pushApp()
 	busy := c.until("RUNNING", c.run("busy", c.app("burner", "burn"), c.app("idler", "wait")))

@@ -157,6 +157,7 @@ func (c *cloud) template(prefix string, use types.RCTAppliedFor) {
 
 // What docker-registry has is pulled through Slipway, by clients that know only Slipway, and outlives it.
 func TestImagesComeThroughDockersRegistry(t *testing.T) {
+	t.Parallel()
 	there := startDistribution(t)
 	login := &authn.Basic{Username: "ann", Password: wordOfAnn}
 	digest := pushIndex(t, there.host+"/team/app:v1", login)
@@ -198,6 +199,7 @@ func TestImagesComeThroughDockersRegistry(t *testing.T) {
 
 // One Slipway is the other's upstream; a login there is a login token.
 func TestImagesComeThroughAnotherSlipway(t *testing.T) {
+	t.Parallel()
 	there, c := startServer(t), startServer(t)
 	there.aws("ecr", "create-repository", "--repository-name", "base/os")
 	first := pushIndex(t, there.host()+"/base/os:v1", there.registryLogin())
@@ -237,6 +239,7 @@ func TestImagesComeThroughAnotherSlipway(t *testing.T) {
 
 // skopeo pushes to a repository that is not there, and it is made as its template says.
 func TestAPushMakesItsRepository(t *testing.T) {
+	t.Parallel()
 	c := startServer(t)
 	layout := t.TempDir()
 	if path, err := layoutpkg.Write(layout, empty.Index); err != nil || path.AppendIndex(randomIndex(t)) != nil {

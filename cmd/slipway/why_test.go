@@ -11,6 +11,7 @@ import (
 
 // Why a task is where it is, and why none took another, as people ask for it; and who is busy.
 func TestWhyAndTop(t *testing.T) {
+	t.Parallel()
 	c := startCloud(t, "--attribute", "zone=north")
 	c.pushApp()
 	id := strings.TrimSpace(c.do(c.slipway("run", "-d", "--strategy", "spread:attribute:zone", "--strategy", "binpack:cpu", "--constraint", "memberOf:attribute:zone == north", "voyage/app:v1", "burn")))
