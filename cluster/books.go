@@ -37,6 +37,7 @@ type ledger struct {
 // machine is a node as the books have it.
 type machine struct {
 	node    placement.Node // without counts
+	tmp     int            // MiB of disk that sandboxes hold
 	cluster string         // "" serves every cluster of the account
 	member  bool
 	changes int64

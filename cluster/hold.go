@@ -18,6 +18,7 @@ type Hold struct {
 	Node    string
 	CPU     int // units of 1/1024 of a core
 	Memory  int // MiB
+	Disk    int // MiB
 	Created time.Time
 }
 
@@ -27,6 +28,7 @@ type HoldRequest struct {
 	Account string
 	Memory  int      // MiB
 	CPU     int      // units of 1/1024 of a core; less, where that is a greater part of the machine than Memory is
+	Disk    int      // MiB that it may write, where machines know how much there is for that
 	Node    string   // the machine that is best, if it has room; "": none is
 	Only    bool     // and no other will do
 	Avoid   []string // machines that are of no use
@@ -126,28 +128,39 @@ func (b *batch) freeAll(tx *store.Tx) error {
 		return err
 	}
 	for _, h := range freed {
-		b.change(h, -h.CPU, -h.Memory, -1)
+		b.change(h, -h.CPU, -h.Memory, -h.Disk, -1)
 	}
 	return deleteHolds(tx, ids)
 }
 
 // change enters that what is held of a machine is more or less than it was.
-func (b *batch) change(h Hold, cpu, memory, count int) {
+func (b *batch) change(h Hold, cpu, memory, disk, count int) {
 	e := b.entry(h.Account, h.Node)
 	e.cpu, e.memory = e.cpu+cpu, e.memory+memory
-	e.room = e.room || cpu < 0 || memory < 0
+	e.room = e.room || cpu < 0 || memory < 0 || disk < 0
 	if l := b.ledgers[h.Account]; l != nil && l.machines[h.Node] != nil {
-		l.held(l.machines[h.Node], cpu, memory, count)
+		l.held(l.machines[h.Node], cpu, memory, disk, count)
 	}
 }
 
 // held enters what sandboxes hold more of a machine, or less.
-func (l *ledger) held(m *machine, cpu, memory, count int) {
+func (l *ledger) held(m *machine, cpu, memory, disk, count int) {
 	m.node.CPU -= cpu
 	m.node.Memory -= memory
+	m.holdDisk(disk)
 	m.count(everyCluster, count, []string{"", placement.ByGroup(sandboxGroup)})
 	l.show(m)
 }
+
+// holdDisk enters what sandboxes may write more, or less. Placement has it in whole GiB of all of them together: so the last
+// of a machine may not be given, and none is given twice.
+func (m *machine) holdDisk(more int) {
+	m.node.Disk += gibOf(m.tmp)
+	m.tmp += more
+	m.node.Disk -= gibOf(m.tmp)
+}
+
+func gibOf(mib int) int { return (mib + 1023) / 1024 }
 
 // holdAll finds room for all that the batch is to hold, and writes it down.
 func (b *batch) holdAll(tx *store.Tx) error {
@@ -192,8 +205,8 @@ func (b *batch) find(now time.Time, w *roomWork) {
 		}
 		n := l.machines[answer.Chosen[0]].node
 		if cpu := cpuOf(n, r.Memory, r.CPU); cpu <= n.CPU {
-			w.hold = Hold{ID: ids.Hex(16), Account: r.Account, Node: n.ID, CPU: cpu, Memory: r.Memory, Created: now}
-			b.change(w.hold, cpu, r.Memory, 1)
+			w.hold = Hold{ID: ids.Hex(16), Account: r.Account, Node: n.ID, CPU: cpu, Memory: r.Memory, Disk: r.Disk, Created: now}
+			b.change(w.hold, cpu, r.Memory, r.Disk, 1)
 			return
 		}
 		full, avoid = true, append(avoid, n.ID)
@@ -208,7 +221,7 @@ func cpuOf(n placement.Node, memory, most int) int {
 // wanted is the request in the words of placement: the machine that is preferred, and otherwise where the fewest
 // sandboxes are.
 func (r *HoldRequest) wanted() placement.Request {
-	wanted := placement.Request{Need: placement.Need{Memory: r.Memory}, Count: 1, Group: sandboxGroup, Brief: true,
+	wanted := placement.Request{Need: placement.Need{Memory: r.Memory, Disk: gibOf(r.Disk)}, Count: 1, Group: sandboxGroup, Brief: true,
 		Strategies: []placement.Strategy{{Type: placement.Spread, Field: "instanceId"}}}
 	switch {
 	case r.Only:
@@ -263,7 +276,7 @@ func (b *batch) grow(tx *store.Tx, w *roomWork) error {
 		w.err = fmt.Errorf("%w: machine %s has cpu %d and memory %d left, and %d and %d more are wanted", ErrNoRoom, h.Node, left.CPU, left.Memory, cpu, memory)
 		return nil
 	}
-	b.change(h, cpu, memory, 0)
+	b.change(h, cpu, memory, 0, 0)
 	w.hold = h
 	w.hold.CPU, w.hold.Memory = w.grow.CPU, w.grow.Memory
 	return resizeHold(tx, h.ID, w.grow.CPU, w.grow.Memory)

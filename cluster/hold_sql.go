@@ -7,13 +7,13 @@ import (
 	"slipway/store"
 )
 
-const holdColumns = `select id, account, node, cpu, memory, created from holds `
+const holdColumns = `select id, account, node, cpu, memory, disk, created from holds `
 
 func intoHolds(all *[]Hold) func(*sql.Rows) error {
 	return func(rows *sql.Rows) error {
 		var h Hold
 		var created int64
-		err := rows.Scan(&h.ID, &h.Account, &h.Node, &h.CPU, &h.Memory, &created)
+		err := rows.Scan(&h.ID, &h.Account, &h.Node, &h.CPU, &h.Memory, &h.Disk, &created)
 		h.Created = store.Time(created)
 		*all = append(*all, h)
 		return err
@@ -36,9 +36,9 @@ func holdsOfServer(tx *store.Tx, server string) (all []Hold, err error) {
 func insertHolds(tx *store.Tx, held []Hold, server string) error {
 	rows := make([][]any, len(held))
 	for i, h := range held {
-		rows[i] = []any{h.ID, h.Account, h.Node, server, store.Micros(h.Created), h.CPU, h.Memory}
+		rows[i] = []any{h.ID, h.Account, h.Node, server, store.Micros(h.Created), h.CPU, h.Memory, h.Disk}
 	}
-	_, err := tx.ExecRows(`insert into holds (id, account, node, server, created, cpu, memory) values`, `(?, ?, ?, ?, ?, ?, ?)`, ``, rows)
+	_, err := tx.ExecRows(`insert into holds (id, account, node, server, created, cpu, memory, disk) values`, `(?, ?, ?, ?, ?, ?, ?, ?)`, ``, rows)
 	return err
 }
 
@@ -70,11 +70,11 @@ func dropHolds(tx *store.Tx, node string) error {
 // heldBySandboxes tells what sandboxes hold of machines, of those with the given ids; nil is all of the account.
 func heldBySandboxes(tx *store.Tx, account string, ids []string, tell func(node string, h Held)) error {
 	return ofNodes(ids, "node", func(also string, args []any) error {
-		return tx.Each(`select node, count(*), cast(sum(cpu) as bigint), cast(sum(memory) as bigint) from holds where account = $1`+also+` group by node`,
+		return tx.Each(`select node, count(*), cast(sum(cpu) as bigint), cast(sum(memory) as bigint), cast(sum(disk) as bigint) from holds where account = $1`+also+` group by node`,
 			append([]any{account}, args...), func(rows *sql.Rows) error {
 				var node string
 				var h Held
-				err := rows.Scan(&node, &h.Tasks, &h.CPU, &h.Memory)
+				err := rows.Scan(&node, &h.Tasks, &h.CPU, &h.Memory, &h.Disk)
 				tell(node, h)
 				return err
 			})
@@ -86,6 +86,7 @@ func (l *ledger) readHolds(tx *store.Tx, machines map[string]*machine, ids []str
 	return heldBySandboxes(tx, l.account, ids, func(node string, h Held) {
 		if m := machines[node]; m != nil {
 			m.node.CPU, m.node.Memory = m.node.CPU-h.CPU, m.node.Memory-h.Memory
+			m.holdDisk(h.Disk)
 			m.count(everyCluster, h.Tasks, []string{"", placement.ByGroup(sandboxGroup)})
 		}
 	})

@@ -109,6 +109,49 @@ func TestHowMuchCPUGoesWithMemory(t *testing.T) {
 	})
 }
 
+// What sandboxes may write to /tmp is held of the disk that tasks share: what all of them may together, in whole GiB. Where it
+// is not known how much there is, nothing is looked at.
+func TestSandboxesHoldTheirDisk(t *testing.T) {
+	each(t, func(w world) {
+		known := clustertest.Hello('a', 1000, 1000)
+		known.Disk = 22
+		a, b := w.joins(known), w.join('b', 1000, 1000)
+		ask := cluster.HoldRequest{CPU: 1, Memory: 1, Node: a.ID, Only: true}
+		var held []string
+		for _, ask.Disk = range []int{20 << 9, 20 << 9, 512, 512, 512} {
+			held = append(held, w.holds(ask).ID)
+		}
+		w.refusesHold(ask, cluster.ErrNoRoom)
+		ask.Only = false
+		wantEqual(t, "where the best has no disk left", w.holds(ask).Node, b.ID)
+		ask.Disk = 1 << 20
+		wantEqual(t, "where it is not known", w.holds(ask).Node, b.ID)
+
+		writes := web()
+		writes.Containers[0].CPU = 1
+		writes.Disk = 21
+		run := cluster.Run{Cluster: "default", Definition: w.register("writes", writes), Nodes: []string{a.ID}}
+		if started, err := w.StartTask(t.Context(), account, run); err != nil || len(started.Tasks) != 0 {
+			t.Errorf("a task that writes is started beside: %+v, %v", started, err)
+		}
+		if err := w.Free(t.Context(), held[:3]...); err != nil {
+			t.Fatal(err)
+		}
+		if started, err := w.StartTask(t.Context(), account, run); err != nil || len(started.Tasks) != 1 {
+			t.Errorf("where as much is free again: %+v, %v", started, err)
+		}
+		again, _, _ := clustertest.New(t, w.db) // it reads the books from the store
+		ask = cluster.HoldRequest{Account: account, CPU: 1, Memory: 1, Disk: 1, Node: a.ID, Only: true}
+		_, err := again.Hold(t.Context(), ask)
+		wantErr(t, err, cluster.ErrNoRoom)
+		found, err := again.Holds(t.Context())
+		if err != nil || len(found) != 4 || found[0].Disk != 512 {
+			t.Errorf("found %+v, %v", found, err)
+		}
+		w.wantBooks()
+	})
+}
+
 func TestWhereASandboxGoes(t *testing.T) {
 	each(t, func(w world) {
 		w.refusesHold(cluster.HoldRequest{CPU: 1, Memory: 1}, cluster.ErrNoMachine)

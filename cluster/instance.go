@@ -46,6 +46,7 @@ type Held struct {
 	Tasks   int
 	CPU     int
 	Memory  int
+	Disk    int // MiB, of sandboxes
 }
 
 // Offered is all of the node, with the ports it keeps for itself taken.

@@ -24,14 +24,14 @@ func cpuOf(memory int) int { return max(2, memory*1024/memoryOfCore) }
 
 // Hold satisfies fleet.Room.
 func (r functionRoom) Hold(ctx context.Context, account string, n fleet.Need, node string, avoid []string) (fleet.Hold, error) {
-	h, err := r.cluster.Hold(ctx, cluster.HoldRequest{Account: account, Memory: n.Memory, CPU: cpuOf(n.Memory), Node: node, Only: node != "", Avoid: avoid})
-	return heldBy(h, n.Disk), roomError(err)
+	h, err := r.cluster.Hold(ctx, cluster.HoldRequest{Account: account, Memory: n.Memory, CPU: cpuOf(n.Memory), Disk: n.Disk, Node: node, Only: node != "", Avoid: avoid})
+	return heldBy(h), roomError(err)
 }
 
 // Grow satisfies fleet.Room.
 func (r functionRoom) Grow(ctx context.Context, hold string, n fleet.Need) (fleet.Hold, error) {
 	h, err := r.cluster.Grow(ctx, hold, n.Memory, cpuOf(n.Memory))
-	return heldBy(h, n.Disk), roomError(err)
+	return heldBy(h), roomError(err)
 }
 
 // Free satisfies fleet.Room.
@@ -44,13 +44,13 @@ func (r functionRoom) Holds(ctx context.Context) ([]fleet.Hold, error) {
 	held, err := r.cluster.Holds(ctx)
 	all := make([]fleet.Hold, len(held))
 	for i, h := range held {
-		all[i] = heldBy(h, 0)
+		all[i] = heldBy(h)
 	}
 	return all, err
 }
 
-func heldBy(h cluster.Hold, disk int) fleet.Hold {
-	return fleet.Hold{ID: h.ID, Account: h.Account, Node: h.Node, Need: fleet.Need{Memory: h.Memory, Disk: disk}, CPU: h.CPU}
+func heldBy(h cluster.Hold) fleet.Hold {
+	return fleet.Hold{ID: h.ID, Account: h.Account, Node: h.Node, Need: fleet.Need{Memory: h.Memory, Disk: h.Disk}, CPU: h.CPU}
 }
 
 // roomError says in the words of the fleet that there is no room: also where the books have no machine that takes more now,
