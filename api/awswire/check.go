@@ -193,6 +193,20 @@ func repeat(s *shape, v reflect.Value) string {
 	return "Value '" + text + "'"
 }
 
+// repeatKeys is repeat for a map of which some keys are refused: of a secret one these are no secret, and who is to mend
+// them has to know them.
+func repeatKeys(s *shape, v reflect.Value, refused []string) string {
+	if !s.check.sensitive {
+		return repeat(s, v)
+	}
+	slices.Sort(refused)
+	text := "{" + strings.Join(refused, "=***, ") + "=***}"
+	if len(text) > maxRepeated {
+		text = strings.ToValidUTF8(text[:maxRepeated], "") + "..."
+	}
+	return "Value '" + text + "'"
+}
+
 // appendPlain writes text bare, secrets as ***, lists as [a, b], structures and maps as {name=a, other=b}.
 func appendPlain(b []byte, s *shape, v reflect.Value) []byte {
 	switch {

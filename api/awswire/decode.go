@@ -219,7 +219,8 @@ func (d *decoder) list(s *shape, v reflect.Value) error {
 
 func (d *decoder) mapping(s *shape, v reflect.Value) error {
 	v.Set(reflect.MakeMap(s.typ))
-	badKey, badValue := false, false
+	var badKeys []string
+	badValue := false
 	elem := reflect.New(s.elem.typ).Elem()
 	key := reflect.New(s.key.typ).Elem()
 	err := d.in.entries(func(name string) error {
@@ -229,12 +230,14 @@ func (d *decoder) mapping(s *shape, v reflect.Value) error {
 		elem.SetZero()
 		ok, err := d.element(s.elem, elem)
 		v.SetMapIndex(key, elem)
-		badKey = badKey || len(s.key.check.broken(s.key.kind, key)) > 0
+		if len(badKeys) < maxBroken && len(s.key.check.broken(s.key.kind, key)) > 0 {
+			badKeys = append(badKeys, name)
+		}
 		badValue = badValue || !ok
 		return err
 	})
-	if badKey {
-		d.violate(repeat(s, v), s.key.check.every("Map keys", s.key.kind))
+	if len(badKeys) > 0 {
+		d.violate(repeatKeys(s, v, badKeys), s.key.check.every("Map keys", s.key.kind))
 	}
 	if badValue {
 		d.violate(repeat(s, v), s.elem.check.every("Map value", s.elem.kind))

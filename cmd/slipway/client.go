@@ -120,12 +120,17 @@ var lists = map[string]string{
 
 // refused is what the API answered that does not do as it is asked.
 func refused(code, message string) error {
-	err := fmt.Errorf("%s: %s", code, message)
+	err := &refusal{smithy.GenericAPIError{Code: code, Message: message}}
 	if hint := lists[code]; hint != "" {
 		return withHint(err, "%s", hint)
 	}
 	return err
 }
+
+// refusal is an answer of the API as people read it.
+type refusal struct{ smithy.GenericAPIError }
+
+func (r *refusal) Error() string { return r.Code + ": " + r.Message }
 
 func isAPIError(err error, code string) bool {
 	var api smithy.APIError

@@ -35,13 +35,20 @@ func (c *client) lambda() *lambda.Client { return lambda.NewFromConfig(c.config)
 
 // noFunction is what a call of a function answers that is not there, or of a qualifier that it has not.
 func noFunction(name string) error {
-	if i := strings.LastIndex(name, "function:"); i >= 0 {
-		name = name[i+len("function:"):]
-	}
+	name = withoutARN(name)
 	if name, qualifier, is := strings.Cut(name, ":"); is {
 		return withHint(fmt.Errorf("no version or alias %q of a function %q", qualifier, name), `"slipway fn show %s" lists them, and "slipway fn list" functions`, name)
 	}
 	return withHint(fmt.Errorf("no function %q", name), `"slipway fn list" lists them all, and "slipway fn deploy DIR %s" makes one`, name)
+}
+
+// withoutARN is a function as NAME or NAME:QUALIFIER, where it may be named by its ARN.
+func withoutARN(name string) string {
+	_, after, is := strings.Cut(name, ":function:")
+	if is {
+		return after
+	}
+	return name
 }
 
 // function reads a function, or a version or an alias of it, as NAME:QUALIFIER.
@@ -339,11 +346,12 @@ func nonEmpty(texts ...string) (some []string) {
 
 func fnDeleteCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "delete NAME",
+		Use:     "delete NAME[:VERSION]",
 		Aliases: []string{"rm"},
-		Short:   "Delete a function with its versions and aliases",
-		Long:    `Delete a function with its versions, its aliases and its URLs. Its logs stay.`,
-		Example: "  slipway fn delete greet",
+		Short:   "Delete a function with its versions and aliases, or one version",
+		Long: `Delete a function with its versions, its aliases and its URLs, or one version of it, which no alias may
+stand for. Its logs stay.`,
+		Example: "  slipway fn delete greet\n  slipway fn delete greet:7",
 		Args:    cobra.ExactArgs(1),
 	}
 	data := dataFlag(cmd)
@@ -354,8 +362,12 @@ func fnDeleteCommand() *cobra.Command {
 			return err
 		}
 		_, err = c.lambda().DeleteFunction(cmd.Context(), &lambda.DeleteFunctionInput{FunctionName: &args[0]})
-		if isAPIError(err, "ResourceNotFoundException") {
+		name, qualifier, _ := strings.Cut(withoutARN(args[0]), ":")
+		switch {
+		case isAPIError(err, "ResourceNotFoundException"):
 			return noFunction(args[0])
+		case err != nil && qualifier != "" && strings.Trim(qualifier, "0123456789") != "":
+			return withHint(explain(err, c), `"aws lambda delete-alias --function-name %s --name %s" deletes an alias, and "slipway fn delete %s" the function`, name, qualifier, name)
 		}
 		return explain(err, c)
 	}

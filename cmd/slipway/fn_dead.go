@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,11 +114,19 @@ func fnDeadShowCommand() *cobra.Command {
 			Response string   `json:"response"`
 		}
 		if err := c.call(cmd.Context(), "SlipwayCalls_20261121.DescribeDeadCall", map[string]any{"requestId": args[0]}, &out); err != nil {
-			return explain(err, c)
+			return noDeadCall(err, c, args[0])
 		}
 		return printJSON(cmd.OutOrStdout(), out)
 	}
 	return cmd
+}
+
+// noDeadCall explains why a call cannot be shown or made again.
+func noDeadCall(err error, c *client, what string) error {
+	if isAPIError(err, "ResourceNotFoundException") {
+		return withHint(fmt.Errorf("no call %q was given up", what), `"slipway fn dead list" lists those that were, for fourteen days`)
+	}
+	return explain(err, c)
 }
 
 func fnDeadReplayCommand() *cobra.Command {
@@ -146,7 +155,7 @@ their ids.`,
 		}
 		var out struct{ Replayed int64 }
 		if err := c.call(cmd.Context(), "SlipwayCalls_20261121.ReplayDeadCalls", in, &out); err != nil {
-			return explain(err, c)
+			return noDeadCall(err, c, cmp.Or(*all, strings.Join(args, "")))
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "calls that are made again: %d\n", out.Replayed)
 		return err

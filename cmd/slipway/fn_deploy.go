@@ -107,6 +107,10 @@ func (c *client) deployFunction(ctx context.Context, out io.Writer, source strin
 	if err != nil && !first {
 		return explain(err, c)
 	}
+	if !first && present.PackageType == types.PackageTypeImage {
+		return withHint(fmt.Errorf("%s is a container image, and %s is none", o.name, source),
+			`push an image, and "aws lambda update-function-code --function-name %s --image-uri IMAGE"; or give another name: "slipway fn deploy %s NAME"`, o.name, source)
+	}
 	if !first { // it stays what it was made as
 		code.runtime, code.handler = cmp.Or(string(present.Runtime), code.runtime), cmp.Or(aws.ToString(present.Handler), code.handler)
 	}
@@ -251,6 +255,13 @@ func (c *client) publishFunction(ctx context.Context, out io.Writer, o fnOptions
 	v, err := c.lambda().PublishVersion(ctx, in)
 	if err != nil {
 		return explain(err, c)
+	}
+	f, err := c.function(ctx, o.name)
+	if err == nil {
+		err = c.noteServed(ctx, f.Configuration, servedOf(f.Tags).with(aws.ToString(v.Version)))
+	}
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(out, "%s: version %s is in service\n", o.name, aws.ToString(v.Version))
 	return nil

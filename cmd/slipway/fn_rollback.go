@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,8 +19,11 @@ func fnRollbackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback NAME",
 		Short: "Bring a function back to a version of before",
-		Long: `Bring a function back to the version before the one that is in service, or to the one that --to names:
-its code, and its configuration. No call fails meanwhile. Called again, it goes back further.
+		Long: `Bring a function back to the version that was in service before what is there now, or to the one that
+--to names: its code, and its configuration. No call fails meanwhile. Called again, it goes back further.
+After an update that does not start, that is the version that worked and was in service when the update came.
+Which versions came into service, "slipway fn deploy" and "slipway fn rollback" note in the function's tag
+slipway:deployed; what was deployed otherwise goes by the numbers of its versions.
 Aliases stay where they are.`,
 		Example: "  slipway fn rollback greet\n  slipway fn rollback greet --to 7",
 		Args:    cobra.ExactArgs(1),
@@ -47,7 +50,8 @@ func (c *client) rollBackFunction(ctx context.Context, out io.Writer, name, to s
 	if err != nil {
 		return err
 	}
-	target, err := versionBefore(name, to, now.Configuration, all)
+	served := servedOf(now.Tags)
+	target, err := versionBefore(name, to, now.Configuration, served, all)
 	if err != nil {
 		return err
 	}
@@ -55,19 +59,26 @@ func (c *client) rollBackFunction(ctx context.Context, out io.Writer, name, to s
 	if err := c.restoreFunction(ctx, name, number, now.Configuration); err != nil {
 		return err
 	}
+	if err := c.noteServed(ctx, now.Configuration, served.backTo(number)); err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "%s: back to version %s\n", name, number)
 	return nil
 }
 
-// versionBefore is the version that is named, or the last one before what is in service now that is not the same.
-func versionBefore(name, to string, now *types.FunctionConfiguration, all []types.FunctionConfiguration) (*types.FunctionConfiguration, error) {
+// versionBefore is the version that is named; or of those that were in service the last one before what is there now that
+// is not the same; or, where none is known to have been, of all.
+func versionBefore(name, to string, now *types.FunctionConfiguration, served served, all []types.FunctionConfiguration) (*types.FunctionConfiguration, error) {
 	if to != "" {
 		if i := slices.IndexFunc(all, func(v types.FunctionConfiguration) bool { return aws.ToString(v.Version) == to }); i >= 0 {
 			return &all[i], nil
 		}
 		return nil, withHint(fmt.Errorf("%s has no version %s", name, to), `"slipway fn show %s" lists its versions`, name)
 	}
-	current := len(all) // what is in service was not published
+	if known := served.among(all); len(known) > 0 {
+		all = known
+	}
+	current := len(all) // what is there now was not published, or does not start
 	for i := range all {
 		if sameFunction(&all[i], now) {
 			current = i
@@ -83,9 +94,11 @@ func versionBefore(name, to string, now *types.FunctionConfiguration, all []type
 
 // sameFunction reports whether two versions run the same code in the same way.
 func sameFunction(a, b *types.FunctionConfiguration) bool {
-	return aws.ToString(a.CodeSha256) == aws.ToString(b.CodeSha256) && a.Runtime == b.Runtime && aws.ToString(a.Handler) == aws.ToString(b.Handler) &&
-		aws.ToInt32(a.MemorySize) == aws.ToInt32(b.MemorySize) && aws.ToInt32(a.Timeout) == aws.ToInt32(b.Timeout) &&
-		aws.ToString(a.Role) == aws.ToString(b.Role) && maps.Equal(variablesOf(a), variablesOf(b)) && slices.Equal(layersOf(a), layersOf(b))
+	return aws.ToString(a.CodeSha256) == aws.ToString(b.CodeSha256) && slices.Equal(a.Architectures, b.Architectures) && sameConfiguration(a, b)
+}
+
+func sameConfiguration(a, b *types.FunctionConfiguration) bool {
+	return reflect.DeepEqual(configurationThen("", a), configurationThen("", b))
 }
 
 func variablesOf(f *types.FunctionConfiguration) map[string]string {
@@ -114,7 +127,7 @@ func (c *client) restoreFunction(ctx context.Context, name, version string, now 
 	} else if in.ZipFile, err = download(ctx, aws.ToString(then.Code.Location)); err != nil {
 		return fmt.Errorf("code of version %s: %w", version, err)
 	}
-	if !sameFunction(then.Configuration, now) {
+	if !sameConfiguration(then.Configuration, now) {
 		if _, err := c.lambda().UpdateFunctionConfiguration(ctx, configurationThen(name, then.Configuration)); err != nil {
 			return explain(err, c)
 		}
@@ -131,7 +144,16 @@ func (c *client) restoreFunction(ctx context.Context, name, version string, now 
 func configurationThen(name string, then *types.FunctionConfiguration) *lambda.UpdateFunctionConfigurationInput {
 	in := &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: &name, MemorySize: then.MemorySize, Timeout: then.Timeout, Role: then.Role, Layers: layersOf(then),
-		Environment: &types.Environment{Variables: variablesOf(then)},
+		Environment: &types.Environment{Variables: variablesOf(then)}, EphemeralStorage: then.EphemeralStorage, LoggingConfig: then.LoggingConfig,
+	}
+	if then.TracingConfig != nil {
+		in.TracingConfig = &types.TracingConfig{Mode: then.TracingConfig.Mode}
+	}
+	if then.PackageType == types.PackageTypeImage { // what is empty goes back to what the image says
+		in.ImageConfig = &types.ImageConfig{}
+		if said := then.ImageConfigResponse; said != nil && said.ImageConfig != nil {
+			in.ImageConfig = said.ImageConfig
+		}
 	}
 	if in.Layers == nil {
 		in.Layers = []string{}

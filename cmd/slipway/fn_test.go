@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
 // said runs a command of ours against this cloud, and tells what it printed and its exit code.
@@ -75,11 +78,62 @@ func (c *cloud) comesBackFromWhatDoesNotStart(t *testing.T, source string) {
 		contains(t, fmt.Sprint("what is said of an update that does not start, with exit code ", code), errOut, "slipway: greet: the update does not start: Error: fork/exec /var/task/bootstrap: exec format error\n", "stays in service")
 	}
 	breaks()
-	c.wantSaid(t, []string{"greet: back to version 2"}, "fn", "rollback", "greet")
-	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"bob\"\n")
+	c.wantSaid(t, []string{"greet: back to version 1"}, "fn", "rollback", "greet") // which was in service, and not 2, which is newer
+	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"ann\"\n")
 	breaks()
 	c.wantSaid(t, []string{"version 3 is in service"}, "fn", "deploy", source, "greet", "-e", "WHO=eve")
 	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"eve\"\n")
+}
+
+// Which version a function goes back to, by those that were in service.
+func TestVersionBefore(t *testing.T) {
+	version := func(number int) types.FunctionConfiguration {
+		return types.FunctionConfiguration{Version: aws.String(fmt.Sprint(number)), CodeSha256: aws.String(fmt.Sprint("code ", number))}
+	}
+	all := []types.FunctionConfiguration{version(1), version(2), version(3), version(4)}
+	for _, c := range []struct {
+		deployed string // the tag
+		now      int    // whose code is there; 9: that of none
+		want     string // "": none
+	}{
+		{"", 4, "3"}, {"", 2, "1"}, {"", 9, "4"}, {"", 1, ""},
+		{"1 2 3 4", 4, "3"},
+		{"1 2 3 4", 9, "4"},
+		{"1", 9, "1"},   // gone back to 1, and then what does not start
+		{"1 4", 4, "1"}, // deployed over 1
+		{"1 4 7", 4, "1"},
+		{"1", 1, ""},
+	} {
+		now := version(c.now)
+		got, err := versionBefore("greet", "", &now, servedOf(map[string]string{deployedTag: c.deployed}), all)
+		if number := ""; err == nil {
+			number = *got.Version
+			want(t, fmt.Sprintf("%q %d: %s", c.deployed, c.now, number), fmt.Sprintf("%q %d: %s", c.deployed, c.now, c.want))
+		} else if c.want != "" {
+			t.Errorf("%q %d: %v", c.deployed, c.now, err)
+		}
+	}
+	s := servedOf(map[string]string{deployedTag: "1 2 3"})
+	want(t, fmt.Sprint([]served{s.with("4"), s.with("2"), s.backTo("2"), s.backTo("7")}), "[1 2 3 4 1 3 2 1 2 1 2 3 7]")
+	for i := range 200 {
+		s = s.with(fmt.Sprint(1000 + i))
+	}
+	if text := s.String(); len(text) > maxTagValue || !strings.HasSuffix(text, " 1198 1199") {
+		t.Errorf("the tag is %q", text)
+	}
+}
+
+// What cannot be done to a function is said with what can.
+func TestFnTellsWhatToDo(t *testing.T) {
+	c := startServer(t)
+	for want, args := range map[string][]string{
+		`no call "nothing" was given up` + "\nhint: \"slipway fn dead list\"":                                                       {"fn", "dead", "show", "nothing"},
+		`no call "nothing" was given up` + "\nhint: \"slipway fn dead list\" lists":                                                 {"fn", "dead", "replay", "nothing"},
+		`Deletion of aliases is not currently supported.` + "\nhint: \"aws lambda delete-alias --function-name greet --name live\"": {"fn", "delete", "greet:live"},
+	} {
+		_, errOut, code := c.said(args...)
+		contains(t, fmt.Sprint(args, " with exit code ", code), errOut, want)
+	}
 }
 
 // Calls that nobody waits for outlive the server that took them: each is made, and one that fails is kept until somebody

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,8 @@ func (f *functions) areImages(t *testing.T) {
 	}
 	answer, _ := f.invoke(name, `{"read":"/mark"}`)
 	want(t, answer, "one")
+	_, said, exit := f.said("fn", "deploy", "../../agent/sandbox/testfunction", name)
+	contains(t, fmt.Sprint("what is said to a folder that is to be an image, with exit code ", exit), said, name+" is a container image, and ", "aws lambda update-function-code --function-name "+name+" --image-uri IMAGE")
 
 	f.pushImage("fn:two", f.image("two"))
 	_, err = f.lambda().UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String(name), ImageUri: aws.String(f.host() + "/fn:two")})
