@@ -1,8 +1,10 @@
 package cluster
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 
 	"slipway/cluster/placement"
 	"slipway/store"
@@ -25,23 +27,49 @@ func keepTurn(tx *store.Tx, w *bid, node string) error {
 	return err
 }
 
+// taskGroup names a group of tasks.
+type taskGroup struct{ account, cluster, name string }
+
+// shortfall is what tasks of a group wanted, and what came of it: too little.
+type shortfall struct {
+	wanted  int
+	started Started
+}
+
 // keepRefused notes for each group why its latest tasks found too few machines.
 func keepRefused(tx *store.Tx, bids []*bid) error {
-	latest := map[[3]string]*bid{}
+	latest := map[taskGroup]shortfall{}
 	for _, w := range bids {
 		if len(w.started.Refused) > 0 {
 			m := w.order.model
-			latest[[3]string{m.Account, m.Cluster, m.Group}] = w
+			latest[taskGroup{m.Account, m.Cluster, m.Group}] = shortfall{w.count(), w.started}
 		}
 	}
+	return keepShortfalls(tx, latest)
+}
+
+// keepWhole notes of a wish that was divided what came of all of it, in place of what was noted of its parts.
+func (c *Control) keepWhole(ctx context.Context, g taskGroup, wanted int, all Started) {
+	if all.again || len(all.Refused) == 0 {
+		return
+	}
+	err := c.db.Update(ctx, func(tx *store.Tx) error {
+		return keepShortfalls(tx, map[taskGroup]shortfall{g: {wanted, all}})
+	})
+	if err != nil { // what was placed stands
+		slog.Warn("why a group found too few machines is known of a part of it only", "cluster", g.cluster, "group", g.name, "error", err)
+	}
+}
+
+func keepShortfalls(tx *store.Tx, latest map[taskGroup]shortfall) error {
 	var rows [][]any
-	for group, w := range latest {
-		reasons, err1 := json.Marshal(reasonsOf(w.started.Refused))
-		machines, err2 := json.Marshal(w.started.Refused[:min(len(w.started.Refused), maxKeptRefusals)])
+	for g, s := range latest {
+		reasons, err1 := json.Marshal(reasonsOf(s.started.Refused))
+		machines, err2 := json.Marshal(s.started.Refused[:min(len(s.started.Refused), maxKeptRefusals)])
 		if err := errors.Join(err1, err2); err != nil {
 			return err
 		}
-		rows = append(rows, []any{group[0], group[1], group[2], store.Micros(tx.Now), w.count(), len(w.started.Tasks), string(reasons), string(machines)})
+		rows = append(rows, []any{g.account, g.cluster, g.name, store.Micros(tx.Now), s.wanted, len(s.started.Tasks), string(reasons), string(machines)})
 	}
 	_, err := tx.ExecRows(`insert into refused (account, cluster, task_group, at, wanted, placed, reasons, machines) values`, `(?, ?, ?, ?, ?, ?, ?, ?)`,
 		`on conflict (account, cluster, task_group) do update set at = excluded.at, wanted = excluded.wanted, placed = excluded.placed, reasons = excluded.reasons, machines = excluded.machines`, rows)

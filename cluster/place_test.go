@@ -450,6 +450,17 @@ func TestWhy(t *testing.T) {
 				w.Errorf("machines %+v", m)
 			}
 		}
+		w.join('b', 150, 1024)
+		next := w.runs(ref, 1)[0]
+		why, err := w.Why(w.Context(), account, "default", "family:web")
+		if err != nil || !why.Since.Equal(next.Created) || why.Wanted != 3 || len(why.Remedies()) > 0 {
+			w.Errorf("once it has found places again: %+v, remedies %q, error %v", why, why.Remedies(), err)
+		}
+		w.run(cluster.Run{Cluster: "default", Definition: ref, Count: 1}, 0)
+		why, err = w.Why(w.Context(), account, "default", "family:web")
+		if err != nil || !why.Since.IsZero() || why.Wanted != 1 || len(why.Remedies()) != 1 {
+			w.Errorf("once it found too few anew: %+v, remedies %q, error %v", why, why.Remedies(), err)
+		}
 		if err := w.Prune(w.Context()); err != nil {
 			w.Fatal(err)
 		}

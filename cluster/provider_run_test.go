@@ -75,6 +75,17 @@ func TestTasksAreDividedAmongProviders(t *testing.T) {
 		started, err = w.RunTask(w.Context(), account, full)
 		wantEqual(t, "tasks on a full provider", fmt.Sprint(placedOn(started.Tasks), len(started.Refused), err), "map[desks c:8] 4 <nil>")
 
+		// Why there are fewer is told of the whole, also where the request is made again.
+		both := cluster.Run{Cluster: "default", Definition: ref, Count: 10, Token: "both", Shares: []capacity.Share{{Provider: "desks", Weight: 1}, {Provider: "racks", Weight: 1}}}
+		started, err = w.RunTask(w.Context(), account, both)
+		wantEqual(t, "tasks by a full provider and another", fmt.Sprint(len(started.Tasks), len(started.Refused), err), "5 4 <nil>")
+		why, err := w.Why(w.Context(), account, "default", "family:web")
+		wantEqual(t, "why there are fewer", fmt.Sprint(why.Wanted, why.Placed, why.Reasons, why.Since.IsZero(), err), "10 5 map[MemberOf placement constraint unsatisfied.:3 RESOURCE:CPU:1] true <nil>")
+		_, err = w.RunTask(w.Context(), account, both)
+		wantErr(t, err, nil)
+		later, err := w.Why(w.Context(), account, "default", "family:web")
+		wantEqual(t, "why, after the same request again", fmt.Sprint(later.Wanted, later.Placed, err), "10 5 <nil>")
+
 		_, err = w.SetProviders(w.Context(), account, "default", []string{"racks"}, nil)
 		wantErr(t, err, cluster.ErrProviderHasTasks)
 	})

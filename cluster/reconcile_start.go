@@ -128,7 +128,10 @@ func (k *keeper) start(ctx context.Context, o *watched, start wave) (Started, er
 		if err != nil {
 			return started, err
 		}
-		started.Tasks, started.Refused = append(started.Tasks, done.Tasks...), append(started.Refused, done.Refused...)
+		started.add(done)
+	}
+	if len(parts) > 1 {
+		k.c.keepWhole(ctx, taskGroup{k.account, k.cluster, serviceGroup(o.s.Name)}, start.Count, started)
 	}
 	return started, nil
 }

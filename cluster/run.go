@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,8 @@ type Run struct {
 type Started struct {
 	Tasks   []Task
 	Refused []placement.Refusal
+
+	again bool // it is what came of an earlier request with the same token
 }
 
 // RunTask starts tasks on the first nodes that have room for them. When it returns they are
@@ -140,8 +143,7 @@ func printable(s string) bool {
 
 // model is the task that a Run makes copies of: all that can be known before there is a node.
 func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err error) {
-	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.Group, StartedBy: r.StartedBy, Launch: r.Launch, Provider: r.Provider, Where: Where{r.Constraints, r.Strategies}, Overrides: r.Overrides, VPC: r.VPC, Exec: r.Exec, Tags: r.Tags}
-	replaceEmpty(&t.Group, "family:"+d.Family)
+	t = Task{Account: d.Account, Cluster: r.Cluster, Ref: d.Ref, Group: r.group(), StartedBy: r.StartedBy, Launch: r.Launch, Provider: r.Provider, Where: Where{r.Constraints, r.Strategies}, Overrides: r.Overrides, VPC: r.VPC, Exec: r.Exec, Tags: r.Tags}
 	replaceEmpty(&t.Launch, "EC2")
 	if r.PropagateTags {
 		t.Tags = union(r.Tags, d.Tags)
@@ -163,6 +165,9 @@ func (c *Control) model(ctx context.Context, d Definition, r Run) (t Task, err e
 	t.Images, err = c.pin(ctx, d.Account, t.Spec)
 	return t, err
 }
+
+// group is that of the tasks.
+func (r Run) group() string { return cmp.Or(r.Group, "family:"+r.Definition.Family) }
 
 // pin finds the images of our own registry, by what their tags stand for now.
 func (c *Control) pin(ctx context.Context, account string, s taskdef.Spec) ([]Image, error) {

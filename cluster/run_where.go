@@ -102,6 +102,7 @@ func (c *Control) checkCount(ctx context.Context, account, by, member string, n 
 
 // divided starts the tasks of a RunTask, each part by the capacity provider that is to have it.
 func (c *Control) divided(ctx context.Context, account string, r Run, shares []capacity.Share) (all Started, err error) {
+	all.again = true
 	for i, count := range capacity.Divide(shares, r.Count, capacity.Rounding(r.Token)) {
 		if count == 0 {
 			continue
@@ -112,9 +113,15 @@ func (c *Control) divided(ctx context.Context, account string, r Run, shares []c
 		if err != nil {
 			return Started{}, err // made again with its token, the request finds what was placed of it
 		}
-		all.Tasks, all.Refused = append(all.Tasks, started.Tasks...), append(all.Refused, started.Refused...)
+		all.add(started)
 	}
+	c.keepWhole(ctx, taskGroup{account, r.Cluster, r.group()}, r.Count, all)
 	return all, nil
+}
+
+// add takes in what came of a part.
+func (s *Started) add(part Started) {
+	s.Tasks, s.Refused, s.again = append(s.Tasks, part.Tasks...), append(s.Refused, part.Refused...), s.again && part.again
 }
 
 // tokenOf is the token of a part of a request: made again, the request is divided as it was, and each part is what

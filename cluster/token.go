@@ -47,6 +47,7 @@ func (k keptToken) answer(tx *store.Tx, account, cluster, digest string) (earlie
 		return Started{}, &TokenReusedError{ids}, nil
 	}
 	rows, err := tasksByID(tx, account, cluster, ids)
+	earlier.again = true
 	earlier.Tasks, _ = inOrder(ids, rows, func(t Task) string { return t.ID })
 	return earlier, nil, err
 }

@@ -55,6 +55,7 @@ type Refused struct {
 	RefusedAt          *time.Time  `aws:"refusedAt"`
 	Wanted             *int32      `aws:"wanted"` // tasks
 	Placed             *int32      `aws:"placed"`
+	PlacedSince        *time.Time  `aws:"placedSince"`        // when all that was wanted afterwards got machines; none: it has not
 	Reasons            []Reason    `aws:"reasons"`            // of all machines, the most frequent first
 	ContainerInstances []RefusedBy `aws:"containerInstances"` // the first of them
 	Remedies           []string    `aws:"remedies"`           // what would have to change
@@ -139,6 +140,9 @@ func rule(kind, value string) Rule {
 
 func (d *door) refused(account, place string, why cluster.Why) *Refused {
 	r := &Refused{RefusedAt: &why.At, Wanted: new(int32(why.Wanted)), Placed: new(int32(why.Placed)), Remedies: why.Remedies()}
+	if !why.Since.IsZero() {
+		r.PlacedSince = &why.Since
+	}
 	reasons := slices.SortedFunc(maps.Keys(why.Reasons), func(a, b placement.Reason) int {
 		return cmp.Or(why.Reasons[b]-why.Reasons[a], strings.Compare(string(a), string(b)))
 	})

@@ -55,6 +55,7 @@ func TestDescribePlacement(t *testing.T) {
 			}
 			ContainerInstances []struct{ ContainerInstanceArn, Reason, Detail string }
 			Remedies           []string
+			PlacedSince        float64
 		}
 	}) {
 		t.Helper()
@@ -82,6 +83,18 @@ func TestDescribePlacement(t *testing.T) {
 	}
 	if !strings.HasSuffix(out.Task.ContainerInstanceArn, "/"+strings.Repeat("a", 32)) {
 		t.Errorf("placed on %s", out.Task.ContainerInstanceArn)
+	}
+
+	if out.Refusal.PlacedSince != 0 {
+		t.Errorf("it is placed since %f", out.Refusal.PlacedSince)
+	}
+	clustertest.Join(t, control, clustertest.Hello('c', 1000, 1000))
+	run.Count = 1
+	if started, err = control.RunTask(t.Context(), wiretest.Account, run); err != nil || len(started.Tasks) != 1 {
+		t.Fatalf("started %v, error %v", started, err)
+	}
+	if _, out := ask("web"); out.Refusal.PlacedSince == 0 || len(out.Refusal.Remedies) > 0 || out.Refusal.Wanted != 2 {
+		t.Errorf("once it is placed: %+v", out.Refusal)
 	}
 
 	for _, c := range []struct {

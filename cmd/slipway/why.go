@@ -80,6 +80,7 @@ type whyRefused struct {
 	At      float64 `json:"refusedAt"`
 	Wanted  int     `json:"wanted"`
 	Placed  int     `json:"placed"`
+	Since   float64 `json:"placedSince,omitempty"`
 	Reasons []struct {
 		Reason   string `json:"reason"`
 		Machines int    `json:"containerInstances"`
@@ -136,6 +137,9 @@ func (a whyAnswer) print(w io.Writer) error {
 	if r := a.Refusal; r != nil {
 		if text.Len() > 0 {
 			text.WriteString("\n")
+		}
+		if r.Since != 0 {
+			fmt.Fprintf(&text, "%s is placed since %s; before that, machines did not take all of it\n\n", a.Group, instant(wireTime(r.Since)))
 		}
 		fmt.Fprintf(&text, "%s wanted %d at %s, and machines took %d\n", a.Group, r.Wanted, instant(wireTime(r.At)), r.Placed)
 		r.printMachines(&text)
