@@ -113,6 +113,14 @@ resource "aws_lambda_permission" "bucket" {
   source_account = data.aws_caller_identity.self.account_id
 }
 
+resource "aws_lambda_permission" "visitors" { # a URL asks for it, beside what the provider gives when it makes one
+  statement_id  = "visitors"
+  function_name = aws_lambda_function.web.function_name
+  qualifier     = aws_lambda_alias.live.name
+  action        = "lambda:InvokeFunction"
+  principal     = "*"
+}
+
 resource "aws_lambda_permission" "account" {
   statement_id_prefix = "account-"
   function_name       = aws_lambda_function.web.arn
