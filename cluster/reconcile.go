@@ -16,6 +16,7 @@ import (
 	"slipway/internal/ids"
 	"slipway/internal/loop"
 	"slipway/store"
+	"slipway/store/lease"
 )
 
 // ServiceRules are the times by which services go. What is 0 is as it says here.
@@ -153,24 +154,23 @@ func (k *keeper) run(ctx context.Context) {
 // keeperPace is how far apart looks at the services of a cluster are at least: what happens in a crowd is seen at once.
 const keeperPace = 100 * time.Millisecond
 
+const leases lease.Table = "cluster_leases"
+
 // lead takes or keeps the lease of the cluster's services, and tells whether this server has it now.
 func (k *keeper) lead(ctx context.Context, now time.Time) (bool, error) {
 	life := k.c.config.Services.Lease
 	if now.Before(k.leads.Add(-life / 2)) {
 		return true, nil
 	}
-	var taken int64
+	taken := false
 	err := k.c.db.Update(ctx, func(tx *store.Tx) (err error) {
-		taken, err = tx.Exec(`insert into cluster_leases (name, owner, until) values ($1, $2, $3)
-			on conflict (name) do update set owner = excluded.owner, until = excluded.until
-			where cluster_leases.owner = excluded.owner or cluster_leases.until < $4`,
-			servicesTopic(k.account, k.cluster), k.owner, store.Micros(tx.Now.Add(life)), store.Micros(tx.Now))
+		taken, err = leases.Take(tx, servicesTopic(k.account, k.cluster), k.owner, life)
 		return err
 	})
 	if err != nil {
 		return false, err
 	}
-	if taken == 0 {
+	if !taken {
 		k.leads = time.Time{}
 		clear(k.tried)
 		k.fresh = true
@@ -203,9 +203,8 @@ func (k *keeper) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	err := k.c.db.Update(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(`delete from cluster_leases where name = $1 and owner = $2`, servicesTopic(k.account, k.cluster), k.owner)
 		tx.Touch(servicesTopic(k.account, k.cluster))
-		return err
+		return leases.Drop(tx, servicesTopic(k.account, k.cluster), k.owner)
 	})
 	if err != nil {
 		slog.Warn("a lease runs out by itself", "cluster", k.cluster, "error", err)
