@@ -38,8 +38,8 @@ type authority struct {
 	pool        *x509.CertPool
 
 	mu     sync.Mutex
-	server *tls.Certificate
-	until  time.Time // when server is made anew
+	server ours // towards nodes
+	peer   ours // towards other servers
 }
 
 // openAuthority reads the authority, or makes it.
@@ -132,32 +132,41 @@ func (a *authority) certify(node string, key any, now time.Time) (der []byte, se
 // serverCertificate is the control plane's own, with its authority, which a node that joins knows
 // by its token alone.
 func (a *authority) serverCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return a.own(&a.server, x509.Certificate{
+		Subject:     pkix.Name{CommonName: nodeapi.ServerName},
+		DNSNames:    []string{nodeapi.ServerName},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+}
+
+// ours is a certificate of this process, whose key is nowhere else.
+type ours struct {
+	certificate *tls.Certificate
+	until       time.Time // when it is made anew
+}
+
+// own makes a certificate of this process, or has the one that it made before.
+func (a *authority) own(o *ours, template x509.Certificate) (*tls.Certificate, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
-	if a.server != nil && now.Before(a.until) {
-		return a.server, nil
+	if o.certificate != nil && now.Before(o.until) {
+		return o.certificate, nil
 	}
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{
-		SerialNumber: serialNumber(),
-		Subject:      pkix.Name{CommonName: nodeapi.ServerName},
-		DNSNames:     []string{nodeapi.ServerName},
-		NotBefore:    now.Add(-skew),
-		NotAfter:     now.Add(serverLife + skew),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, private.Public(), a.key)
+	template.SerialNumber = serialNumber()
+	template.NotBefore, template.NotAfter = now.Add(-skew), now.Add(serverLife+skew)
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	der, err := x509.CreateCertificate(rand.Reader, &template, a.certificate, private.Public(), a.key)
 	if err != nil {
 		return nil, err
 	}
-	a.server = &tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: private}
-	a.until = now.Add(serverLife)
-	return a.server, nil
+	o.certificate = &tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: private}
+	o.until = now.Add(serverLife)
+	return o.certificate, nil
 }
 
 // serialNumber is random, of 127 bits. Source: RFC 5280, 4.1.2.2.
