@@ -97,39 +97,59 @@ func dialHost(ctx context.Context, line *lineConn) (*remoteHost, error) {
 // sandboxes lets the control plane use the host of a node, as long as the line lives and the node may be there.
 func (h *handler) sandboxes(fp FunctionPlane) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		node := r.Header.Get("Slipway-Node")
 		p, err := h.peer(r)
 		if err == nil {
-			err = p.itself(r.Header.Get("Slipway-Node"))
-		}
-		if err == nil && r.Header.Get("Upgrade") != upgradeSandboxes {
-			err = errNoUpgrade
+			err = p.itself(node)
 		}
 		if err != nil {
 			fail(w, r, err)
 			return
 		}
-		line, err := hijack(w, upgradeSandboxes)
-		if err != nil {
-			fail(w, r, err)
-			return
-		}
-		defer line.Close()
-		defer h.watch(r, line)()
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		go func() { // until the line is closed, which it is at the end
-			<-line.ended
-			cancel()
-		}()
-		host, err := dialHost(ctx, line)
-		if err == nil {
-			err = fp.Sandboxes(ctx, p.Node, host)
-			host.line.Close()
-		}
-		if err != nil && ctx.Err() == nil && errs.KindOf(err) != errs.NotFound { // it comes again once it is a member
-			slog.Warn("the sandboxes of a node are not used", "node", p.Node, "error", err)
-		}
+		acceptLine(w, r, func(ctx context.Context, line *lineConn) error {
+			defer h.watch(r, line)()
+			if relay, is := fp.(Relay); is {
+				if elsewhere, err := relay.Relay(ctx, node, line); elsewhere {
+					return err
+				}
+			}
+			return useLine(ctx, line, node, fp)
+		})
 	}
+}
+
+// acceptLine makes the connection of a request a line of sandboxes, for as long as it is used.
+func acceptLine(w http.ResponseWriter, r *http.Request, use func(context.Context, *lineConn) error) {
+	if r.Header.Get("Upgrade") != upgradeSandboxes {
+		fail(w, r, errNoUpgrade)
+		return
+	}
+	line, err := hijack(w, upgradeSandboxes)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	defer line.Close()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	go func() { // until the line is closed, which it is at the end
+		<-line.ended
+		cancel()
+	}()
+	err = use(ctx, line)
+	if err != nil && ctx.Err() == nil && errs.KindOf(err) != errs.NotFound { // it comes again once it is a member
+		slog.Warn("the sandboxes of a node are not used", "node", r.Header.Get("Slipway-Node"), "error", err)
+	}
+}
+
+// useLine has the host at the other end of a line used.
+func useLine(ctx context.Context, line *lineConn, node string, fp FunctionPlane) error {
+	host, err := dialHost(ctx, line)
+	if err != nil {
+		return err
+	}
+	defer host.line.Close()
+	return fp.Sandboxes(ctx, node, host)
 }
 
 // hijack makes the connection of a request another thing.
