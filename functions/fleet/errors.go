@@ -16,6 +16,7 @@ var (
 	ErrNoRoom    = errs.New(errs.Throttled, "no machine has room for another sandbox")
 	ErrNoMachine = errs.New(errs.Unavailable, "no machine of the account is connected")
 	ErrStopping  = errs.New(errs.Unavailable, "the fleet is stopping")
+	ErrYielded   = errs.New(errs.Unavailable, "another fleet has the account")
 	ErrRetired   = errs.New(errs.NotFound, "the release is retired")
 )
 

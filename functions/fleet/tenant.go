@@ -13,6 +13,7 @@ type tenant struct {
 
 	mu        sync.Mutex
 	stopped   bool
+	yielded   bool // and another fleet has the account
 	machines  map[string]*machine
 	functions map[string]*function // by ARN
 	pools     map[poolKey]*pool
@@ -77,7 +78,7 @@ func (fn *function) edition(r *Release) *edition {
 func (t *tenant) admit(fn *function, l Limit) error {
 	switch {
 	case t.stopped:
-		return ErrStopping
+		return t.refusal()
 	case l.Reserved && fn.calls >= l.Function:
 		t.count.throttled++
 		return ErrThrottled

@@ -50,7 +50,7 @@ func (t *tenant) vain(fn *function, want wish, now time.Time) (lease, error) {
 	e := want.only(now)
 	switch {
 	case t.stopped:
-		return lease{}, ErrStopping
+		return lease{}, t.refusal()
 	case len(t.machines) == 0 && now.Sub(t.lonely) >= alone:
 		return lease{}, ErrNoMachine
 	case len(fn.waiting) >= t.fleet.config.Waiting:
