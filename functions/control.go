@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"slipway/blob"
+	"slipway/functions/home"
 	"slipway/internal/loop"
 	"slipway/seal"
 	"slipway/store"
@@ -45,6 +46,9 @@ type Config struct {
 	Roles   Roles
 	Fleet   Fleet
 	Objects Objects // nil: there are no buckets
+
+	Homes *home.Homes // where the fleet of each account is; nil: all are Fleet
+	Peers Peers       // the servers that have the others; nil: there are none
 
 	Calls CallConfig
 

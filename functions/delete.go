@@ -38,7 +38,7 @@ func (c *Control) deleteFunction(ctx context.Context, r Ref) error {
 		return c.tell(tx, "function.deleted", v)
 	})
 	if err == nil {
-		c.config.Fleet.Retire(r.Account, c.ARN(r), "")
+		c.retire(ctx, r.Account, c.ARN(r), "")
 	}
 	return err
 }
@@ -70,7 +70,7 @@ func (c *Control) deleteVersion(ctx context.Context, r Ref) error {
 		return c.tell(tx, "function.deleted", v)
 	})
 	if err == nil && release != "" {
-		c.config.Fleet.Retire(r.Account, c.ARN(r.Whole()), release)
+		c.retire(ctx, r.Account, c.ARN(r.Whole()), release)
 	}
 	return err
 }

@@ -91,9 +91,9 @@ func (c *Control) Invoke(ctx context.Context, i Invoke) (Answer, error) {
 	return c.callNow(ctx, t, &i)
 }
 
-// callNow makes a call and waits for its answer. A release that retires while the call waits for a sandbox has made
+// callFleet makes a call in this server's fleet and waits for its answer. A release that retires while the call waits for a sandbox has made
 // room for another, or its function is gone.
-func (c *Control) callNow(ctx context.Context, t *Target, i *Invoke) (Answer, error) {
+func (c *Control) callFleet(ctx context.Context, t *Target, i *Invoke) (Answer, error) {
 	r, err := c.config.Fleet.Invoke(ctx, t.call(i), i.Stream)
 	if errors.Is(err, fleet.ErrRetired) {
 		if t, err = c.Resolve(ctx, i.Account, i.Function, i.Qualifier); err != nil {
@@ -169,6 +169,8 @@ func notCalled(ctx context.Context, err error) error {
 		return &Throttle{Reason: ReasonConcurrency, RetryAfter: 1}
 	case errors.Is(err, fleet.ErrBusy):
 		return &Throttle{Reason: ReasonQueue, RetryAfter: 1}
+	case errors.Is(err, fleet.ErrYielded):
+		return ErrMoved
 	case errors.Is(err, fleet.ErrNoMachine), errors.Is(err, fleet.ErrStopping), errors.Is(err, fleet.ErrRetired):
 		return fmt.Errorf("%w: %w", ErrNoRunner, err)
 	case errors.Is(err, fleet.ErrUnfit):

@@ -164,10 +164,24 @@ func (c *Control) provisionedList(ctx context.Context, r Ref) (list []Provisione
 	return list, err
 }
 
-// progress asks the fleet how far it is.
+// progress asks the fleet how far it is, wherever that is.
 func (c *Control) progress(ctx context.Context, r Ref, one *Provisioned) error {
 	r.Qualifier = one.Qualifier
 	one.Status = ProvisionInProgress
+	at := c.elsewhere(r.Account)
+	if at == nil {
+		return c.progressHere(ctx, r, one)
+	}
+	there, err := c.config.Peers.Progress(ctx, at, r, *one)
+	if err != nil {
+		one.Reason = reasonOf(err)
+		return ctx.Err()
+	}
+	*one = there
+	return nil
+}
+
+func (c *Control) progressHere(ctx context.Context, r Ref, one *Provisioned) error {
 	f, err := c.find(ctx, r)
 	switch {
 	case errs.KindOf(err) == errs.NotFound:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/functions/fleet"
+	"slipway/functions/home"
 	"slipway/internal/errs"
 	"slipway/internal/loop"
 	"slipway/store"
@@ -19,7 +20,7 @@ const provisionPeriod = 15 * time.Second
 
 // provision has the fleet have ready what is provisioned, until ctx ends.
 func (c *Control) provision(ctx context.Context) {
-	wake, stop := c.db.Watch(topic)
+	wake, stop := c.db.Watch(topic, home.Topic)
 	defer stop()
 	p := &provisioning{c: c, has: map[string]*wanted{}}
 	loop.Run(ctx, "functions provisioned", provisionPeriod, wake, p.pass)
@@ -47,10 +48,13 @@ func (p *provisioning) pass(ctx context.Context) error {
 		return err
 	}
 	for key, w := range p.has {
-		if want[key] == nil {
-			p.c.config.Fleet.Provision(w.release, 0)
-			delete(p.has, key)
+		if want[key] != nil {
+			continue
 		}
+		if p.c.here(ctx, w.release.Account) {
+			p.c.config.Fleet.Provision(w.release, 0)
+		}
+		delete(p.has, key)
 	}
 	return nil
 }
@@ -61,6 +65,9 @@ func (p *provisioning) want(ctx context.Context) (map[string]*wanted, error) {
 	rows, err := p.c.provisionedRows(ctx)
 	want := map[string]*wanted{}
 	for _, row := range rows {
+		if !p.c.here(ctx, row.Account) {
+			continue
+		}
 		f, failed := p.c.findAnew(ctx, row.Ref)
 		switch {
 		case errs.KindOf(failed) == errs.NotFound:

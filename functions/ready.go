@@ -42,7 +42,7 @@ func (r *readying) pass(ctx context.Context) error {
 		return err
 	}
 	for _, v := range found {
-		if !r.begin(v) {
+		if !r.c.here(ctx, v.Account) || !r.begin(v) {
 			continue
 		}
 		r.running.Go(func() {

@@ -104,6 +104,7 @@ func (c *Control) target(ctx context.Context, r Ref, f *function, p pointed) (*T
 		return nil, errs.Say(ErrNotReady, "The operation cannot be performed at this time. The function is currently in the following state: %s", state)
 	}
 	t := &Target{
+		ref: r, id: f.id, number: f.number,
 		Account: f.account, Name: f.name, Function: c.ARN(f.ref()), ARN: c.ARN(r), Version: p.version.Qualifier(),
 		Limit: fleet.Limit{Reserved: f.reserved >= 0, Function: max(f.reserved, 0), Unreserved: max(1, p.unreserved)},
 	}

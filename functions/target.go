@@ -23,6 +23,10 @@ type Target struct {
 	Stale   fleet.Staleness
 	Limit   fleet.Limit
 
+	ref    Ref    // by which it was found
+	id     string // of the function
+	number int64  // and its number then
+
 	other *Target // of an alias that shares its calls
 	share float64 // of the calls that go to other
 }

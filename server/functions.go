@@ -40,12 +40,17 @@ func (s *Server) openFunctions(ctx context.Context) error {
 		HardCPU: s.config.FunctionCPULimit,
 	})
 	s.meters.registry.MustRegister(newFleetMeter(s.fleet))
+	if err := s.openPeers(ctx); err != nil {
+		return err
+	}
 	s.functions, err = functions.New(ctx, s.db, s.keys, code, functions.Config{
 		Region:      s.config.Region,
 		Images:      functionImages{s.clusterImages(), s.root.Owner.Account},
 		Roles:       functionRoles{s.accounts, s.config.Region},
 		Fleet:       s.fleet,
 		Objects:     functionObjects{s.objects},
+		Homes:       s.homes,
+		Peers:       s.peers,
 		CheckPolicy: readsPolicies,
 		Advertise:   s.config.Advertise,
 		Domain:      s.config.FunctionDomain,
@@ -131,12 +136,23 @@ func (r functionRoles) arn(account, name string) string {
 // calling says that calls of functions are under way.
 func (s *Server) calling() bool { return s.fleet.Stats().Running > 0 }
 
-// runFunctions makes calls until ctx ends and all that are under way have ended, and ends the sandboxes then.
+// runFunctions makes calls until ctx ends and all that are under way have ended, ends the sandboxes then, and leaves the
+// fleets to other servers.
 func (s *Server) runFunctions(ctx context.Context) {
 	sandboxes, end := context.WithCancel(context.WithoutCancel(ctx))
-	var running sync.WaitGroup
+	homes, leave := context.WithCancel(context.WithoutCancel(ctx))
+	var running, keeping sync.WaitGroup
+	keeping.Go(func() { s.homes.Run(homes) })
 	running.Go(func() { s.fleet.Run(sandboxes) })
 	s.functions.Run(ctx)
+	s.homes.Closing()
 	end()
 	running.Wait()
+	leave()
+	keeping.Wait()
+	giving, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	if err := s.homes.Leave(giving); err != nil {
+		slog.Warn("functions are called by other servers somewhat later", "error", err)
+	}
 }

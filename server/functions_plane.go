@@ -22,11 +22,29 @@ var _ nodeapi.FunctionPlane = functionPlane{}
 var errForeign = errs.New(errs.Denied, "it is of another account than the node")
 
 // Sandboxes satisfies nodeapi.FunctionPlane: the fleet uses a machine for as long as it is a member, and leaves it when it is
-// drained.
+// drained. Where another server has the account's fleet, it is lent to that.
 func (p functionPlane) Sandboxes(ctx context.Context, node string, h nodeapi.SandboxHost) error {
 	account, err := p.cluster.NodeAccount(ctx, node)
 	if err != nil {
 		return err
+	}
+	at, err := p.homes.Find(ctx, account)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := at.With(ctx)
+	defer cancel()
+	if !at.Here {
+		return p.peers.Node(at).Sandboxes(ctx, node, h)
+	}
+	return p.joinFleet(ctx, account, node, h)
+}
+
+func (p functionPlane) joinFleet(ctx context.Context, account, node string, h nodeapi.SandboxHost) error {
+	if p.homes != nil {
+		if err := p.cluster.FreeForeign(ctx, node); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -38,7 +56,7 @@ func (p functionPlane) Sandboxes(ctx context.Context, node string, h nodeapi.San
 			}
 		}))
 	})
-	err = p.fleet.Join(ctx, account, node, h)
+	err := p.fleet.Join(ctx, account, node, h)
 	if cause := context.Cause(ctx); errors.Is(cause, cluster.ErrNoInstance) {
 		err = cause
 	}

@@ -27,6 +27,8 @@ import (
 	"slipway/events"
 	"slipway/functions"
 	"slipway/functions/fleet"
+	"slipway/functions/home"
+	"slipway/functions/peers"
 	"slipway/hooks"
 	"slipway/ingress"
 	"slipway/logs"
@@ -53,6 +55,10 @@ type Config struct {
 	Blobs     string   // "s3://BUCKET/PREFIX?endpoint=URL&region=R"; "": files in the data folder
 	Throttle  Throttle // how fast each account may call; 0: as fast as it likes
 
+	Peers          string        // host:port where the other servers over the same PostgreSQL reach this one; "": a port on loopback
+	PeersAdvertise string        // host:port by which they do; "": Peers
+	homeLife       time.Duration // how long a server that says nothing keeps fleets; 0: as usual
+
 	KeepClosed time.Duration // how long what a closed account has is kept; 0: 90 days
 
 	Sweeping Sweeping // how the registry is swept; the zero value: DefaultSweeping
@@ -74,6 +80,7 @@ const (
 type Server struct {
 	config Config
 	lock   *os.File
+	id     string // of this server, the same over restarts
 	db     *store.DB
 	keys   *seal.Keys
 	meters *meters
@@ -92,11 +99,16 @@ type Server struct {
 	fleet     *fleet.Fleet
 	objects   *objects.Control
 
+	homes     *home.Homes   // where the fleet of each account is; nil: all are here
+	peers     *peers.Client // the servers that have the others
+
 	files *s3.Store // the bucket that blobs are in; nil: they are in the data folder
 	root  accounts.Key
 	api   net.Listener
 	admin net.Listener
 	wire  net.Listener // of nodes; nil: none
+
+	others net.Listener // of other servers; nil: there can be none
 
 	control net.Listener // nil: the data folder can hold none
 }
@@ -117,6 +129,9 @@ func (c Config) check() error {
 	scheme, _, _ := strings.Cut(c.Store, "://") // what follows may hold a password
 	if c.KeepClosed < 0 {
 		return fmt.Errorf("keep closed accounts for %v: want a time that is not below zero", c.KeepClosed)
+	}
+	if err := c.checkPeers(); err != nil {
+		return err
 	}
 	if c.Store != "" && scheme != "postgres" && scheme != "postgresql" {
 		return fmt.Errorf("store %q: want postgres://USER@HOST/DATABASE, or nothing for SQLite in the data folder", scheme)
@@ -213,12 +228,11 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		registry.Sweeps(cmp.Or(s.config.Sweeping, DefaultSweeping())), registry.Tasks(s.runningTasks)); err != nil {
 		return err
 	}
-	id, err := serverID(s.config.Data)
-	if err != nil {
+	if s.id, err = serverID(s.config.Data); err != nil {
 		return err
 	}
 	s.cluster, err = cluster.New(ctx, s.db, cluster.Config{
-		Server:   id,
+		Server:   s.id,
 		Account:  s.root.Owner.Account,
 		Region:   s.config.Region,
 		Registry: s.config.Advertise,
@@ -277,6 +291,9 @@ func (s *Server) Run(ctx context.Context) error {
 		defer endLines()
 		s.runFunctions(loops)
 	})
+	serving, endPeers := context.WithCancel(context.WithoutCancel(ctx))
+	var others sync.WaitGroup
+	others.Go(func() { s.servePeers(serving, lines) })
 	running.Go(func() { s.keys.Run(loops) })
 	if s.control != nil {
 		running.Go(func() { serve(loops, newHTTPServer(s.controlHandler(loops)), s.control, drain) })
@@ -291,6 +308,8 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	err := serveWhile(ctx, newHTTPServer(doors), s.api, drain, s.calling)
+	endPeers() // after the doors: until then calls of the others are made here
+	others.Wait()
 	stopLoops()
 	running.Wait()
 	return err
@@ -307,7 +326,7 @@ func (s *Server) nodesAt() string {
 // Close gives everything back. It may be called on a server that is half open.
 func (s *Server) Close() error {
 	var all []error
-	for _, l := range []net.Listener{s.api, s.admin, s.wire, s.control} {
+	for _, l := range []net.Listener{s.api, s.admin, s.wire, s.control, s.others} {
 		if l != nil {
 			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 				all = append(all, err)

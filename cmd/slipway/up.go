@@ -78,6 +78,8 @@ func serverFlags(cmd *cobra.Command, nodes string) *server.Config {
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:4600", "address of the APIs")
 	f.StringVar(&c.Advertise, "advertise", "", "address by which clients and nodes reach the APIs (default: --listen)")
 	f.StringVar(&c.Nodes, "nodes", nodes, `address where other machines join as nodes, over mutual TLS; "": none do`)
+	f.StringVar(&c.Peers, "peers", "", "address where other servers over the same PostgreSQL reach this one, over mutual TLS (default: a port on loopback)")
+	f.StringVar(&c.PeersAdvertise, "peers-advertise", "", "address by which they do, where it is another (default: --peers)")
 	f.StringVar(&c.Ingress, "ingress", "127.0.0.1", "IP address that listeners of load balancers bind to; 0.0.0.0 for all of this machine's")
 	f.StringVar(&c.Admin, "admin", "", `address of metrics and profiles, or "off" (default: loopback, the port after the APIs')`)
 	f.StringVar(&c.Region, "region", "us-east-1", "region that signatures must name")
@@ -128,6 +130,8 @@ func openServer(cmd *cobra.Command, config server.Config) (*server.Server, error
 		return nil, withHint(err, "choose another address with --admin HOST:PORT")
 	case errors.Is(err, syscall.EADDRINUSE) && strings.HasPrefix(err.Error(), "listener of nodes"):
 		return nil, withHint(err, `choose another address with --nodes HOST:PORT, or none with --nodes ""`)
+	case errors.Is(err, syscall.EADDRINUSE) && strings.HasPrefix(err.Error(), "listener of servers"):
+		return nil, withHint(err, "choose another address with --peers HOST:PORT")
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, withHint(err, "choose another address with --listen HOST:PORT")
 	}
