@@ -40,8 +40,14 @@ func New(t testing.TB, db *store.DB, doors func(*accounts.Control) []*awswire.Se
 
 // Mux puts doors behind the keys and policies of the world, for what is not served at its own address.
 func (w *World) Mux(doors ...*awswire.Service) *awswire.Mux {
+	return w.MuxWith(awswire.Config{}, doors...)
+}
+
+// MuxWith is Mux with what else a configuration has.
+func (w *World) MuxWith(config awswire.Config, doors ...*awswire.Service) *awswire.Mux {
 	gate := gate{w.Room}
-	return awswire.NewMux(awswire.Config{Region: wiretest.Region, Keys: gate, Access: gate}, doors...)
+	config.Region, config.Keys, config.Access = wiretest.Region, gate, gate
+	return awswire.NewMux(config, doors...)
 }
 
 // As is what SDK clients need to call as the owner of a key. The token is that of a session, or "".

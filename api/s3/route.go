@@ -1,6 +1,10 @@
 package s3
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
 
 // scope is what an operation is about.
 type scope int
@@ -182,3 +186,22 @@ var data = func() map[string]bool {
 	}
 	return names
 }()
+
+// Operation is one that the door knows, and where it is.
+type Operation struct {
+	Name, Method string
+	About        string // parameter that the query has
+	Object       bool   // it is about an object, and not about a bucket or all
+}
+
+// Operations lists all that the door knows, those too that it refuses by name.
+func Operations() (list []Operation) {
+	for at, op := range operations {
+		list = append(list, Operation{op.name, at.method, at.about, at.in == inObject})
+	}
+	for about, op := range copies {
+		list = append(list, Operation{op.name, "PUT", about, true})
+	}
+	slices.SortFunc(list, func(a, b Operation) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
