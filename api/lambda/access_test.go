@@ -9,7 +9,7 @@ import (
 )
 
 // The table of what every operation asks for: of a version of a function, of those of other
-// accounts, and of a function as a whole.
+// accounts, of a function as a whole, and of code in a bucket.
 func TestAccess(t *testing.T) {
 	d := newDesk(t)
 	d.function("web")
@@ -33,5 +33,7 @@ func TestAccess(t *testing.T) {
 	for _, op := range []string{"Get", "Put", "Delete"} {
 		bare[op+"ProvisionedConcurrencyConfig.Qualifier"] = "live"
 	}
-	wiretest.Access(t, door.New(d.room, wiretest.Region), own, theirs, bare)
+	inBucket := maps.Clone(bare)
+	maps.Copy(inBucket, wiretest.Sample{"S3Bucket": "harbour", "S3Key": "web.zip", "UpdateFunctionCode.S3ObjectVersion": "v"})
+	wiretest.Access(t, door.New(d.room, wiretest.Region), own, theirs, bare, inBucket)
 }

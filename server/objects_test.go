@@ -1,0 +1,86 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+)
+
+// Functions and layers are made of what lies in buckets of their account, if whoever makes them may read it.
+func TestFunctionsOfObjects(t *testing.T) {
+	n := newNeighbours(t)
+	client := func(config aws.Config) *s3.Client {
+		return s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true })
+	}
+	ours, bucket, key := client(n.ours), aws.String("harbour"), aws.String("web.zip")
+	_, err := ours.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket})
+	n.must(err)
+	_, err = ours.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}})
+	n.must(err)
+	put := func(key *string, code []byte) *string {
+		out, err := ours.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: key, Body: bytes.NewReader(code)})
+		n.must(err)
+		return out.VersionId
+	}
+	first, second := zipOf("bootstrap", "first"), zipOf("bootstrap", "second and longer")
+	old := put(key, first)
+	put(key, second)
+	put(aws.String("text"), []byte("no zip"))
+
+	role := func(config aws.Config) *string {
+		out, err := iam.NewFromConfig(config).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("of-objects"), AssumeRolePolicyDocument: aws.String(trustsFunctions)})
+		n.must(err)
+		return out.Role.Arn
+	}
+	create := func(config aws.Config, role *string, code types.FunctionCode) (*lambda.CreateFunctionOutput, error) {
+		return lambda.NewFromConfig(config).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+			FunctionName: aws.String("web"), Role: role, Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &code,
+		})
+	}
+	ourRole := role(n.ours)
+	for name, row := range map[string]struct {
+		code       types.FunctionCode
+		fault, say string
+	}{
+		"no key":     {types.FunctionCode{S3Bucket: bucket, S3Key: aws.String("none")}, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist."},
+		"no bucket":  {types.FunctionCode{S3Bucket: aws.String("none"), S3Key: key}, "InvalidParameterValueException", "S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist"},
+		"no version": {types.FunctionCode{S3Bucket: bucket, S3Key: key, S3ObjectVersion: aws.String(strings.Repeat("0", 32))}, "InvalidParameterValueException", "S3 Error Code: NoSuchVersion."},
+		"no zip":     {types.FunctionCode{S3Bucket: bucket, S3Key: aws.String("text")}, "InvalidParameterValueException", "Could not unzip uploaded file."},
+		"half of it": {types.FunctionCode{S3Bucket: bucket}, "InvalidParameterValueException", "must be provided together"},
+		"two codes":  {types.FunctionCode{S3Bucket: bucket, S3Key: key, ZipFile: first}, "InvalidParameterValueException", "Please do not provide other FunctionCode parameters"},
+	} {
+		if _, err := create(n.ours, ourRole, row.code); !isFault(err, row.fault, row.say) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := create(n.theirs, role(n.theirs), types.FunctionCode{S3Bucket: bucket, S3Key: key}); !isFault(err, "AccessDeniedException", "Your access has been denied by S3") {
+		t.Errorf("another account: %v", err)
+	}
+	user := n.user(0, "maker", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["lambda:*","iam:PassRole"],"Resource":"*"}]}`)
+	if _, err := create(user, ourRole, types.FunctionCode{S3Bucket: bucket, S3Key: key}); !isFault(err, "AccessDeniedException", "is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::harbour/web.zip") {
+		t.Errorf("who may not read it: %v", err)
+	}
+	made, err := create(n.ours, ourRole, types.FunctionCode{S3Bucket: bucket, S3Key: key})
+	n.must(err)
+	layer, err := lambda.NewFromConfig(n.ours).PublishLayerVersion(t.Context(), &lambda.PublishLayerVersionInput{
+		LayerName: aws.String("tools"), Content: &types.LayerVersionContentInput{S3Bucket: bucket, S3Key: key, S3ObjectVersion: old},
+	})
+	n.must(err)
+	if made.CodeSize != int64(len(second)) || layer.Content.CodeSize != int64(len(first)) {
+		t.Errorf("made of %d and %d bytes", made.CodeSize, layer.Content.CodeSize)
+	}
+}
+
+func isFault(err error, code, text string) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == code && strings.Contains(api.ErrorMessage(), text)
+}
