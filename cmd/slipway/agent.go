@@ -60,6 +60,7 @@ then on, and those that run here have 30 s to finish; told again, it ends at onc
 		}
 		node.line = i
 		go keepLean(cmd.Context()) // until the command ends
+		go settle(cmd.Context())
 		return together(cmd.Context(), func(ctx context.Context) error { return node.run(ctx, i.Client(), plane) }, i.Run)
 	}
 	return cmd

@@ -120,6 +120,7 @@ func openServer(cmd *cobra.Command, config server.Config) (*server.Server, error
 		return nil, err
 	}
 	go keepBusy(cmd.Context()) // until the command ends
+	go settle(cmd.Context())
 	srv, err := server.Open(cmd.Context(), config)
 	switch {
 	case errors.Is(err, server.ErrDataInUse):
