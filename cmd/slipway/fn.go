@@ -246,6 +246,7 @@ type fnVersion struct {
 	Version     string    `json:"version"`
 	Modified    time.Time `json:"modified"`
 	Description string    `json:"description,omitempty"`
+	Latest      bool      `json:"latest"` // it is what the function is now
 }
 
 func (c *client) shownFunction(ctx context.Context, name string) (*fnShown, error) {
@@ -270,7 +271,7 @@ func (c *client) shownFunction(ctx context.Context, name string) (*fnShown, erro
 		shown.Aliases = append(shown.Aliases, fnAliasOf(a))
 	}
 	for _, v := range slices.Backward(versions) {
-		shown.Versions = append(shown.Versions, fnVersion{aws.ToString(v.Version), modifiedOf(&v), aws.ToString(v.Description)})
+		shown.Versions = append(shown.Versions, fnVersion{aws.ToString(v.Version), modifiedOf(&v), aws.ToString(v.Description), sameFunction(&v, f.Configuration)})
 	}
 	return shown, nil
 }
@@ -307,8 +308,15 @@ func (f *fnShown) print(out io.Writer) {
 		fmt.Fprintf(out, "  alias    %s is version %s%s\n", a.Name, a.Version, a.shares())
 	}
 	for _, v := range f.Versions {
-		fmt.Fprintf(out, "  version  %s\n", strings.Join(nonEmpty(v.Version, instant(v.Modified), v.Description), "  "))
+		fmt.Fprintf(out, "  version  %s\n", strings.Join(nonEmpty(v.Version, instant(v.Modified), v.Description, v.latest()), "  "))
 	}
+}
+
+func (v fnVersion) latest() string {
+	if v.Latest {
+		return "(as it is now)"
+	}
+	return ""
 }
 
 // state says in which state a function is, and why if it is not as it should be.

@@ -37,8 +37,9 @@ is built; a folder with a program called bootstrap, or with a Python or Node.js 
 zip. NAME is by default that of the source.
 
 While the new code starts, calls are answered by the code before it. If it does not start, that stays in
-service, which is exit code 1. Without --role a function that is new gets the role slipway-functions,
-which is made if it is not there and allows nothing.`,
+service, which is exit code 1; of a function that nobody has called lately the next call shows it.
+Without --role a function that is new gets the role slipway-functions, which is made if it is not there
+and allows nothing.`,
 		Example: `  slipway fn deploy ./greet
   slipway fn deploy ./greet hello -e GREETING=hi --memory 256 --timeout 10
   slipway fn deploy function.zip thumbnails --runtime python3.11 --handler main.handler --role thumbnails`,

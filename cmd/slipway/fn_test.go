@@ -49,8 +49,18 @@ func TestFnOnAMachine(t *testing.T) {
 	want(t, out, "\"ann\"\n")
 	c.wantSaid(t, []string{"version 2 is in service"}, "fn", "deploy", source, "greet", "-e", "WHO=bob")
 	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"bob\"\n")
+	showsLatest := func(number string) {
+		t.Helper()
+		for line := range strings.Lines(c.wantSaid(t, nil, "fn", "show", "greet")) {
+			if version, is := strings.CutPrefix(line, "  version  "); is && strings.HasPrefix(version, number+" ") != strings.Contains(line, "(as it is now)") {
+				t.Errorf("of the versions %s is as it is now; it is said: %s", number, line)
+			}
+		}
+	}
+	showsLatest("2")
 	c.wantSaid(t, []string{"greet: back to version 1"}, "fn", "rollback", "greet")
 	want(t, c.wantSaid(t, nil, "invoke", "greet", "-d", `{"environ":"WHO"}`), "\"ann\"\n")
+	showsLatest("1")
 	want(t, c.wantSaid(t, nil, "invoke", "greet:2", "-d", `{"environ":"WHO"}`), "\"bob\"\n")
 
 	c.comesBackFromWhatDoesNotStart(t, source)
