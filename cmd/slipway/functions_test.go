@@ -329,13 +329,16 @@ func (f *functions) during(name, while string, do func()) string {
 		out, err := f.lambda().Invoke(context.WithoutCancel(f.t.Context()), &lambda.InvokeInput{FunctionName: &name, Payload: fmt.Appendf(nil, `{"print":[%q],"sleep":%q}`, mark, while)})
 		said = fmt.Sprint(out, err)
 	})
-	within(f.t, "the call to be under way", func() bool {
-		found, err := f.logs.FilterLogEvents(f.t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/" + name), FilterPattern: aws.String(`"` + mark + `"`)})
-		return err == nil && len(found.Events) > 0
-	})
+	within(f.t, "the call to be under way", func() bool { return f.printed(name, mark) })
 	do()
 	call.Wait()
 	return said
+}
+
+// printed reports whether a function has printed a text.
+func (f *functions) printed(name, text string) bool {
+	found, err := f.logs.FilterLogEvents(f.t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/" + name), FilterPattern: aws.String(`"` + text + `"`)})
+	return err == nil && len(found.Events) > 0
 }
 
 // again calls a function until it answers.

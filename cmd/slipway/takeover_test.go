@@ -21,17 +21,23 @@ import (
 func (c *cloud) startBeside() *cloud {
 	c.t.Helper()
 	data := filepath.Join(c.t.TempDir(), "data")
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		c.t.Fatal(err)
-	}
-	key, err := os.ReadFile(filepath.Join(c.data, "master.key"))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(data, "master.key"), key, 0o600); err != nil {
-		c.t.Fatal(err)
-	}
+	giveMasterKey(c.t, c.data, data)
 	return launch(c.t, "server", data, append(slices.Clone(c.args[:4]), "--advertise", c.host(), "--nodes", freeAddress(c.t, "127.0.0.1"))...)
+}
+
+// giveMasterKey copies the master key from one data folder to another, which it makes.
+func giveMasterKey(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(filepath.Join(from, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(to, "master.key"), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // leader is who looks after the services of the default cluster, and did so at a time.
