@@ -63,6 +63,7 @@ func (c *Control) callNow(ctx context.Context, t *Target, i *Invoke) (Answer, er
 		return a, ctx.Err()
 	}
 	if notThere(err) {
+		slog.Warn("a call finds no server that makes it", "function", t.Function, "error", err)
 		err = fmt.Errorf("%w: %w", ErrNoRunner, err)
 	}
 	return a, err

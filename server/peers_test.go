@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,7 +35,14 @@ type peersWorld struct {
 }
 
 func newPeersWorld(t *testing.T) *peersWorld {
-	w := &peersWorld{replicas: newReplicas(t)}
+	t.Helper()
+	return newReplicas(t).withMachines()
+}
+
+// withMachines has a machine come to each of the servers.
+func (r *replicas) withMachines() *peersWorld {
+	t := r.t
+	w := &peersWorld{replicas: r}
 	w.account = w.at[0].root.Owner.Account
 	for i, s := range w.at {
 		w.hosts[i] = answering(t, func(i nodeapi.Invocation, _ nodeapi.AnswerWriter) []byte { return i.Payload })
@@ -247,5 +256,61 @@ func TestAServerThatWasTakenForDead(t *testing.T) {
 	}
 	if w.home() == was {
 		t.Error("the fleet is where it was")
+	}
+}
+
+// A server that ends while others pass calls on to it finishes these and hands over: no call fails.
+func TestAServerThatEndsHandsOver(t *testing.T) {
+	r := newReplicas(t)
+	ends := open(t, func(c *Config) {
+		c.Store, c.Blobs = r.at[0].config.Store, r.at[0].config.Blobs
+		must(t, os.MkdirAll(c.Data, 0o700))
+		key, err := os.ReadFile(filepath.Join(r.at[0].config.Data, "master.key"))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(c.Data, "master.key"), key, 0o600))
+	})
+	ctx, end := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { ends.Run(ctx) })
+	t.Cleanup(func() { end(); running.Wait() })
+	if at, err := ends.homes.Find(t.Context(), r.at[0].root.Owner.Account); err != nil || !at.Here {
+		t.Fatalf("its home is %+v, %v", at, err)
+	}
+	w := r.withMachines()
+	w.create("steady", 0)
+	var calls sync.WaitGroup
+	var done atomic.Int64
+	stop := make(chan struct{})
+	for i := range 4 {
+		calls.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				out, err := w.calls[i%2].Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("steady"), Payload: []byte(`1`)}, func(o *lambda.Options) { o.RetryMaxAttempts = 1 })
+				if err != nil || string(out.Payload) != `1` {
+					t.Errorf("call %d is answered %+v, %v", n, out, err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	until := func(n int64) {
+		for done.Load() < n && !t.Failed() {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	until(100)
+	end()
+	running.Wait()
+	must(t, ends.Close())
+	until(done.Load() + 100)
+	close(stop)
+	calls.Wait()
+	if n := ends.fleet.Stats().Calls; n < 100 {
+		t.Errorf("the server that ended has made %d calls", n)
 	}
 }

@@ -99,8 +99,8 @@ type Server struct {
 	fleet     *fleet.Fleet
 	objects   *objects.Control
 
-	homes     *home.Homes   // where the fleet of each account is; nil: all are here
-	peers     *peers.Client // the servers that have the others
+	homes *home.Homes   // where the fleet of each account is; nil: all are here
+	peers *peers.Client // the servers that have the others
 
 	files *s3.Store // the bucket that blobs are in; nil: they are in the data folder
 	root  accounts.Key
