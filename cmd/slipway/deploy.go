@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -15,9 +16,10 @@ import (
 
 type deployOptions struct {
 	cluster, service, image, definition, container, role string
-	env, publish, command                                []string
+	env, publish, command, targets                       []string
 	count, cpu, memory, minimum, maximum                 int32
 	rollback, detach                                     bool
+	timeout                                              time.Duration
 	given                                                func(flag string) bool
 }
 
@@ -30,9 +32,11 @@ the service, and then a new revision of its definition, which differs by the ima
 options say. New tasks take the place of the old ones within the healthy percentages, and if they
 fail again and again the service goes back to what it ran before.
 The progress is told until the service is steady or the rollout has failed, which is exit code 1.
-Ctrl-C leaves the rollout going; with --rollback-on-interrupt it takes it back.`,
+Ctrl-C leaves the rollout going; with --rollback-on-interrupt it takes it back. When --timeout is over it
+ends like that too, with exit code 1.`,
 		Example: `  slipway deploy web hello:v2
   slipway deploy web hello -p 80 --count 3
+  slipway deploy web hello -p 80 --target-group arn:aws:elasticloadbalancing:...:targetgroup/web/73e2d6bc24d8a067
   slipway deploy web hello -- /hello --loud
   slipway deploy web --definition web:7 --rollback-on-interrupt`,
 		Args: cobra.MinimumNArgs(1),
@@ -51,10 +55,13 @@ Ctrl-C leaves the rollout going; with --rollback-on-interrupt it takes it back.`
 	f.Int32VarP(&o.memory, "memory", "m", 128, "memory limit in MiB")
 	f.Int32Var(&o.minimum, "min-healthy", 100, "percent of the tasks that stay healthy through rollouts")
 	f.Int32Var(&o.maximum, "max", 200, "percent of the tasks that are there at most through rollouts")
+	f.StringArrayVar(&o.targets, "target-group", nil, "ARN of a target group that the tasks are put into, with =PORT of the container if it has several ports")
 	f.BoolVar(&o.rollback, "rollback-on-interrupt", false, "Ctrl-C takes the rollout back")
+	f.DurationVar(&o.timeout, "timeout", 0, "how long to wait for the service to be steady, as 90s or 5m (default: as long as it takes)")
 	f.BoolVarP(&o.detach, "detach", "d", false, "return when the rollout has begun")
 	f.Lookup("count").DefValue, f.Lookup("min-healthy").DefValue, f.Lookup("max").DefValue = "0", "0", "0" // the service's own
 	cmd.MarkFlagsMutuallyExclusive("detach", "rollback-on-interrupt")
+	cmd.MarkFlagsMutuallyExclusive("detach", "timeout")
 	cmd.ValidArgsFunction = completeDeploy(data)
 	o.given = f.Changed
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -78,6 +85,9 @@ Ctrl-C leaves the rollout going; with --rollback-on-interrupt it takes it back.`
 func (o deployOptions) check() error {
 	if (o.image == "") == (o.definition == "") {
 		return withHint(fmt.Errorf("name an image, or give --definition"), `"slipway deploy --help" shows how it is used`)
+	}
+	if o.timeout < 0 {
+		return fmt.Errorf("--timeout %s is in the past", o.timeout)
 	}
 	if o.definition != "" {
 		for _, flag := range []string{"container", "port", "env", "role", "cpu", "memory"} {
@@ -114,6 +124,11 @@ func deploy(ctx context.Context, out io.Writer, c *client, o deployOptions) erro
 	if o.detach {
 		return nil
 	}
+	if o.timeout == 0 {
+		return r.follow(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("%s is not steady after %s", o.service, o.timeout))
+	defer cancel()
 	return r.follow(ctx)
 }
 
@@ -132,9 +147,13 @@ func (c *client) createService(ctx context.Context, o deployOptions) (types.Serv
 		DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true},
 		MinimumHealthyPercent:    &o.minimum, MaximumPercent: &o.maximum,
 	}
+	balancers, err := c.balancers(ctx, o, definition)
+	if err != nil {
+		return types.Service{}, err
+	}
 	out, err := c.ecs.CreateService(ctx, &ecs.CreateServiceInput{
 		Cluster: &o.cluster, ServiceName: &o.service, TaskDefinition: &definition, DesiredCount: &o.count,
-		DeploymentConfiguration: configuration, EnableExecuteCommand: true,
+		DeploymentConfiguration: configuration, EnableExecuteCommand: true, LoadBalancers: balancers,
 	})
 	if err != nil {
 		return types.Service{}, explain(err, c)
@@ -151,7 +170,11 @@ func (c *client) updateService(ctx context.Context, o deployOptions, s types.Ser
 			return types.Service{}, err
 		}
 	}
-	in := &ecs.UpdateServiceInput{Cluster: &o.cluster, Service: &o.service, TaskDefinition: &definition, ForceNewDeployment: true}
+	balancers, err := c.balancers(ctx, o, definition)
+	if err != nil {
+		return types.Service{}, err
+	}
+	in := &ecs.UpdateServiceInput{Cluster: &o.cluster, Service: &o.service, TaskDefinition: &definition, ForceNewDeployment: true, LoadBalancers: balancers}
 	if o.given("count") {
 		in.DesiredCount = &o.count
 	}

@@ -71,7 +71,7 @@ func (r *rollout) follow(ctx context.Context) error {
 			err = pause(ctx)
 		}
 		if ctx.Err() != nil {
-			return r.interrupted(context.WithoutCancel(ctx))
+			return r.interrupted(ctx)
 		}
 		if err != nil {
 			return err
@@ -128,21 +128,27 @@ func (r *rollout) failed(text string) error {
 	return withHint(errors.New(text), `"slipway services %s" tells what happened, "slipway ps -a" lists its tasks, "slipway logs TASK" tells what one has printed`, r.service)
 }
 
-// interrupted leaves the rollout going, or takes it back and waits for that.
+// interrupted leaves the rollout going, or takes it back and waits for that. What ctx ended by is the answer.
 func (r *rollout) interrupted(ctx context.Context) error {
+	var answer error = exitCode(codeInterrupted)
+	word := "interrupted"
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		answer, word = r.failed(context.Cause(ctx).Error()), "out of time"
+	}
+	ctx = context.WithoutCancel(ctx)
 	switch {
 	case !r.rollback:
 		fmt.Fprintf(r.out, "the rollout goes on: \"slipway services %s\" tells how, \"slipway rollback %s\" takes it back\n", r.service, r.service)
-		return exitCode(codeInterrupted)
+		return answer
 	case r.first:
-		fmt.Fprintf(r.out, "interrupted: %s was not there before, and is taken away\n", r.service)
+		fmt.Fprintf(r.out, "%s: %s was not there before, and is taken away\n", word, r.service)
 		_, err := r.c.ecs.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: &r.cluster, Service: &r.service, Force: aws.Bool(true)})
 		if err != nil {
 			return explain(err, r.c)
 		}
-		return exitCode(codeInterrupted)
+		return answer
 	}
-	fmt.Fprintln(r.out, "interrupted: the rollout is taken back; Ctrl-C again leaves that to itself")
+	fmt.Fprintf(r.out, "%s: the rollout is taken back; Ctrl-C again leaves that to itself\n", word)
 	if err := r.c.takeBack(ctx, r.cluster, r.service); err != nil {
 		return err
 	}
@@ -150,5 +156,5 @@ func (r *rollout) interrupted(ctx context.Context) error {
 	if err := r.follow(ctx); err != nil {
 		return err
 	}
-	return exitCode(codeInterrupted)
+	return answer
 }

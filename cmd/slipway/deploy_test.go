@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -155,4 +156,38 @@ func TestAFailedRolloutSaysWhereToLook(t *testing.T) {
 	err := (&rollout{service: "web"}).failed("the rollout failed")
 	want(t, err.Error(), "the rollout failed")
 	want(t, hintOf(err), `"slipway services web" tells what happened, "slipway ps -a" lists its tasks, "slipway logs TASK" tells what one has printed`)
+}
+
+// A target group gets the port that is named, or the only one.
+func TestPortsOfTargetGroups(t *testing.T) {
+	container := func(name string, ports ...int32) types.ContainerDefinition {
+		c := types.ContainerDefinition{Name: &name}
+		for _, p := range ports {
+			c.PortMappings = append(c.PortMappings, types.PortMapping{ContainerPort: &p, Protocol: types.TransportProtocolTcp})
+		}
+		return c
+	}
+	udp := types.ContainerDefinition{Name: aws.String("dns"), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(53), Protocol: types.TransportProtocolUdp}}}
+	for _, c := range []struct {
+		target, container string
+		containers        []types.ContainerDefinition
+		want              string
+	}{
+		{"arn:group/web", "", []types.ContainerDefinition{container("side"), container("web", 80), udp}, "arn:group/web web 80"},
+		{"arn:group/web", "", []types.ContainerDefinition{container("web", 80, 80)}, "arn:group/web web 80"},
+		{"arn:group/web=81", "", []types.ContainerDefinition{container("web", 80, 81)}, "arn:group/web web 81"},
+		{"arn:group/web", "log", []types.ContainerDefinition{container("web", 80), container("log", 90)}, "arn:group/web log 90"},
+		{"arn:group/web", "", []types.ContainerDefinition{container("web", 80), container("log", 90)}, "--target-group: the tasks of web have several ports"},
+		{"arn:group/web=82", "", []types.ContainerDefinition{container("web", 80, 81)}, "--target-group: the tasks of web have no port 82"},
+		{"arn:group/web", "", []types.ContainerDefinition{udp}, "--target-group: the tasks of web have no port"},
+		{"arn:group/web=http", "", []types.ContainerDefinition{container("web", 80)}, `--target-group arn:group/web=http: "http" is not a port`},
+		{"arn:group/web=0", "", []types.ContainerDefinition{container("web", 80)}, `--target-group arn:group/web=0: "0" is not a port`},
+	} {
+		b, err := deployOptions{service: "web", container: c.container}.balancer(c.target, c.containers)
+		got := fmt.Sprint(aws.ToString(b.TargetGroupArn), " ", aws.ToString(b.ContainerName), " ", aws.ToInt32(b.ContainerPort))
+		if err != nil {
+			got = err.Error()
+		}
+		want(t, got, c.want)
+	}
 }

@@ -96,6 +96,10 @@ func TestAServiceByTheAWSCommand(t *testing.T) {
 	}
 	got := c.aws("ecs", "describe-services", "--services", "web", "--query", "services[0].[runningCount,deployments[0].rolloutState,length(deployments)]", "--output", "text")
 	want(t, strings.Join(strings.Fields(got), " "), "2 COMPLETED 1")
+	group := strings.TrimSpace(c.aws("elbv2", "create-target-group", "--name", "web", "--protocol", "TCP", "--port", "80", "--target-type", "ip", "--query", "TargetGroups[0].TargetGroupArn", "--output", "text"))
+	c.steps([]step{{words("deploy web hello:v1 -p 8080 --detach --target-group " + group), 0, "web: deploying web:2"}})
+	got = c.aws("ecs", "describe-services", "--services", "web", "--query", "services[0].loadBalancers[0].[targetGroupArn,containerName,containerPort]", "--output", "text")
+	want(t, strings.Join(strings.Fields(got), " "), group+" web 8080")
 	c.aws("ecs", "delete-service", "--service", "web", "--force")
 	c.aws("ecs", "wait", "services-inactive", "--services", "web")
 }
@@ -116,6 +120,7 @@ func TestARolloutIsInterrupted(t *testing.T) {
 		t.Errorf("it ends with %d and says\n%s", code, out)
 	}
 	c.steps([]step{
+		{words("deploy web hello:v1 --memory 100000000 --timeout 1s"), 1, "web is not steady after 1s"},
 		{words("services"), 0, "rolling out"},
 		{words("rollback web"), 0, "web is steady: 1 of web:1"},
 	})
