@@ -34,6 +34,8 @@ type desk struct {
 	room  *objects.Control
 	url   string
 	http  *http.Client
+
+	handler http.Handler
 }
 
 func newDesk(t testing.TB) *desk {
@@ -45,9 +47,10 @@ func newDesk(t testing.TB) *desk {
 	must(t, err)
 	world := doortest.New(t, db, func(*accounts.Control) []*awswire.Service { return nil })
 	gate := world.Mux()
-	server := httptest.NewServer(s3.New(room, wiretest.Region, "localhost").Before(gate, gate))
+	handler := s3.New(room, wiretest.Region, "localhost").Before(gate, gate)
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	d := &desk{t: t, world: world, room: room, url: server.URL, http: server.Client()}
+	d := &desk{t: t, world: world, room: room, url: server.URL, http: server.Client(), handler: handler}
 	d.Client = d.as(world.AsRoot())
 	return d
 }
