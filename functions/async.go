@@ -11,6 +11,9 @@ import (
 
 // makeCall makes a call once that was accepted to be made later.
 func (c *Control) makeCall(ctx context.Context, k *call) result {
+	if bucket := bucketOf(k.Function); bucket != "" {
+		return c.deliver(ctx, bucket, k)
+	}
 	t, err := c.Resolve(ctx, k.Account, k.Function, k.Qualifier)
 	switch {
 	case err != nil && errs.KindOf(err) == errs.NotFound:

@@ -10,10 +10,10 @@ import (
 type call struct {
 	ID        string
 	Account   string // whose function it is
-	Function  string // its ARN, without a qualifier
+	Function  string // its ARN, without a qualifier; or that of the bucket that is told of how a call ended
 	Qualifier string // as it was called; "": without one
 	Payload   []byte
-	Context   string // of the client
+	Context   string // of the client; of a letter to a bucket its key
 	Trace     string
 	Depth     int // how many destinations led to it
 	Accepted  time.Time

@@ -20,7 +20,7 @@ type EventConfig struct {
 	Retries   *int   `json:"retries,omitempty"`   // after the function failed
 	MaxAge    *int   `json:"maxAge,omitempty"`    // seconds after which a call is given up
 	OnSuccess string `json:"onSuccess,omitempty"` // ARN of the function that is told
-	OnFailure string `json:"onFailure,omitempty"`
+	OnFailure string `json:"onFailure,omitempty"` // or of the bucket
 
 	Qualifier string    `json:"-"` // "": of the function itself
 	Modified  time.Time `json:"-"`
@@ -29,6 +29,12 @@ type EventConfig struct {
 // SetEventConfig sets what is said of a function, a version or an alias: edit changes what was said, which is
 // nothing where anew is set. It returns ErrNoFunction, ErrInput, or ErrNoSetting where nothing was said and anew is not set.
 func (c *Control) SetEventConfig(ctx context.Context, r Ref, anew bool, edit func(*EventConfig)) (e EventConfig, err error) {
+	var asked EventConfig
+	if edit(&asked); bucketOf(asked.OnSuccess)+bucketOf(asked.OnFailure) != "" {
+		if err := c.checkBuckets(ctx, r.Account, asked); err != nil {
+			return e, err
+		}
+	}
 	err = c.editPlace(ctx, r, func(tx *store.Tx, p place) error {
 		settings, _, err := p.setting(tx, kindEvent)
 		if err == nil && settings == "" && !anew {
@@ -81,7 +87,7 @@ func readEventConfig(settings string) (e EventConfig, err error) {
 // checkDestinations refuses to tell what is no function, or not there, or the function itself.
 func (c *Control) checkDestinations(tx *store.Tx, p place, e EventConfig) error {
 	for _, to := range []string{e.OnSuccess, e.OnFailure} {
-		if to == "" {
+		if to == "" || bucketOf(to) != "" { // buckets are checked before
 			continue
 		}
 		if err := c.checkDestination(tx, p, to); err != nil {
@@ -93,7 +99,7 @@ func (c *Control) checkDestinations(tx *store.Tx, p place, e EventConfig) error 
 
 func (c *Control) checkDestination(tx *store.Tx, p place, to string) error {
 	if a, err := arn.Parse(to); err != nil || a.Service != "lambda" {
-		return errs.Say(ErrInput, "The destination %s is not supported by Slipway: a destination is the ARN of a function", to)
+		return errs.Say(ErrInput, "The destination %s is not supported by Slipway: a destination is the ARN of a function, or of a bucket for failures", to)
 	}
 	r, err := c.ParseFunction(p.Account, to, "")
 	if err == nil && r.Account == p.Account && r.Name == p.Name {
@@ -171,6 +177,9 @@ func (c *Control) DeleteEventConfig(ctx context.Context, r Ref) error {
 // function that is gone are the usual ones.
 func (c *Control) eventRules(tx *store.Tx, function, qualifier string) (rules, error) {
 	found := usualRules
+	if bucketOf(function) != "" {
+		return found, nil
+	}
 	r, err := c.ParseFunction("", function, "")
 	if err != nil {
 		return found, err

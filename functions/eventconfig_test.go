@@ -59,7 +59,6 @@ func TestDestinationsThatAreRefused(t *testing.T) {
 			"arn:aws:sqs:us-east-1:123456789012:queue":             "The destination arn:aws:sqs:us-east-1:123456789012:queue is not supported by Slipway",
 			"arn:aws:sns:us-east-1:123456789012:topic":             "is not supported by Slipway",
 			"arn:aws:events:us-east-1:123456789012:event-bus/b":    "is not supported by Slipway",
-			"arn:aws:s3:::bucket":                                  "is not supported by Slipway",
 			"arn:aws:lambda:us-east-1:123456789012:function:gone":  "The destination ARN arn:aws:lambda:us-east-1:123456789012:function:gone is invalid.",
 			"arn:aws:lambda:us-east-1:123456789012:function:web:1": "You can't specify the function as a destination for itself.",
 			"arn:aws:lambda:us-east-1:999999999999:function:web":   "is invalid.",

@@ -19,11 +19,17 @@ type Object struct {
 var (
 	ErrObject       = errs.New(errs.Invalid, "Error occurred while GetObject.")
 	ErrObjectDenied = errs.New(errs.Denied, "Your access has been denied by S3")
+	ErrBucket       = errs.New(errs.NotFound, "the bucket is not there, or another account's")
 )
 
-// Objects opens what lies in buckets, for an account. It returns ErrObject or ErrObjectDenied.
+// Objects is what the room needs of buckets, for an account.
 type Objects interface {
+	// Open opens what lies in one. It returns ErrObject or ErrObjectDenied.
 	Open(ctx context.Context, account string, o Object) (Zip, error)
+	// Own returns ErrBucket unless a bucket is there, and the account's.
+	Own(ctx context.Context, account, bucket string) error
+	// Put puts a JSON document into a bucket, under a key that is the document's alone. It returns ErrBucket.
+	Put(ctx context.Context, account, bucket, key string, document []byte) error
 }
 
 // Zip is the bytes of one. It need not be safe for several goroutines.

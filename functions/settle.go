@@ -99,6 +99,8 @@ func (s *settlement) destination(now time.Time) (next *call, undelivered string)
 	switch {
 	case s.call.Depth >= maxDepth:
 		return nil, TooDeep
+	case bucketOf(to) != "":
+		return s.letter(now), ""
 	case account != s.call.Account:
 		return nil, "the destination is another account's"
 	}

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -71,6 +73,34 @@ func (f functionObjects) Open(ctx context.Context, account string, o functions.O
 		return nil, errs.Say(functions.ErrObject, "Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %s", code, errs.Declared(err))
 	}
 	return zipObject{zip, found.Size}, err
+}
+
+// Own satisfies functions.Objects.
+func (f functionObjects) Own(ctx context.Context, account, bucket string) error {
+	_, err := f.own(ctx, account, bucket)
+	return err
+}
+
+func (f functionObjects) own(ctx context.Context, account, bucket string) (objects.Bucket, error) {
+	b, err := f.room.FindBucket(ctx, bucket)
+	if errors.Is(err, objects.ErrNoBucket) || err == nil && b.Account != account {
+		err = fmt.Errorf("%w: %s", functions.ErrBucket, bucket)
+	}
+	return b, err
+}
+
+// Put satisfies functions.Objects.
+func (f functionObjects) Put(ctx context.Context, account, bucket, key string, document []byte) error {
+	b, err := f.own(ctx, account, bucket)
+	if err != nil {
+		return err
+	}
+	put := objects.Put{Bucket: b, Key: key, About: objects.About{ContentType: "application/json"}}
+	_, err = f.room.Put(ctx, put, objects.Content{Body: bytes.NewReader(document), Size: int64(len(document))})
+	if errors.Is(err, objects.ErrNoBucket) {
+		err = fmt.Errorf("%w: %s", functions.ErrBucket, bucket)
+	}
+	return err
 }
 
 // objectCode is what S3 calls an error that the caller can do something about, "" for all others.

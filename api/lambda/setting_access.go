@@ -1,6 +1,9 @@
 package lambda
 
-import "slipway/api/awswire"
+import (
+	"slipway/api/awswire"
+	"slipway/internal/arn"
+)
 
 // Condition keys of settings.
 const (
@@ -105,11 +108,24 @@ func (d *door) onListProvisioned(c ctx, in *ListProvisionedConcurrencyConfigsInp
 }
 
 func (d *door) onPutEventConfig(c ctx, in *PutFunctionEventInvokeConfigInput) []awswire.Ask {
-	return d.onSetting(c, in.FunctionName)
+	return append(d.onSetting(c, in.FunctionName), onDestinations(in.DestinationConfig)...)
 }
 
 func (d *door) onUpdateEventConfig(c ctx, in *UpdateFunctionEventInvokeConfigInput) []awswire.Ask {
-	return d.onSetting(c, in.FunctionName)
+	return append(d.onSetting(c, in.FunctionName), onDestinations(in.DestinationConfig)...)
+}
+
+// onDestinations asks whether the caller may put objects into the bucket that is to be told of failures: whoever may set what
+// becomes of calls may not write into all buckets.
+func onDestinations(to *DestinationConfig) []awswire.Ask {
+	if to == nil || to.OnFailure == nil {
+		return nil
+	}
+	bucket := awswire.Or(to.OnFailure.Destination, "")
+	if a, err := arn.Parse(bucket); err != nil || a.Service != "s3" {
+		return nil
+	}
+	return []awswire.Ask{{Action: "s3:PutObject", Resource: bucket + "/aws/lambda/async/*"}}
 }
 
 func (d *door) onGetEventConfig(c ctx, in *GetFunctionEventInvokeConfigInput) []awswire.Ask {

@@ -41,7 +41,7 @@ type deadCall struct {
 }
 
 func (d deadCall) cells() []string {
-	return []string{d.RequestID, d.FunctionARN[strings.LastIndex(d.FunctionARN, ":function:")+len(":function:"):], d.Condition, fmt.Sprint(d.Invocations), instant(d.EndedAt.Time), d.Reason}
+	return []string{d.RequestID, withoutARN(d.FunctionARN), d.Condition, fmt.Sprint(d.Invocations), instant(d.EndedAt.Time), d.Reason}
 }
 
 // instantOfWire is a time that calls have as seconds since 1970, and that is printed as text.
