@@ -98,28 +98,6 @@ type payment struct {
 
 func (c *call) getPayment() (*answer, error) { return said(&payment{Payer: "BucketOwner"}), nil }
 
-type publicAccess struct {
-	XMLName               xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ PublicAccessBlockConfiguration"`
-	BlockPublicACLs       bool     `xml:"BlockPublicAcls"`
-	IgnorePublicACLs      bool     `xml:"IgnorePublicAcls"`
-	BlockPublicPolicy     bool
-	RestrictPublicBuckets bool
-}
-
-// getPublicAccess says what is so of all buckets here: the public has no access.
-func (c *call) getPublicAccess() (*answer, error) {
-	return said(&publicAccess{BlockPublicACLs: true, IgnorePublicACLs: true, BlockPublicPolicy: true, RestrictPublicBuckets: true}), nil
-}
-
-type ownership struct {
-	XMLName         xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ OwnershipControls"`
-	ObjectOwnership string   `xml:"Rule>ObjectOwnership"`
-}
-
-func (c *call) getOwnership() (*answer, error) {
-	return said(&ownership{ObjectOwnership: "BucketOwnerEnforced"}), nil
-}
-
 // refuseHeaders refuses by their names headers that ask for what is not done, and settings that no bucket has.
 func (c *call) refuseHeaders(more ...string) error {
 	for _, name := range append([]string{

@@ -79,3 +79,44 @@ func TestTags(t *testing.T) {
 		t.Errorf("half a document: %d %s", status, text)
 	}
 }
+
+// What a bucket is told of the public and of ownership can be read again, and taken back.
+func TestPublicAccessAndOwnership(t *testing.T) {
+	d := newDesk(t)
+	b := d.bucket("harbour")
+	_, err := d.PutPublicAccessBlock(t.Context(), &awss3.PutPublicAccessBlockInput{Bucket: b, PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
+		BlockPublicAcls: aws.Bool(true), IgnorePublicAcls: aws.Bool(false), BlockPublicPolicy: aws.Bool(true), RestrictPublicBuckets: aws.Bool(false),
+	}})
+	must(t, err)
+	got, err := d.GetPublicAccessBlock(t.Context(), &awss3.GetPublicAccessBlockInput{Bucket: b})
+	must(t, err)
+	if c := got.PublicAccessBlockConfiguration; !*c.BlockPublicAcls || *c.IgnorePublicAcls || !*c.BlockPublicPolicy || *c.RestrictPublicBuckets {
+		t.Errorf("public access %+v", c)
+	}
+	_, err = d.DeletePublicAccessBlock(t.Context(), &awss3.DeletePublicAccessBlockInput{Bucket: b})
+	must(t, err)
+	_, err = d.GetPublicAccessBlock(t.Context(), &awss3.GetPublicAccessBlockInput{Bucket: b})
+	told(t, err, "NoSuchPublicAccessBlockConfiguration")
+
+	own := func(o types.ObjectOwnership) error {
+		_, err := d.PutBucketOwnershipControls(t.Context(), &awss3.PutBucketOwnershipControlsInput{Bucket: b, OwnershipControls: &types.OwnershipControls{Rules: []types.OwnershipControlsRule{{ObjectOwnership: o}}}})
+		return err
+	}
+	must(t, own(types.ObjectOwnershipBucketOwnerEnforced))
+	told(t, own(types.ObjectOwnershipObjectWriter), "NotImplemented")
+	rules, err := d.GetBucketOwnershipControls(t.Context(), &awss3.GetBucketOwnershipControlsInput{Bucket: b})
+	if err != nil || rules.OwnershipControls.Rules[0].ObjectOwnership != types.ObjectOwnershipBucketOwnerEnforced {
+		t.Errorf("ownership %+v, %v", rules, err)
+	}
+	_, err = d.DeleteBucketOwnershipControls(t.Context(), &awss3.DeleteBucketOwnershipControlsInput{Bucket: b})
+	must(t, err)
+	_, err = d.GetBucketOwnershipControls(t.Context(), &awss3.GetBucketOwnershipControlsInput{Bucket: b})
+	told(t, err, "OwnershipControlsNotFoundError")
+	_, err = d.DeleteBucket(t.Context(), &awss3.DeleteBucketInput{Bucket: b})
+	must(t, err)
+	b = d.bucket("harbour") // it begins anew
+	got, err = d.GetPublicAccessBlock(t.Context(), &awss3.GetPublicAccessBlockInput{Bucket: b})
+	if err != nil || !*got.PublicAccessBlockConfiguration.RestrictPublicBuckets {
+		t.Errorf("public access %+v, %v", got, err)
+	}
+}

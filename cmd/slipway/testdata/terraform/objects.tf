@@ -30,6 +30,21 @@ resource "aws_s3_bucket_versioning" "code" {
   }
 }
 
+resource "aws_s3_bucket_public_access_block" "code" {
+  bucket                  = aws_s3_bucket.code.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "code" {
+  bucket = aws_s3_bucket.code.id
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
 resource "aws_s3_object" "zip" {
   bucket      = aws_s3_bucket_versioning.code.bucket
   key         = "functions/web.zip"
