@@ -314,3 +314,18 @@ func TestAServerThatEndsHandsOver(t *testing.T) {
 		t.Errorf("the server that ended has made %d calls", n)
 	}
 }
+
+// Where other servers reach this one has to be said, unless it is on loopback.
+func TestWhereOtherServersReachThisOne(t *testing.T) {
+	for _, test := range []struct {
+		peers, advertise string
+		good             bool
+	}{
+		{"", "", true}, {"192.0.2.7:4603", "", true}, {"one.example.com:4603", "", true}, {"0.0.0.0:4603", "192.0.2.7:4603", true}, {"", "192.0.2.7:4603", true},
+		{"0.0.0.0:4603", "", false}, {"[::]:4603", "", false}, {":4603", "", false}, {"192.0.2.7", "", false}, {"192.0.2.7:4603", ":4603", false}, {"", "one", false},
+	} {
+		if err := (Config{Peers: test.peers, PeersAdvertise: test.advertise}).checkPeers(); (err == nil) != test.good {
+			t.Errorf("peers %q, advertised %q: %v", test.peers, test.advertise, err)
+		}
+	}
+}
