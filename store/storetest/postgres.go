@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"slipway/internal/memorytest"
 )
 
 // server is a running PostgreSQL that listens on a socket in its own folder and nowhere else.
@@ -53,7 +55,7 @@ func startServer() (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	dir, err := os.MkdirTemp(memory(), "slipway-pg-")
+	dir, err := os.MkdirTemp(memorytest.Folder(), "slipway-pg-") // a new database is hundreds of files: a disk takes ten times as long
 	if err != nil {
 		return server{}, err
 	}
@@ -66,17 +68,6 @@ func startServer() (server, error) {
 	}
 	keep, err := startAndWait(cmd)
 	return server{dir, keep}, err
-}
-
-// memory is a folder in memory, or where there is none with so much room the usual one: a new database is hundreds of
-// files, which takes a disk ten times as long.
-func memory() string {
-	const folder, enough = "/dev/shm", 2 << 30
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(folder, &s); err != nil || s.Bavail*uint64(s.Bsize) < enough {
-		return os.TempDir()
-	}
-	return folder
 }
 
 // binaries finds the newest installed PostgreSQL.

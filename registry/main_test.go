@@ -1,0 +1,9 @@
+package registry_test
+
+import (
+	"testing"
+
+	"slipway/internal/memorytest"
+)
+
+func TestMain(m *testing.M) { memorytest.Main(m) }
