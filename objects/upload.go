@@ -267,7 +267,7 @@ type UploadQuery struct {
 
 // Uploads lists uploads that were begun and not ended, by their keys.
 func (c *Control) Uploads(ctx context.Context, q UploadQuery) (list []Upload, err error) {
-	query := selectUpload + ` where bucket = $1 and (key > $2 or key = $2 and id > $3)`
+	query := selectUpload + ` where bucket = $1 and key >= $2 and (key > $2 or id > $3)`
 	args := []any{q.Bucket.id, []byte(q.After), q.AfterID, q.Limit}
 	if q.AfterID == "" && q.After != "" {
 		query = selectUpload + ` where bucket = $1 and key > $2 and id >= $3`

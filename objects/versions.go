@@ -101,7 +101,7 @@ func (w *versionWalk) read(tx *store.Tx, b Bucket, wanted int) error {
 	query, args := selectObject+` where bucket = $1 and key > $2`, []any{b.id, w.from, wanted}
 	switch {
 	case w.only && w.before > 0:
-		query, args = selectObject+` where bucket = $1 and (key > $2 or key = $2 and number < $4)`, append(args, w.before)
+		query, args = selectObject+` where bucket = $1 and key >= $2 and (key > $2 or number < $4)`, append(args, w.before)
 	case w.only:
 		query = selectObject + ` where bucket = $1 and key >= $2`
 	}
