@@ -52,8 +52,15 @@ func ofVersion(action string) string {
 	switch action {
 	case "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:DeleteObjectTagging":
 		return action[:len(action)-len("Tagging")] + "VersionTagging"
+	case "s3:GetObjectAttributes":
+		return "s3:GetObjectVersionAttributes"
 	}
 	return action + "Version"
+}
+
+// needsAttributes asks for the object as well. Source: S3 API Reference, GetObjectAttributes, "Permissions".
+func needsAttributes(c *call, op *operation) needs {
+	return append(needsVersion(c, op), needsVersion(c, &operation{action: "s3:GetObject"})...)
 }
 
 // needsPut asks for the tags as well.

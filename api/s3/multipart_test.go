@@ -53,6 +53,10 @@ func TestMultipartUploads(t *testing.T) {
 		if err != nil || !bytes.Equal(data, whole) || *got.ETag != *done.ETag || *got.ContentType != "x/y" {
 			t.Errorf("%s: got %d bytes, %v, %+v", algorithm, len(data), err, got)
 		}
+		about, err := d.GetObjectAttributes(t.Context(), &awss3.GetObjectAttributesInput{Bucket: b, Key: key, ObjectAttributes: types.ObjectAttributes("").Values()})
+		if err != nil || *about.ObjectSize != int64(len(whole)) || *about.ObjectParts.TotalPartsCount != 2 || `"`+*about.ETag+`"` != *done.ETag || (about.Checksum == nil) != (algorithm == "") {
+			t.Errorf("%s: attributes %+v, %v", algorithm, about, err)
+		}
 		part, err := d.HeadObject(t.Context(), &awss3.HeadObjectInput{Bucket: b, Key: key, PartNumber: aws.Int32(2)})
 		if err != nil || *part.PartsCount != 2 || *part.ContentLength != 1234 {
 			t.Errorf("part 2 is %+v, %v", part, err)

@@ -145,7 +145,7 @@ var operations = map[place]*operation{
 	{inBucket, "DELETE", "publicAccessBlock"}: {"DeletePublicAccessBlock", inBucket, "s3:PutBucketPublicAccessBlock", (*call).deletePublicAccess, nil},
 	{inBucket, "PUT", "ownershipControls"}:    {"PutBucketOwnershipControls", inBucket, "s3:PutBucketOwnershipControls", (*call).putOwnership, nil},
 	{inBucket, "DELETE", "ownershipControls"}: {"DeleteBucketOwnershipControls", inBucket, "s3:PutBucketOwnershipControls", (*call).deleteOwnership, nil},
-	{inObject, "GET", "attributes"}:           {"GetObjectAttributes", inObject, "s3:GetObjectAttributes", nil, nil},
+	{inObject, "GET", "attributes"}:           {"GetObjectAttributes", inObject, "s3:GetObjectAttributes", (*call).getAttributes, needsAttributes},
 	{inObject, "PUT", "retention"}:            {"PutObjectRetention", inObject, "s3:PutObjectRetention", nil, nil},
 	{inObject, "PUT", "legal-hold"}:           {"PutObjectLegalHold", inObject, "s3:PutObjectLegalHold", nil, nil},
 	{inObject, "GET", "torrent"}:              {"GetObjectTorrent", inObject, "s3:GetObjectTorrent", nil, nil},
