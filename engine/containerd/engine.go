@@ -104,10 +104,11 @@ type Engine struct {
 	listeners  listeners
 	volumes    volumes
 	heldNets   heldNets
-	held       sync.Map  // *held, until it is gone
-	containers keyedLock // by key
-	attempts   keyedLock // by that of the attempt
-	made       sync.Map  // container id to the latest attempt of this engine
+	scratches  func() bool // scratch space of held containers is on disk; else it is memory
+	held       sync.Map    // *held, until it is gone
+	containers keyedLock   // by key
+	attempts   keyedLock   // by that of the attempt
+	made       sync.Map    // container id to the latest attempt of this engine
 }
 
 var (
@@ -170,6 +171,13 @@ func (e *Engine) open() (err error) {
 		return err
 	}
 	e.heldNets = newHeldNets(e.network.cni, netip.MustParsePrefix(e.options.Subnet))
+	e.scratches = sync.OnceValue(func() bool {
+		err := tryLoop(e.run)
+		if err != nil {
+			e.log.Warn("/tmp of functions is memory of theirs on this machine, for it cannot be on disk", "error", err, "hint", "it takes mkfs.ext4, mount and loop devices: modprobe loop")
+		}
+		return err == nil
+	})
 	return nil
 }
 

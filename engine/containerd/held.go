@@ -100,7 +100,8 @@ func (e *Engine) Hold(ctx context.Context, s engine.HeldSpec) (engine.Held, erro
 		e: e, id: s.ID, image: img, release: e.images.holds.hold(s.Image.Digest), cable: "sh" + ids.Hex(6), pidfd: -1,
 		started: make(chan int, 1), ended: make(chan engine.ProgramEnd, mostPrograms), finished: make(chan struct{}),
 	}
-	h.asked.Store(&errand{})
+	none := &errand{}
+	h.asked.Store(none)
 	e.used(s.Image.Digest)
 	e.held.Store(h, true)
 	if err := h.make(ctx, s); err != nil {
@@ -110,7 +111,7 @@ func (e *Engine) Hold(ctx context.Context, s engine.HeldSpec) (engine.Held, erro
 		}
 		return nil, fmt.Errorf("%w %s of image %s: %w", engine.ErrCreate, s.ID, s.Image.Ref, err)
 	}
-	go h.listen()
+	go h.listen(none)
 	return h, nil
 }
 
@@ -139,7 +140,7 @@ func (h *held) start(ctx context.Context, s engine.HeldSpec) error {
 		return err
 	}
 	var parts errgroup.Group
-	if s.Scratch > 0 && disksBound() {
+	if s.Scratch > 0 && h.e.scratches() {
 		parts.Go(func() error { return h.e.makeScratch(ctx, h.data("scratch"), h.run("tmp"), s.Scratch) })
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: h.run("dev/socket"), Net: "unix"})
@@ -219,7 +220,7 @@ func dropOldABIs(profile *specs.LinuxSeccomp) {
 }
 
 func (h *held) scratchMount(s engine.HeldSpec) specs.Mount {
-	if disksBound() && s.Scratch > 0 {
+	if s.Scratch > 0 && h.e.scratches() {
 		return specs.Mount{Destination: "/tmp", Source: h.run("tmp"), Type: "bind", Options: []string{"bind", "rprivate", "rw", "nosuid", "nodev"}}
 	}
 	size := fmt.Sprintf("size=%d", max(s.Scratch, 4096))
@@ -306,12 +307,13 @@ func (h *held) meet(listener *net.UnixListener) error {
 	return err
 }
 
-// listen takes what hold tells until it has ended.
-func (h *held) listen() {
+// listen takes what hold tells until it has ended. begun is the errand of which the start was told last.
+func (h *held) listen(begun *errand) {
 	defer close(h.finished)
 	defer close(h.ended)
 	defer close(h.started)
 	failed, known := map[int]error{}, map[int]*errand{}
+	early := map[int]hold.Event{} // ends that were told before the start: whoever tells of that may be slow
 	for line := bufio.NewReader(h.line); ; {
 		var b [hold.EventSize]byte
 		if _, err := io.ReadFull(line, b[:]); err != nil {
@@ -322,7 +324,13 @@ func (h *held) listen() {
 			asked := h.asked.Load() // before Run goes on, and another is
 			select {
 			case h.started <- e.Pid:
-				known[e.Pid] = asked
+				known[e.Pid], begun = asked, asked
+				if end, over := early[e.Pid]; over {
+					h.tell(endOf(end, failed[e.Pid]))
+					delete(failed, e.Pid)
+					delete(known, e.Pid)
+				}
+				clear(early)
 			default: // forged
 			}
 		case hold.Failed, hold.NoFolder:
@@ -330,9 +338,13 @@ func (h *held) listen() {
 				failed[e.Pid] = cmp.Or(known[e.Pid], h.asked.Load()).failure(e)
 			}
 		case hold.Ended:
-			if known[e.Pid] != nil { // and no process that a program has left behind
+			switch {
+			case known[e.Pid] != nil:
 				h.tell(endOf(e, failed[e.Pid]))
-			}
+			case h.asked.Load() != begun && len(early) < mostPrograms:
+				early[e.Pid] = e
+				continue
+			} // else a program has left it behind
 			delete(failed, e.Pid)
 			delete(known, e.Pid)
 		}

@@ -19,6 +19,32 @@ import (
 
 const loopNameSize = 64
 
+// tryLoop tells why file systems in files cannot be had on this machine, if they cannot: it tries to make a device of one.
+func tryLoop(dir string) error {
+	if !disksBound() {
+		return errors.New("mkfs.ext4, mount or /dev/loop-control is missing")
+	}
+	file, err := os.CreateTemp(dir, "loop-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	if err := file.Truncate(1 << 20); err != nil {
+		return err
+	}
+	device, err := loopOf(file, control)
+	if err != nil {
+		return err
+	}
+	return device.Close()
+}
+
 // makeScratch mounts a new, empty file system of so many bytes.
 func (e *Engine) makeScratch(ctx context.Context, file, at string, size int64) error {
 	template, err := e.scratchTemplate(ctx, size)
@@ -127,15 +153,24 @@ func mountLoop(file, at string) error {
 		return err
 	}
 	defer control.Close()
+	device, err := loopOf(backing, control)
+	if err != nil {
+		return err
+	}
+	err = unix.Mount(device.Name(), at, "ext4", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOATIME, "discard")
+	return errors.Join(err, device.Close())
+}
+
+// loopOf is loopFor, as often as others take the device in between.
+func loopOf(backing, control *os.File) (*os.File, error) {
 	for {
 		device, err := loopFor(backing, control)
 		if errors.Is(err, unix.EBUSY) {
-			continue // somebody else has taken it in between
+			continue
 		} else if err != nil {
-			return fmt.Errorf("make a loop device of %s: %w", file, err)
+			return nil, fmt.Errorf("make a loop device of %s: %w", backing.Name(), err)
 		}
-		err = unix.Mount(device.Name(), at, "ext4", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOATIME, "discard")
-		return errors.Join(err, device.Close())
+		return device, nil
 	}
 }
 

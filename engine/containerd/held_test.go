@@ -2,15 +2,20 @@ package containerd
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"slipway/engine"
+	"slipway/engine/containerd/hold"
 	"slipway/engine/enginetest"
 	"slipway/internal/ids"
 )
@@ -109,6 +114,79 @@ func TestHeldContainersRunWhatTheyAreTold(t *testing.T) {
 }
 
 // What complains is heard like what prints, and names are known that were given.
+// /tmp is a file system of its size, on disk or, on a machine that has no loop devices, in memory.
+func TestWhereHeldContainersWrite(t *testing.T) {
+	m := newHeldMachine(t)
+	if err := tryLoop(m.e.run); err != nil {
+		t.Errorf("this machine has no loop devices: %v", err)
+	}
+	for _, onDisk := range []bool{true, false} {
+		m.e.scratches = func() bool { return onDisk }
+		h := m.hold(m.spec())
+		var at unix.Statfs_t
+		if err := unix.Statfs(h.(*held).root()+"/tmp", &at); err != nil {
+			t.Fatal(err)
+		}
+		kind, size := map[int64]bool{unix.EXT4_SUPER_MAGIC: true, unix.TMPFS_MAGIC: false}, int64(at.Blocks)*at.Bsize
+		if is, known := kind[at.Type]; !known || is != onDisk || size > 16<<20 || size < 8<<20 {
+			t.Errorf("on disk %v: it is %#x, of %d bytes", onDisk, at.Type, size)
+		}
+		if end, printed := m.runs(h, "write", "/tmp/file", "text", "then", "exit", "0"); end.Code != 0 {
+			t.Errorf("on disk %v: it cannot be written to: %+v, %s", onDisk, end, printed)
+		}
+	}
+}
+
+// A program's end may be told before its start is, where that took long.
+func TestAnEndThatIsToldBeforeItsStart(t *testing.T) {
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	telling, hearing := os.NewFile(uintptr(ends[0]), "telling"), os.NewFile(uintptr(ends[1]), "hearing")
+	line, err := net.FileConn(hearing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hearing.Close()
+	none := &errand{}
+	h := &held{line: line.(*net.UnixConn), started: make(chan int, 1), ended: make(chan engine.ProgramEnd, mostPrograms), finished: make(chan struct{})}
+	h.asked.Store(none)
+	go h.listen(none)
+	tell := func(kind hold.Kind, pid int, status uint32) {
+		t.Helper()
+		event := []uint32{uint32(kind), uint32(pid), status, 0}
+		if err := binary.Write(telling, binary.NativeEndian, event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell(hold.Ended, 7, 0) // of nobody who was asked for
+	for pid := 3; pid < 8; pid++ {
+		h.asked.Store(&errand{path: "/no/such"})
+		tell(hold.Failed, pid, uint32(unix.ENOENT))
+		if pid != 7 {
+			tell(hold.Ended, pid, 127<<8)
+		}
+		tell(hold.Started, pid, 0)
+		if got := <-h.started; got != pid {
+			t.Errorf("%d is started, want %d", got, pid)
+		}
+		if pid == 7 {
+			tell(hold.Ended, pid, 127<<8)
+		}
+		end := <-h.Ended()
+		if end.Pid != pid || end.Code != 127 || end.Err == nil || !strings.HasSuffix(end.Err.Error(), "fork/exec /no/such: no such file or directory") {
+			t.Errorf("it ended with %+v, %v", end, end.Err)
+		}
+	}
+	telling.Close()
+	if end, open := <-h.Ended(); open {
+		t.Errorf("after all: %+v", end)
+	}
+	<-h.finished
+	h.line.Close()
+}
+
 func TestHeldContainersAreHeard(t *testing.T) {
 	m := newHeldMachine(t)
 	spec := m.spec()
