@@ -312,8 +312,7 @@ func (h *held) listen(begun *errand) {
 	defer close(h.finished)
 	defer close(h.ended)
 	defer close(h.started)
-	failed, known := map[int]error{}, map[int]*errand{}
-	early := map[int]hold.Event{} // ends that were told before the start: whoever tells of that may be slow
+	n := news{h, begun, map[int]*errand{}, map[int]error{}, map[int]hold.Event{}}
 	for line := bufio.NewReader(h.line); ; {
 		var b [hold.EventSize]byte
 		if _, err := io.ReadFull(line, b[:]); err != nil {
@@ -321,34 +320,54 @@ func (h *held) listen(begun *errand) {
 		}
 		switch e := hold.ReadEvent(b[:]); e.Kind {
 		case hold.Started:
-			asked := h.asked.Load() // before Run goes on, and another is
-			select {
-			case h.started <- e.Pid:
-				known[e.Pid], begun = asked, asked
-				if end, over := early[e.Pid]; over {
-					h.tell(endOf(end, failed[e.Pid]))
-					delete(failed, e.Pid)
-					delete(known, e.Pid)
-				}
-				clear(early)
-			default: // forged
-			}
+			n.started(e)
 		case hold.Failed, hold.NoFolder:
-			if len(failed) < mostPrograms { // or forged
-				failed[e.Pid] = cmp.Or(known[e.Pid], h.asked.Load()).failure(e)
-			}
+			n.fails(e)
 		case hold.Ended:
-			switch {
-			case known[e.Pid] != nil:
-				h.tell(endOf(e, failed[e.Pid]))
-			case h.asked.Load() != begun && len(early) < mostPrograms:
-				early[e.Pid] = e
-				continue
-			} // else a program has left it behind
-			delete(failed, e.Pid)
-			delete(known, e.Pid)
+			n.ends(e)
 		}
 	}
+}
+
+// news is what hold has told. Any of it may be forged, and who is told of a start may be told of the end before.
+type news struct {
+	*held
+	begun  *errand // of which the start was told last
+	known  map[int]*errand
+	failed map[int]error
+	early  map[int]hold.Event // ends that came before their start
+}
+
+func (n *news) started(e hold.Event) {
+	asked := n.asked.Load() // before Run goes on, and another is
+	select {
+	case n.held.started <- e.Pid:
+	default: // forged
+		return
+	}
+	n.known[e.Pid], n.begun = asked, asked
+	if end, over := n.early[e.Pid]; over {
+		n.ends(end)
+	}
+	clear(n.early)
+}
+
+func (n *news) fails(e hold.Event) {
+	if len(n.failed) < mostPrograms {
+		n.failed[e.Pid] = cmp.Or(n.known[e.Pid], n.asked.Load()).failure(e)
+	}
+}
+
+func (n *news) ends(e hold.Event) {
+	switch {
+	case n.known[e.Pid] != nil:
+		n.tell(endOf(e, n.failed[e.Pid]))
+	case n.asked.Load() != n.begun && len(n.early) < mostPrograms:
+		n.early[e.Pid] = e
+		return
+	} // else a program has left it behind
+	delete(n.failed, e.Pid)
+	delete(n.known, e.Pid)
 }
 
 // errand is what hold is to execute.
