@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -83,4 +84,31 @@ func TestFunctionsOfObjects(t *testing.T) {
 func isFault(err error, code, text string) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == code && strings.Contains(api.ErrorMessage(), text)
+}
+
+// Servers over one database and one bucket have their objects in common, and bytes that came to one are read at the other.
+func TestObjectsOfReplicas(t *testing.T) {
+	r := newReplicas(t)
+	at := func(i int) *s3.Client {
+		return s3.NewFromConfig(r.at[i].asRoot(), func(o *s3.Options) { o.UsePathStyle = true })
+	}
+	bucket, key := aws.String("harbour"), aws.String("k")
+	_, err := at(0).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket})
+	must(t, err)
+	data := bytes.Repeat([]byte("of both "), 1<<17)
+	_, err = at(0).PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: key, Body: bytes.NewReader(data)})
+	must(t, err)
+	for i := range r.at {
+		got, err := at(i).GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: key})
+		must(t, err)
+		text, err := io.ReadAll(got.Body)
+		if err != nil || !bytes.Equal(text, data) {
+			t.Errorf("server %d gives %d other bytes, %v", i, len(text), err)
+		}
+	}
+	_, err = at(1).DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: key})
+	must(t, err)
+	if _, err := at(0).GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: key}); !isFault(err, "NoSuchKey", "") {
+		t.Errorf("deleted at the other: %v", err)
+	}
 }
