@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"slipway/internal/paced"
 	"slipway/registry"
 )
 
@@ -57,7 +58,7 @@ func (d *door) getBlob(c *call) error {
 	defer content.Close()
 	if _, file := content.Reader.(syscall.Conn); file { // the kernel sends it
 		c.blobHeaders(digest)
-		http.ServeContent(paced(c.w), c.r, "", time.Time{}, content.Reader)
+		http.ServeContent(paced.NewWriter(c.w), c.r, "", time.Time{}, content.Reader)
 		return nil
 	}
 	return c.relay(digest, content)
@@ -92,7 +93,7 @@ func (c *call) relay(digest registry.Digest, content registry.Content) error {
 		body = bytes.NewReader(whole)
 	}
 	c.blobHeaders(digest)
-	http.ServeContent(paced(c.w), c.r, "", time.Time{}, body)
+	http.ServeContent(paced.NewWriter(c.w), c.r, "", time.Time{}, body)
 	if r, ok := body.(*relayed); ok && r.err != nil {
 		slog.Error("blob cut off", "path", c.r.URL.Path, "error", r.err)
 		panic(http.ErrAbortHandler) // so that nobody takes what came for all of it

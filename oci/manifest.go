@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"slipway/internal/paced"
 	"slipway/registry"
 )
 
@@ -24,7 +25,7 @@ func (d *door) getManifest(c *call) error {
 	h.Set("Content-Type", m.MediaType)
 	h.Set("Docker-Content-Digest", string(m.Digest))
 	h.Set("ETag", `"`+string(m.Digest)+`"`)
-	http.ServeContent(paced(c.w), c.r, "", time.Time{}, bytes.NewReader(m.Raw))
+	http.ServeContent(paced.NewWriter(c.w), c.r, "", time.Time{}, bytes.NewReader(m.Raw))
 	return nil
 }
 
@@ -99,8 +100,8 @@ func readManifest(c *call) ([]byte, error) {
 	if c.r.ContentLength > registry.MaxManifest {
 		return nil, registry.ErrManifestTooLarge
 	}
-	body := pacedBody(c.w, c.r.Body)
-	defer body.done()
+	body := paced.NewBody(c.w, c.r)
+	defer body.Done()
 	var raw bytes.Buffer
 	raw.Grow(int(max(0, c.r.ContentLength)) + bytes.MinRead)
 	_, err := raw.ReadFrom(io.LimitReader(body, registry.MaxManifest+1))

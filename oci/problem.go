@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"slipway/internal/errs"
+	"slipway/internal/paced"
 	"slipway/registry"
 )
 
@@ -101,22 +102,13 @@ func problemOf(err error) *problem {
 	case errs.Unavailable:
 		return problemf(http.StatusServiceUnavailable, "UNAVAILABLE", "A part of the registry cannot be reached now. Try again.")
 	}
-	if b, ok := errors.AsType[bodyError](err); ok {
-		return b.problem()
-	}
-	return nil
-}
-
-// bodyError is why a request body could not be read: its client's doing, never ours.
-type bodyError struct{ error }
-
-func (b bodyError) Unwrap() error { return b.error }
-
-func (b bodyError) problem() *problem {
-	if errors.Is(b, os.ErrDeadlineExceeded) {
+	switch {
+	case !errors.Is(err, paced.ErrBody):
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return problemf(http.StatusRequestTimeout, "BLOB_UPLOAD_INVALID", "the body came too slowly; what came of an upload is kept")
 	}
-	return problemf(http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "the body ended early; what came of an upload is kept: %v", b.error)
+	return problemf(http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "the body ended early; what came of an upload is kept: %v", err)
 }
 
 func word(text string, err error) string {
@@ -179,7 +171,7 @@ func (c *call) fail(err error) {
 		}
 	}
 	// What is left of the body is thrown away after this, and may not take for ever either.
-	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(patience))
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(paced.Patience))
 	if err := c.answerJSON(p.Status, "application/json", map[string][]*problem{"errors": {p}}); err != nil {
 		slog.Error("registry answer not written", "path", c.r.URL.Path, "error", err)
 	}
@@ -197,6 +189,6 @@ func (c *call) answerJSON(status int, contentType string, body any) error {
 	c.w.Header().Set("Content-Type", contentType)
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	c.w.WriteHeader(status)
-	_, _ = paced(c.w).ReadFrom(bytes.NewReader(text)) // a client that went away is nobody's failure
+	_, _ = paced.NewWriter(c.w).ReadFrom(bytes.NewReader(text)) // a client that went away is nobody's failure
 	return nil
 }

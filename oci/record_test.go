@@ -2,11 +2,16 @@ package oci
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"syscall"
 	"testing"
 	"time"
+
+	"slipway/internal/paced"
 )
 
 // What is written down does not stand between a file and the connection.
@@ -23,7 +28,7 @@ func TestFileReachesTheConnectionOfARecordedCall(t *testing.T) {
 		var statuses []int
 		w := &sink{ResponseRecorder: httptest.NewRecorder()}
 		recorded := &recorder{ResponseWriter: w, record: func(status int) error { statuses = append(statuses, status); return failing }}
-		http.ServeContent(paced(recorded), httptest.NewRequest("GET", "/", nil), "", time.Time{}, struct{ *os.File }{f})
+		http.ServeContent(paced.NewWriter(recorded), httptest.NewRequest("GET", "/", nil), "", time.Time{}, struct{ *os.File }{f})
 		switch {
 		case len(statuses) != 1 || statuses[0] != 200:
 			t.Errorf("%s: recorded %v", name, statuses)
@@ -31,6 +36,30 @@ func TestFileReachesTheConnectionOfARecordedCall(t *testing.T) {
 			t.Errorf("%s: %d bytes went out, in %d pieces of a file", name, w.Body.Len(), w.files)
 		case failing != nil && (w.Code != 500 || w.Body.String() != notRecorded || w.Header().Get("Content-Length") != ""):
 			t.Errorf("%s: answered %d %s, headers %v", name, w.Code, w.Body, w.Header())
+		}
+	}
+}
+
+// sink is a response that counts how often it is given a piece of a file.
+type sink struct {
+	*httptest.ResponseRecorder
+	files int
+}
+
+func (s *sink) ReadFrom(src io.Reader) (int64, error) {
+	if piece, ok := src.(*io.LimitedReader); ok {
+		if _, ok := piece.R.(syscall.Conn); ok {
+			s.files++
+		}
+	}
+	return io.Copy(s.ResponseRecorder, src)
+}
+
+func TestABodyThatDoesNotComeIsTheClientsDoing(t *testing.T) {
+	for cause, want := range map[error]int{os.ErrDeadlineExceeded: 408, io.ErrUnexpectedEOF: 400} {
+		err := fmt.Errorf("upload: %w: %w", paced.ErrBody, cause)
+		if p := problemOf(err); p == nil || p.Status != want || p.Code != "BLOB_UPLOAD_INVALID" {
+			t.Errorf("%v is answered with %+v", err, p)
 		}
 	}
 }

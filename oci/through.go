@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"slipway/internal/paced"
 	"slipway/registry"
 )
 
@@ -95,7 +96,7 @@ func (d *door) getBlobThere(c *call) error {
 	defer body.Close()
 	c.wholeBlob(digest, size)
 	from := &failing{Reader: body}
-	_, _ = paced(c.w).ReadFrom(from) // a client that went away is nobody's failure
+	_, _ = paced.NewWriter(c.w).ReadFrom(from) // a client that went away is nobody's failure
 	if from.err != nil && c.r.Context().Err() == nil {
 		slog.Error("blob of another registry cut off", "path", c.r.URL.Path, "error", from.err)
 		panic(http.ErrAbortHandler) // so that nobody takes what came for all of it

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"slipway/internal/paced"
 	"slipway/registry"
 )
 
@@ -115,8 +116,8 @@ func (d *door) receive(c *call) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	body := pacedBody(c.w, c.r.Body)
-	defer body.done()
+	body := paced.NewBody(c.w, c.r)
+	defer body.Done()
 	size, err := d.registry.Append(c.r.Context(), c.account, c.name, c.ref, from, body)
 	if err == nil && to >= 0 && size != to+1 {
 		err = problemf(http.StatusBadRequest, "SIZE_INVALID", "the body ended at byte %d, its Content-Range at %d", size-1, to)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"slipway/api/awswire"
+	"slipway/internal/paced"
 	"slipway/objects"
 )
 
@@ -55,7 +56,7 @@ func (a *answer) send(c *call) error {
 		_, _ = c.w.Write(body)
 		return nil
 	}
-	_, err := io.Copy(paced(c.w), a.bytes)
+	_, err := io.Copy(paced.NewWriter(c.w), a.bytes)
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"slipway/api/awswire"
 	"slipway/blob"
+	"slipway/internal/paced"
 	"slipway/objects"
 )
 
@@ -63,7 +64,7 @@ var faults = awswire.Faults{
 	{Cause: objects.ErrTag, Fault: fault("InvalidTag", 400)},
 	{Cause: objects.ErrTooManyTag, Fault: fault("BadRequest", 400)},
 	{Cause: blob.ErrFull, Fault: fault("ServiceUnavailable", 503), Text: "There is no room left where objects are kept."},
-	{Cause: errBody, Fault: requestTimeout, Text: "Your socket connection to the server was not read from or written to within the timeout period."},
+	{Cause: paced.ErrBody, Fault: requestTimeout, Text: "Your socket connection to the server was not read from or written to within the timeout period."},
 }
 
 // common are the faults that every service has, as S3 calls them.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"slipway/internal/paced"
 	"slipway/internal/sigv4"
 	"slipway/objects"
 )
@@ -36,7 +37,7 @@ type payload struct {
 // payload reads how a body comes. Nothing of it is read yet.
 func (c *call) payload() (*payload, error) {
 	p := &payload{size: c.r.ContentLength, seal: c.seal, md5: c.r.Header.Get("Content-Md5")}
-	p.body = &arriving{body: c.r.Body, control: http.NewResponseController(c.w)}
+	p.body = paced.NewBody(c.w, c.r)
 	if err := p.readChecksum(c.r.Header); err != nil {
 		return nil, err
 	}
