@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"slipway/blob/disk"
 	"slipway/blob/s3"
@@ -22,6 +24,20 @@ func (s *Server) openBlobs(ctx context.Context) (sealed.Inner, error) {
 	}
 	s.files = bucket
 	return bucket, nil
+}
+
+// openBeside opens where other bytes are kept, beside layers and apart from them: no name that the registry has for
+// anything is below it.
+func (s *Server) openBeside(ctx context.Context, name string) (sealed.Inner, error) {
+	if s.config.Blobs == "" {
+		return disk.Open(filepath.Join(s.config.Data, name))
+	}
+	location, err := url.Parse(s.config.Blobs)
+	if err != nil {
+		return nil, s3.ErrLocation // err would repeat what may be a secret
+	}
+	location.Path = strings.TrimSuffix(location.Path, "/") + "-" + name
+	return s3.Open(ctx, location.String())
 }
 
 // openSpool is where layers of other registries wait until they are kept: beside the data, which has room

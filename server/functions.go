@@ -3,16 +3,11 @@ package server
 import (
 	"context"
 	"log/slog"
-	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"slipway/accounts"
-	"slipway/blob"
-	"slipway/blob/disk"
-	"slipway/blob/s3"
 	"slipway/events"
 	"slipway/functions"
 	"slipway/functions/fleet"
@@ -29,7 +24,7 @@ const DefaultFunctionConcurrency = functions.DefaultConcurrency
 
 // openFunctions opens the room of functions and the fleet that runs them.
 func (s *Server) openFunctions(ctx context.Context) error {
-	code, err := s.openCode(ctx)
+	code, err := s.openBeside(ctx, "code")
 	if err != nil {
 		return err
 	}
@@ -58,22 +53,6 @@ func (s *Server) openFunctions(ctx context.Context) error {
 	})
 	return err
 }
-
-// openCode opens where the code of functions is kept: beside the blobs of the registry, and apart from them.
-func (s *Server) openCode(ctx context.Context) (blob.Store, error) {
-	if s.config.Blobs == "" {
-		return disk.Open(filepath.Join(s.config.Data, "code"))
-	}
-	location, err := url.Parse(s.config.Blobs)
-	if err != nil {
-		return nil, s3.ErrLocation // err would repeat what may be a secret
-	}
-	location.Path = strings.TrimSuffix(location.Path, "/") + codeFolder
-	return s3.Open(ctx, location.String())
-}
-
-// codeFolder is where code lies in a bucket: no name that the registry has for anything is below it.
-const codeFolder = "-code"
 
 // tellFleet writes down what happens in the fleet.
 func (s *Server) tellFleet(h fleet.Happening) {

@@ -6,41 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
-	"path/filepath"
 	"strings"
 
-	"slipway/blob/disk"
-	"slipway/blob/s3"
 	"slipway/functions"
 	"slipway/internal/errs"
 	"slipway/objects"
 )
 
-// openObjects opens the room of buckets. Their bytes lie beside those of the registry, and apart from them.
+// openObjects opens the room of buckets.
 func (s *Server) openObjects(ctx context.Context) error {
-	blobs, err := s.openObjectBlobs(ctx)
+	blobs, err := s.openBeside(ctx, "objects")
 	if err != nil {
 		return err
 	}
 	s.objects, err = objects.New(ctx, s.db, blobs)
 	return err
 }
-
-func (s *Server) openObjectBlobs(ctx context.Context) (objects.Blobs, error) {
-	if s.config.Blobs == "" {
-		return disk.Open(filepath.Join(s.config.Data, "objects"))
-	}
-	location, err := url.Parse(s.config.Blobs)
-	if err != nil {
-		return nil, s3.ErrLocation // err would repeat what may be a secret
-	}
-	location.Path = strings.TrimSuffix(location.Path, "/") + objectsFolder
-	return s3.Open(ctx, location.String())
-}
-
-// objectsFolder is where objects lie in a bucket: no name that the registry has for anything is below it.
-const objectsFolder = "-objects"
 
 // bucketHosts are the hosts below which names are those of buckets.
 func (s *Server) bucketHosts() []string {

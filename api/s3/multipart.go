@@ -90,20 +90,21 @@ func (c *call) upload() (objects.Upload, error) {
 	return c.d.room.FindUpload(c.ctx, c.bucket, c.key, c.query.Get("uploadId"))
 }
 
-func (c *call) partNumber() (int, error) {
-	n, err := strconv.Atoi(c.query.Get("partNumber"))
+// part finds the upload that a request names, and which part of it.
+func (c *call) part() (objects.Upload, int, error) {
+	u, err := c.upload()
 	if err != nil {
-		return 0, objects.ErrPartCount
+		return u, 0, err
 	}
-	return n, nil
+	number, err := strconv.Atoi(c.query.Get("partNumber"))
+	if err != nil {
+		err = objects.ErrPartCount
+	}
+	return u, number, err
 }
 
 func (c *call) uploadPart() (*answer, error) {
-	u, err := c.upload()
-	if err != nil {
-		return nil, err
-	}
-	number, err := c.partNumber()
+	u, number, err := c.part()
 	if err != nil {
 		return nil, err
 	}
@@ -130,11 +131,7 @@ func (c *call) uploadPart() (*answer, error) {
 }
 
 func (c *call) uploadPartCopy() (*answer, error) {
-	u, err := c.upload()
-	if err != nil {
-		return nil, err
-	}
-	number, err := c.partNumber()
+	u, number, err := c.part()
 	if err != nil {
 		return nil, err
 	}
