@@ -230,12 +230,24 @@ func (h *held) Signal(pid int, name string) error {
 	}
 	for _, group := range h.e.cgroups.processes(h.id, heldGroup) {
 		if innerPid(group) == pid {
-			if err := unix.Kill(-group, number); err != nil && !errors.Is(err, unix.ESRCH) {
+			if err := signalGroup(group, number); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// signalGroup signals a program and what it has started. One that hold has only just made leads no group yet, and is alone.
+func signalGroup(pid int, number unix.Signal) error {
+	err := unix.Kill(-pid, number)
+	if errors.Is(err, unix.ESRCH) {
+		err = unix.Kill(pid, number)
+	}
+	if errors.Is(err, unix.ESRCH) { // it has ended
+		return nil
+	}
+	return err
 }
 
 // innerPid is the id of a process of the machine in its own PID namespace.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -268,4 +269,21 @@ func BenchmarkHeld(b *testing.B) {
 		must(clock.time("end-ms", func() error { return h.End(context.Background()) })())
 	}
 	clock.report(b)
+}
+
+// Hold tells of a program before that has become the leader of a group: a signal in between is not lost.
+func TestWhatLeadsNoGroupYetIsSignalled(t *testing.T) {
+	program := exec.Command("sleep", "1000")
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := signalGroup(program.Process.Pid, unix.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	if err := program.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := signalGroup(program.Process.Pid, unix.SIGKILL); err != nil {
+		t.Errorf("what has ended: %v", err)
+	}
 }
