@@ -22,6 +22,7 @@ const (
 	shipAll    = 4 << 20         // bytes of all of them
 	shipTime   = 30 * time.Second
 	shipAgain  = time.Second // after a failure
+	complain   = time.Minute // between two lines in the machine's log of a store that goes on failing
 	lastShip   = 3 * time.Second
 )
 
@@ -67,6 +68,7 @@ func (s *shipper) run(ctx context.Context) {
 	defer looking.Wait()
 	looking.Go(func() { s.look(ctx) })
 	pause := shipPeriod
+	var told time.Time // when it was said last that the store fails; zero: it does not
 	for {
 		select {
 		case <-ctx.Done():
@@ -80,10 +82,25 @@ func (s *shipper) run(ctx context.Context) {
 		}
 		err := s.ship(ctx)
 		pause = min(shipSlow, max(shipPeriod, time.Duration(s.many)*shipSlow/shipMany))
-		if err != nil && ctx.Err() == nil {
-			slog.Warn("logs of functions are not written down; they are tried again", "error", err)
+		if err != nil && ctx.Err() != nil {
+			continue
+		}
+		if told = complained(told, err); err != nil {
 			loop.Pause(ctx, shipAgain)
 		}
+	}
+}
+
+// complained says at first, and then every while, that logs are not written down, and returns when it said so last.
+func complained(told time.Time, err error) time.Time {
+	switch now := time.Now(); {
+	case err == nil:
+		return time.Time{}
+	case now.Sub(told) < complain:
+		return told
+	default:
+		slog.Warn("logs of functions are not written down; they are tried again", "error", err)
+		return now
 	}
 }
 

@@ -1,8 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,4 +67,30 @@ func TestManyLogsAreShippedTogether(t *testing.T) {
 			<-done
 		})
 	}
+}
+
+// A control plane that is away for long does not fill the machine's log, and the next time that it is away is told of at once.
+func TestAStoreThatFailsForLongIsToldOfNowAndThen(t *testing.T) {
+	var said bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&said, nil)))
+	defer slog.SetDefault(before)
+	synctest.Test(t, func(t *testing.T) {
+		away := errors.New("away")
+		var told time.Time
+		fails := func(d time.Duration) (lines int) {
+			said.Reset()
+			for began := time.Now(); time.Since(began) < d; time.Sleep(shipAgain) {
+				told = complained(told, away)
+			}
+			return strings.Count(said.String(), "not written down")
+		}
+		if got := fails(10 * complain); got != 10 {
+			t.Errorf("%d lines in %s, want 10", got, 10*complain)
+		}
+		told = complained(told, nil)
+		if got := fails(complain / 2); got != 1 {
+			t.Errorf("%d lines the next time, want 1", got)
+		}
+	})
 }
