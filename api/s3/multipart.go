@@ -192,6 +192,9 @@ func (c *call) completeUpload() (*answer, error) {
 	if err := c.document(&want); err != nil {
 		return nil, err
 	}
+	if len(want.Parts) == 0 {
+		return nil, malformedXML.New("The XML you provided was not well-formed or did not validate against our published schema")
+	}
 	must, err := c.precondition()
 	if err != nil {
 		return nil, err

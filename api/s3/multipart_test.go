@@ -84,6 +84,10 @@ func TestPartsThatAreCopiedAndUploadsThatAreGivenUp(t *testing.T) {
 		})
 		return err
 	}
+	_, err = d.CompleteMultipartUpload(t.Context(), &awss3.CompleteMultipartUploadInput{
+		Bucket: b, Key: key, UploadId: begun.UploadId, MultipartUpload: &types.CompletedMultipartUpload{},
+	})
+	told(t, err, "MalformedXML")
 	told(t, complete(aws.String("wrong"), 7), "InvalidPart")
 	told(t, complete(p.CopyPartResult.ETag, 8), "InvalidPart")
 	must(t, complete(p.CopyPartResult.ETag, 7))
