@@ -362,3 +362,34 @@ func TestAnEngineThatIsAwayIsWaitedFor(t *testing.T) {
 		m.plane.untilStatus(taskID, nodeapi.Stopped)
 	})
 }
+
+// A machine whose control plane was away for long is back before calls of functions stop waiting for it, which they do for 10 s.
+func TestASessionIsOpenedSoonHoweverLongThereWasNone(t *testing.T) {
+	story(t, func(m *machine) {
+		m.kill()
+		var tries []time.Time
+		m.control = awayPlane{m.plane, func() { tries = append(tries, time.Now()) }}
+		m.start()
+		time.Sleep(10 * time.Minute)
+		m.kill()
+		for i := 1; i < len(tries); i++ {
+			if pause := tries[i].Sub(tries[i-1]); pause > 5*time.Second {
+				m.t.Fatalf("after try %d there is none for %v", i, pause)
+			}
+		}
+		if n := len(tries); n < 100 || n > 600 {
+			m.t.Errorf("there are %d tries in ten minutes", n)
+		}
+	})
+}
+
+// awayPlane is a control plane that no session reaches.
+type awayPlane struct {
+	*plane
+	tried func()
+}
+
+func (p awayPlane) Session(context.Context, nodeapi.Hello, func(nodeapi.Frame) error) error {
+	p.tried()
+	return errAway
+}

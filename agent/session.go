@@ -11,15 +11,18 @@ import (
 	"slipway/nodeapi"
 )
 
-// How soon a session that ended is opened again, so that a thousand nodes do not knock as one.
+// How soon a session that ended is opened again, so that a thousand nodes do not knock as one. The longest pause, which is up
+// to half as long again, is less than what calls of functions wait for a machine.
 const (
 	firstJoin = 100 * time.Millisecond
-	lastJoin  = 15 * time.Second
+	lastJoin  = 3 * time.Second
 	refusal   = time.Minute // for a machine that is no node: somebody has to do something first
+	complain  = time.Minute // between two warnings of a control plane that stays away
 )
 
 // keepSession keeps a session open until ctx ends.
 func (a *Agent) keepSession(ctx context.Context) {
+	var told time.Time // when it was said last that there is none
 	for wait := firstJoin; ctx.Err() == nil; wait = min(2*wait, lastJoin) {
 		welcome := false
 		err := a.join(ctx, func() {
@@ -32,14 +35,18 @@ func (a *Agent) keepSession(ctx context.Context) {
 			return
 		}
 		if welcome {
-			wait = firstJoin
+			wait, told = firstJoin, time.Time{}
 		}
 		if errs.KindOf(err) == errs.Denied {
 			slog.Error("the control plane takes this machine for no node; what runs goes on", "node", a.hello.Node, "error", err, "hint", `"slipway node invite" there prints a token: slipway agent --join URL --token TOKEN`)
 			loop.Pause(ctx, refusal/2+rand.N(refusal))
 			continue
 		}
-		slog.Warn("no session with the control plane; what runs goes on", "node", a.hello.Node, "error", err)
+		level := slog.LevelDebug
+		if now := time.Now(); now.Sub(told) >= complain {
+			level, told = slog.LevelWarn, now
+		}
+		slog.Log(ctx, level, "no session with the control plane; what runs goes on", "node", a.hello.Node, "error", err)
 		loop.Pause(ctx, wait/2+rand.N(wait))
 	}
 }

@@ -25,6 +25,9 @@ func cpuOf(memory int) int { return max(2, memory*1024/memoryOfCore) }
 // Hold satisfies fleet.Room.
 func (r functionRoom) Hold(ctx context.Context, account string, n fleet.Need, node string, avoid []string) (fleet.Hold, error) {
 	h, err := r.cluster.Hold(ctx, cluster.HoldRequest{Account: account, Memory: n.Memory, CPU: cpuOf(n.Memory), Disk: n.Disk, Node: node, Only: node != "", Avoid: avoid})
+	if errors.Is(err, cluster.ErrNoMachine) && node == "" && len(avoid) == 0 {
+		return fleet.Hold{}, fmt.Errorf("%w: %w", fleet.ErrNoMachine, err)
+	}
 	return heldBy(h), roomError(err)
 }
 
@@ -53,8 +56,8 @@ func heldBy(h cluster.Hold) fleet.Hold {
 	return fleet.Hold{ID: h.ID, Account: h.Account, Node: h.Node, Need: fleet.Need{Memory: h.Memory, Disk: h.Disk}, CPU: h.CPU}
 }
 
-// roomError says in the words of the fleet that there is no room: also where the books have no machine that takes more now,
-// for the fleet knows by itself whether one is there, and waits for it.
+// roomError says in the words of the fleet that there is no room: also where the books have no machine left beside those
+// that are avoided.
 func roomError(err error) error {
 	for _, none := range []error{cluster.ErrNoRoom, cluster.ErrNoHold, cluster.ErrBusy, cluster.ErrNoMachine} {
 		if errors.Is(err, none) {

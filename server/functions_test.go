@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"slipway/cluster"
+	"slipway/functions/fleet"
 	"slipway/internal/errs"
 	"slipway/nodeapi"
 	"slipway/nodeapi/sandboxtest"
@@ -320,4 +321,24 @@ func serverNameOf(t *testing.T, s *Server) string {
 		t.Errorf("a server is called %s, and then %s", name, again)
 	}
 	return name
+}
+
+// That the books have no machine, as before the session of one is back, is not that all are full.
+func TestNoMachineIsNoWantOfRoom(t *testing.T) {
+	n := newNeighbours(t)
+	room, need := functionRoom{n.server.cluster}, fleet.Need{Memory: 128}
+	for name, row := range map[string]struct {
+		account string
+		node    string
+		avoid   []string
+		want    error
+	}{
+		"nobody's":      {"999988887777", "", nil, fleet.ErrNoMachine},
+		"all avoided":   {"999988887777", "", []string{"a"}, fleet.ErrNoRoom},
+		"one that went": {"999988887777", "a", nil, fleet.ErrNoRoom},
+	} {
+		if _, err := room.Hold(t.Context(), row.account, need, row.node, row.avoid); !errors.Is(err, row.want) {
+			t.Errorf("%s: %v, want %v", name, err, row.want)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"slipway/functions/fleet"
 	"slipway/functions/fleet/fleettest"
+	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
 
@@ -208,6 +209,22 @@ func TestACallWaitsForAMachineThatComesBack(t *testing.T) {
 	inWorld(t, fleet.Config{}, func(w *world) {
 		time.AfterFunc(2*time.Second, func() { w.machine("a", 1024) })
 		w.invoke(call(release("v1"), time.Now(), fleet.AllowOld))
+	})
+}
+
+// The line of a machine may be back before the books know of it: that is no want of room, by which a caller is throttled.
+func TestACallWaitsForAMachineThatTheBooksDoNotHaveYet(t *testing.T) {
+	inWorld(t, fleet.Config{Wait: 5 * time.Second, Warm: -1}, func(w *world) {
+		w.machine("a", 1024)
+		w.room.Break(errs.Say(fleet.ErrNoMachine, "its session is not back"))
+		c := call(release("v1"), time.Now(), fleet.AllowOld)
+		w.refused(c, fleet.ErrNoMachine)
+		time.AfterFunc(3*time.Second, func() { w.room.Break(nil) })
+		w.invoke(c)
+		w.room.Add("a", 128) // it is too small now, and that is said again
+		big := version("2")
+		big.Memory = 512
+		w.refused(pinned(big), fleet.ErrNoRoom)
 	})
 }
 

@@ -30,6 +30,7 @@ type edition struct {
 
 	trouble   trouble
 	refused   time.Time // when there was no room for it
+	refusal   error     // ErrNoRoom or ErrNoMachine: which it was then
 	refusedAt int       // tenant.freed by then
 }
 
@@ -113,6 +114,14 @@ func backoff(times int, beside bool) time.Duration {
 // hopeless reports whether a call that can have nothing else need not wait.
 func (e *edition) hopeless(now time.Time) bool {
 	return e.ready == 0 && e.starting == 0 && e.trouble.times > 0 && now.Before(e.trouble.until)
+}
+
+// refuse notes that there was no room for it.
+func (e *edition) refuse(err error, freed int, now time.Time) {
+	e.refused, e.refusedAt, e.refusal = now, freed, ErrNoRoom
+	if errors.Is(err, ErrNoMachine) {
+		e.refusal = ErrNoMachine
+	}
 }
 
 // noRoom reports whether an error is for want of room or machines: nothing that a release could help.

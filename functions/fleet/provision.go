@@ -49,7 +49,7 @@ func (f *Fleet) Provisioned(r *Release) Provisioned {
 	case len(t.machines) == 0:
 		p.Err = ErrNoMachine
 	case !e.refused.IsZero() && time.Since(e.refused) < time.Minute:
-		p.Err = ErrNoRoom
+		p.Err = e.refusal
 	}
 	return p
 }

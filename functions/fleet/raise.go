@@ -63,7 +63,8 @@ func (t *tenant) raised(o *order, s *sandbox, err error) {
 		s.cold = &o.cold
 		t.enlist(s, now)
 	case noRoom(err):
-		e.refused, e.refusedAt, t.tight = now, t.freed, now
+		e.refuse(err, t.freed, now)
+		t.tight = now
 	case o.line == nil && !errors.Is(err, ErrStopping):
 		t.broken(e, err, now)
 	}

@@ -5,7 +5,8 @@ import "context"
 // Room is the cluster's books, as far as sandboxes go. What a sandbox takes of a machine is its hold.
 type Room interface {
 	// Hold takes room for a sandbox: of the named node, or, where node is "", of any of the account's that is not
-	// avoided. ErrNoRoom says that there is none.
+	// avoided. ErrNoRoom says that there is none, ErrNoMachine that the books have no machine that takes any now, as
+	// before the session is back of one whose line for sandboxes is.
 	Hold(ctx context.Context, account string, n Need, node string, avoid []string) (Hold, error)
 	// Grow changes what a hold takes, on its node, or returns ErrNoRoom and changes nothing.
 	Grow(ctx context.Context, hold string, n Need) (Hold, error)

@@ -103,6 +103,8 @@ func (t *tenant) late(w *waiter) error {
 		return e.trouble.err
 	case len(t.machines) == 0:
 		return ErrNoMachine
+	case e.refusal != nil:
+		return e.refusal
 	}
 	return ErrNoRoom
 }
