@@ -116,6 +116,9 @@ func (h *Host) clearFormer(ctx context.Context) {
 // returns when they are gone. Where that takes too long, so that ctx ends, calls are cut.
 func (h *Host) Leave(ctx context.Context) {
 	all := h.close()
+	if len(all) > 0 {
+		slog.Info("sandboxes of functions go, each when its calls are over", "sandboxes", len(all))
+	}
 	for _, b := range all {
 		h.changed(b.state())
 	}

@@ -263,6 +263,12 @@ func (c *client) shownFunction(ctx context.Context, name string) (*fnShown, erro
 	if err != nil {
 		return nil, explain(err, c)
 	}
+	now := f
+	if aws.ToString(f.Configuration.Version) != "$LATEST" {
+		if now, err = c.function(ctx, name); err != nil {
+			return nil, err
+		}
+	}
 	shown := fnShownOf(f.Configuration)
 	if f.Concurrency != nil {
 		shown.Reserved = f.Concurrency.ReservedConcurrentExecutions
@@ -271,7 +277,7 @@ func (c *client) shownFunction(ctx context.Context, name string) (*fnShown, erro
 		shown.Aliases = append(shown.Aliases, fnAliasOf(a))
 	}
 	for _, v := range slices.Backward(versions) {
-		shown.Versions = append(shown.Versions, fnVersion{aws.ToString(v.Version), modifiedOf(&v), aws.ToString(v.Description), sameFunction(&v, f.Configuration)})
+		shown.Versions = append(shown.Versions, fnVersion{aws.ToString(v.Version), modifiedOf(&v), aws.ToString(v.Description), sameFunction(&v, now.Configuration)})
 	}
 	return shown, nil
 }

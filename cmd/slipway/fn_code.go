@@ -34,7 +34,7 @@ const (
 func readCode(ctx context.Context, source, arch string) (fnCode, error) {
 	info, err := os.Stat(source)
 	if err != nil {
-		return fnCode{}, err
+		return fnCode{}, withHint(fmt.Errorf("read what is to be deployed: %w", err), `"slipway fn deploy --help" shows what it takes`)
 	}
 	if !info.IsDir() {
 		return readCodeFile(source)

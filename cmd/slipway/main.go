@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -62,9 +63,10 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "slipway",
 		Short: "A container cloud for your own machines that speaks the AWS APIs",
-		Long: `Slipway is an image registry, a container service and a log store in one binary.
-It speaks the wire APIs of ECR, ECS, CloudWatch Logs and STS and the OCI Distribution
-protocol, so aws, the AWS SDKs, docker, skopeo and containerd work against it unchanged.`,
+		Long: `Slipway is an image registry, a container service, functions, load balancers, buckets and
+a log store in one binary. It speaks the wire APIs of ECR, ECS, Lambda, S3, Elastic Load
+Balancing, CloudWatch Logs, IAM and STS and the OCI Distribution protocol, so aws, the AWS
+SDKs, Terraform, docker, skopeo and containerd work against it unchanged.`,
 		Example: `  sudo slipway up                     start everything on this machine
   eval "$(sudo slipway env)"          point aws and this command at it
   slipway push ./hello                make an image of a folder and push it
@@ -105,10 +107,21 @@ func hintUsage(cmd *cobra.Command) {
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return hinted(err) })
 	args := cmd.Args
-	cmd.Args = func(cmd *cobra.Command, given []string) error { return hinted(args(cmd, given)) }
+	cmd.Args = func(cmd *cobra.Command, given []string) error {
+		return hinted(nameArguments(cmd, args(cmd, given)))
+	}
 	for _, c := range cmd.Commands() {
 		hintUsage(c)
 	}
+}
+
+// nameArguments adds what a command takes to an error that only says how many.
+func nameArguments(cmd *cobra.Command, err error) error {
+	if err == nil || !strings.Contains(err.Error(), " arg(s)") {
+		return err
+	}
+	_, takes, _ := strings.Cut(cmd.Use, " ")
+	return fmt.Errorf("%s takes %s: %w", strings.TrimPrefix(cmd.CommandPath(), "slipway "), takes, err)
 }
 
 // exitCode ends the program with a code and says nothing more.
