@@ -31,7 +31,8 @@ import (
 )
 
 // handler is everything on the API listener: what is signed for S3 is of buckets, whatever the path; the hosts of
-// functions' URLs are theirs; and what no path claims is an AWS call.
+// functions' URLs are theirs; and what no path claims is an AWS call. One that is not signed at all is S3's, if it
+// is nobody else's.
 // Sessions in containers end with ctx.
 func (s *Server) handler(ctx context.Context) http.Handler {
 	who := access{s.accounts}
@@ -61,8 +62,8 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 	mux.Handle("/v2/", oci.New(s.registry, images))
 	mux.Handle("GET "+functions.CodePath, lambda.Code(s.functions))
 	doors := awswire.NewMux(config, s.services()...)
-	mux.Handle("/", doors)
 	buckets := s3.New(s.objects, s.config.Region, s.bucketHosts()...)
+	mux.Handle("/", buckets.Unsigned(doors))
 	return buckets.Before(doors, lambda.URLs(s.functions, s.config.Region, doors, mux))
 }
 

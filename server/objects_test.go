@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -110,5 +111,34 @@ func TestObjectsOfReplicas(t *testing.T) {
 	must(t, err)
 	if _, err := at(0).GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: key}); !isFault(err, "NoSuchKey", "") {
 		t.Errorf("deleted at the other: %v", err)
+	}
+}
+
+// Who signs nothing is answered as the service does that they ask: S3 where the path is no other's.
+func TestUnsignedCallsAreAnsweredAsTheirServiceDoes(t *testing.T) {
+	s := open(t, nil)
+	run(t, s)
+	for _, row := range []struct{ method, path, kind, has string }{
+		{"GET", "/", "application/xml", "<Code>AccessDenied</Code><Message>Access Denied</Message>"},
+		{"GET", "/harbour?list-type=2&prefix=", "application/xml", "<Code>AccessDenied</Code>"},
+		{"PUT", "/harbour/ship", "application/xml", "<Code>AccessDenied</Code>"},
+		{"DELETE", "/harbour", "application/xml", "<Code>AccessDenied</Code>"},
+		{"POST", "/harbour/ship?uploads", "application/xml", "<Code>AccessDenied</Code>"},
+		{"HEAD", "/harbour/ship", "", ""},
+		{"GET", "/2015-03-31/functions/", "application/json", "Missing Authentication Token"},
+		{"POST", "/2015-03-31/functions/web/invocations", "application/json", "Missing Authentication Token"},
+		{"POST", "/", "application/json", "Missing Authentication Token"},
+		{"GET", "/?Action=ListUsers&Version=2010-05-08", "text/xml", "<Code>MissingAuthenticationToken</Code>"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), row.method, "http://"+s.config.Advertise+row.path, nil)
+		must(t, err)
+		answer, err := http.DefaultClient.Do(r)
+		must(t, err)
+		text, err := io.ReadAll(answer.Body)
+		must(t, errors.Join(err, answer.Body.Close()))
+		kind, _, _ := strings.Cut(answer.Header.Get("Content-Type"), ";")
+		if answer.StatusCode != 403 || row.kind != "" && kind != row.kind || !strings.Contains(string(text), row.has) {
+			t.Errorf("%s %s: %s %q %s", row.method, row.path, answer.Status, kind, text)
+		}
 	}
 }

@@ -101,6 +101,24 @@ func NewMux(config Config, services ...*Service) *Mux {
 // names lists the services, for messages.
 func (m *Mux) names() string { return strings.Join(slices.Sorted(maps.Keys(m.byName)), ", ") }
 
+// Knows reports whether a request is for one of the services by more than its signature: by its protocol, or by where the
+// paths of a service that speaks RestJSON begin.
+func (m *Mux) Knows(r *http.Request) bool {
+	if protocolOf(r) != RestJSON {
+		return true
+	}
+	path := segments(r.URL.EscapedPath())
+	if len(path) == 0 {
+		return false
+	}
+	for _, s := range m.byName {
+		if s.routes.root.literals[path[0]] != nil {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{mux: m, r: r, w: w, id: ids.UUID(), protocol: protocolOf(r), start: time.Now(), control: http.NewResponseController(w)}
 	// Where deadlines are not served, the server's own timeouts have to do.

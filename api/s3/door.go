@@ -44,6 +44,33 @@ func (d *Door) Before(gate *awswire.Mux, next http.Handler) http.Handler {
 	})
 }
 
+// Unsigned answers requests without any signature that no service at gate knows as its own, as S3 does: who asks for a
+// bucket in that way is told in S3's words that they may not. All others are the gate's.
+func (d *Door) Unsigned(gate *awswire.Mux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isUnsigned(r) || gate.Knows(r) {
+			gate.ServeHTTP(w, r)
+			return
+		}
+		d.serve(gate, w, r)
+	})
+}
+
+// isUnsigned reports whether a request has no signature, and a method that S3 has for it: others are called by POST, too.
+func isUnsigned(r *http.Request) bool {
+	query := r.URL.Query()
+	if len(r.Header.Values("Authorization")) > 0 || query.Has("X-Amz-Algorithm") || query.Has("X-Amz-Signature") {
+		return false
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete:
+		return true
+	case http.MethodPost:
+		return query.Has("uploads") || query.Has("uploadId") || query.Has("delete")
+	}
+	return false
+}
+
 const scopeMark = "/s3/aws4_request"
 
 // isOurs tells by the scope of a signature, wherever that is, that the request is for S3.

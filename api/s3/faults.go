@@ -88,6 +88,8 @@ func (c *call) faultOf(err error) *awswire.Fault {
 		return fault("RequestTimeTooSkewed", 403).New("The difference between the request time and the current time is too large.")
 	case f.Shape == "UnrecognizedClientException":
 		return t.New("The AWS Access Key Id you provided does not exist in our records.")
+	case f.Shape == "MissingAuthenticationTokenException":
+		return t.New("Access Denied")
 	case known:
 		return t.New(f.Message)
 	}
