@@ -20,6 +20,10 @@ var (
 	ErrMetadata     = errs.New(errs.Invalid, "Your metadata headers exceed the maximum allowed metadata size")
 	ErrPrecondition = errs.New(errs.Conflict, "At least one of the pre-conditions you specified did not hold")
 
+	// ErrBytes is an object that is known, and whose bytes are not where this server has them: another server over the same
+	// database may keep them in a folder of its own.
+	ErrBytes = errs.New(errs.Unavailable, "The bytes of this object are not at this server.")
+
 	ErrIncomplete = errs.New(errs.Invalid, "You did not provide the number of bytes specified by the Content-Length HTTP header")
 	ErrTooLarge   = errs.New(errs.Invalid, "Your proposed upload exceeds the maximum allowed size")
 

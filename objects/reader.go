@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sort"
 
 	"slipway/blob"
@@ -69,6 +70,10 @@ func (r *Reader) reach() error {
 			return err
 		}
 		next, err := r.c.blobs.OpenAs(r.ctx, r.pieces[i].digest)
+		if errors.Is(err, blob.ErrNoBlob) {
+			slog.WarnContext(r.ctx, "bytes of an object are not at this server", "error", err)
+			return fmt.Errorf("%w: %v", ErrBytes, err)
+		}
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -14,9 +15,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	s3api "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/blob"
 	"slipway/blob/s3"
@@ -173,4 +176,73 @@ func (r *replicas) push(client int, data []byte, digest string) error {
 		return fmt.Errorf("client %d looks: %v", client, err)
 	}
 	return nil
+}
+
+// Servers over one database with a folder each have not the same bytes: each says so once, and an object that is at the other
+// is not told as lost.
+func TestServersWithAFolderEachAreWarnedOf(t *testing.T) {
+	var logged logLines
+	was := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, nil)))
+	t.Cleanup(func() { slog.SetDefault(was) })
+	url := storetest.PostgresURL(t)
+	first := open(t, func(c *Config) { c.Store = url })
+	run(t, first)
+	clients := []*s3api.Client{bucketsOf(first)}
+	bucket, key := aws.String("apart"), aws.String("ship")
+	_, err := clients[0].CreateBucket(t.Context(), &s3api.CreateBucketInput{Bucket: bucket})
+	must(t, err)
+	_, err = clients[0].PutObject(t.Context(), &s3api.PutObjectInput{Bucket: bucket, Key: key, Body: strings.NewReader("ahoy")})
+	must(t, err)
+	if logged.count(bytesApartHint) > 0 {
+		t.Error("a server that is alone warns")
+	}
+	second := open(t, func(c *Config) {
+		c.Store = url
+		must(t, os.MkdirAll(c.Data, 0o700))
+		key, err := os.ReadFile(filepath.Join(first.config.Data, "master.key"))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(c.Data, "master.key"), key, 0o600))
+	})
+	run(t, second)
+	for logged.count(bytesApartHint) < 2 && t.Context().Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	_, err = bucketsOf(second).GetObject(t.Context(), &s3api.GetObjectInput{Bucket: bucket, Key: key})
+	if !isFault(err, "ServiceUnavailable", "The bytes of this object are not at this server.") {
+		t.Errorf("where the bytes are not: %v", err)
+	}
+	for _, s := range []*Server{first, second} {
+		found, err := s.meet(t.Context())
+		must(t, err)
+		if len(found) != 1 || !found[0].folder {
+			t.Errorf("it knows of %+v", found)
+		}
+	}
+	if n := logged.count(bytesApartHint); n != 2 {
+		t.Errorf("it is said %d times, want once by each", n)
+	}
+}
+
+func bucketsOf(s *Server) *s3api.Client {
+	return s3api.NewFromConfig(s.asRoot(), func(o *s3api.Options) { o.UsePathStyle, o.RetryMaxAttempts = true, 1 })
+}
+
+// logLines is a log that is read while it is written.
+type logLines struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *logLines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	return len(p), nil
+}
+
+func (l *logLines) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.text, []byte(what))
 }

@@ -252,6 +252,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if err := s.openObjects(ctx); err != nil {
 		return err
 	}
+	if err := s.openApart(ctx); err != nil {
+		return err
+	}
 	return s.openFunctions(ctx)
 }
 
@@ -286,6 +289,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.secrets.Run(loops) })
 	running.Go(func() { s.ingress.Run(loops) })
 	running.Go(func() { s.objects.Run(loops) })
+	running.Go(func() { s.runApart(loops) })
 	lines, endLines := context.WithCancel(context.WithoutCancel(ctx))
 	running.Go(func() {
 		defer endLines()

@@ -63,6 +63,7 @@ var faults = awswire.Faults{
 	{Cause: objects.ErrChecksum, Fault: badDigest, Text: "The checksum you specified did not match what we received."},
 	{Cause: objects.ErrTag, Fault: fault("InvalidTag", 400)},
 	{Cause: objects.ErrTooManyTag, Fault: fault("BadRequest", 400)},
+	{Cause: objects.ErrBytes, Fault: fault("ServiceUnavailable", 503)},
 	{Cause: blob.ErrFull, Fault: fault("ServiceUnavailable", 503), Text: "There is no room left where objects are kept."},
 	{Cause: paced.ErrBody, Fault: requestTimeout, Text: "Your socket connection to the server was not read from or written to within the timeout period."},
 }
