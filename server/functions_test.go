@@ -67,7 +67,7 @@ func (w *functionWorld) join() *functionWorld {
 	return w
 }
 
-// calls calls the function as somebody until a machine is there, and tells what came of it.
+// calls calls the function as somebody until it is ready and a machine is there, and tells what came of it.
 func (w *functionWorld) calls(as aws.Config, name string) (string, error) {
 	w.t.Helper()
 	for {
@@ -75,7 +75,7 @@ func (w *functionWorld) calls(as aws.Config, name string) (string, error) {
 		switch {
 		case err == nil:
 			return string(out.Payload), nil
-		case code(err) != "ServiceException" || w.t.Context().Err() != nil:
+		case code(err) != "ServiceException" && code(err) != "ResourceConflictException" || w.t.Context().Err() != nil:
 			return "", err
 		}
 	}
