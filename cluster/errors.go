@@ -63,6 +63,7 @@ var (
 	ErrServiceDraining    = errs.New(errs.Conflict, "Unable to Start a service that is still Draining.")
 	ErrServiceExists      = errs.New(errs.Conflict, "Creation of service was not idempotent.")
 	ErrServiceInUse       = errs.New(errs.Conflict, "The service cannot be stopped while it is scaled above 0.")
+	ErrNoTargetGroup      = errs.New(errs.NotFound, "One or more target groups not found")
 	ErrNoDeployment       = errs.New(errs.NotFound, "The service deployment was not found.")
 	ErrDeploymentOver     = errs.New(errs.Conflict, "the service deployment goes on no more")
 	ErrNoRollback         = errs.New(errs.Conflict, "The service has no deployment that it could go back to.")

@@ -43,7 +43,7 @@ func (k *keeper) anew(tx *store.Tx, before *watched) (*watched, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &watched{s: s, machines: before.machines, health: before.health, alarm: before.alarm}
+	o := &watched{s: s, machines: before.machines, health: before.health, refused: before.refused, unregistered: before.unregistered, alarm: before.alarm}
 	return o, o.read(tx)
 }
 

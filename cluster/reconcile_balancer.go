@@ -14,7 +14,9 @@ import (
 
 // Balancer has target groups, to which services give the ports of their tasks.
 type Balancer interface {
-	// Attach gives a target to a group, unless it has it.
+	// Has tells whether an account has a target group. Another account's is not there.
+	Has(ctx context.Context, account, targetGroup string) (bool, error)
+	// Attach gives a target to a group, unless it has it. It fails with ErrNoTargetGroup where the group is not there.
 	Attach(ctx context.Context, account, targetGroup string, t Target) error
 	// Detach has a group send nothing new to a target. What is under way may go on for the group's deregistration
 	// delay, while the target is DRAINING; then it is not in the group any more. A target that is not there is left
@@ -78,7 +80,7 @@ func (k *keeper) attend(ctx context.Context, o *watched) error {
 	if balancer == nil {
 		return k.stopDrained(ctx, o)
 	}
-	o.health = targetsHealth{}
+	o.health, o.refused = targetsHealth{}, map[string]string{}
 	for _, b := range o.s.Balancers {
 		targets, err := balancer.Healthy(ctx, k.account, b.TargetGroup)
 		if err != nil {
@@ -110,40 +112,40 @@ func (k *keeper) attach(ctx context.Context, o *watched, b LoadBalancer, have ma
 	if err != nil || len(targets) == 0 {
 		return err
 	}
-	for _, t := range targets {
+	taken := 0
+	for i, t := range targets {
 		switch err := k.c.config.Balancer.Attach(ctx, k.account, b.TargetGroup, t); {
+		case errors.Is(err, ErrNoTargetGroup): // it would take none of the others either
+			o.refuse(b, targets[i:], err)
+			return nil
 		case lasting(err):
-			return k.say(ctx, o, fmt.Sprintf("was unable to register targets in (target-group %s): %s", b.TargetGroup, err))
+			o.refuse(b, targets[i:i+1], err)
 		case err != nil:
 			return fmt.Errorf("target group %s: attach task %s: %w", b.TargetGroup, t.ID, err)
+		default:
+			taken++
 		}
 	}
+	if taken == 0 {
+		return nil
+	}
 	return k.c.db.Update(ctx, func(tx *store.Tx) error {
-		return tellService(tx, o.s, fmt.Sprintf("(service %s) registered %d targets in (target-group %s)", o.s.Name, len(targets), b.TargetGroup))
+		return tellService(tx, o.s, fmt.Sprintf("(service %s) registered %d targets in (target-group %s)", o.s.Name, taken, b.TargetGroup))
 	})
+}
+
+// refuse notes that a target group does not take tasks, and will not.
+func (o *watched) refuse(b LoadBalancer, targets []Target, err error) {
+	o.unregistered = fmt.Sprintf("was unable to register targets in (target-group %s): %s", b.TargetGroup, err)
+	for _, t := range targets {
+		o.refused[t.ID] = fmt.Sprintf("could not be registered in (target-group %s): %s", b.TargetGroup, err)
+	}
 }
 
 // lasting tells of an error that will not pass by itself.
 func lasting(err error) bool {
 	kind := errs.KindOf(err)
 	return err != nil && kind != errs.Internal && kind != errs.Unavailable && kind != errs.Throttled
-}
-
-// say adds a sentence about the state of a service to its events, once for as long as it lasts.
-func (k *keeper) say(ctx context.Context, o *watched, text string) error {
-	if o.said == text {
-		return nil
-	}
-	err := k.c.db.Update(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Exec(`update services set said = $4 where account = $1 and cluster = $2 and name = $3`, k.account, k.cluster, o.s.Name, text); err != nil {
-			return err
-		}
-		return tellService(tx, o.s, "(service "+o.s.Name+") "+text)
-	})
-	if err == nil {
-		o.said = text
-	}
-	return err
 }
 
 // letGo has a target group let go of tasks of the service that are over.

@@ -18,15 +18,17 @@ import (
 
 // watched is a service with all that is known of it now.
 type watched struct {
-	s           Service
-	said        string
-	deployments []deployed
-	tasks       []seenTask
-	machines    []string      // of a DAEMON: those that are to have a task
-	health      targetsHealth // of its targets
-	alarm       bool
-	next        time.Time
-	now         time.Time
+	s            Service
+	said         string
+	deployments  []deployed
+	tasks        []seenTask
+	machines     []string          // of a DAEMON: those that are to have a task
+	health       targetsHealth     // of its targets
+	refused      map[string]string // by task: why a target group does not take it
+	unregistered string            // the same of the service, as a sentence
+	alarm        bool
+	next         time.Time
+	now          time.Time
 }
 
 // seenTask is what the reconciler sees of a task.
@@ -213,7 +215,7 @@ func (o *watched) plan(c *Control) rollout.Changes {
 func (o *watched) core(c *Control) rollout.Service {
 	s := o.s
 	r := rollout.Service{Name: s.Name, Desired: s.Desired, MinPercent: s.MinPercent, MaxPercent: s.MaxPercent, Ending: s.Status != Active,
-		Breaker: s.Breaker.Enable, BreakerRollback: s.Breaker.Rollback, Alarm: o.alarm, AlarmRollback: s.Alarms.Rollback, Machines: o.machines, Said: o.said}
+		Breaker: s.Breaker.Enable, BreakerRollback: s.Breaker.Rollback, Alarm: o.alarm, AlarmRollback: s.Alarms.Rollback, Machines: o.machines, Said: o.said, Refused: o.unregistered}
 	if s.Waiting != nil {
 		r.Waiting = refusal.Unplaced(s.Waiting.Refused)
 	}
@@ -254,7 +256,7 @@ func (o *watched) judge(t *seenTask, rules ServiceRules) rollout.Task {
 		}
 	}
 	if out.Status == rollout.Running {
-		out.Well, out.Unwell = o.well(t)
+		out.Well, out.Unwell = o.well(t, out.Leaving)
 		out.Away = out.Away || !t.Since.IsZero() && o.unasked(t)
 		out.Checked = t.health != "" || len(o.s.Balancers) > 0 && o.health != nil
 	}
@@ -264,8 +266,10 @@ func (o *watched) judge(t *seenTask, rules ServiceRules) rollout.Task {
 // anywhere is where a task is moved that is only to leave its machine.
 const anywhere = "-"
 
-// well tells how a running task's health is: what its containers and its target groups say.
-func (o *watched) well(t *seenTask) (well bool, unwell string) {
+// well tells how a running task's health is: what its containers and its target groups say. One that did its work goes
+// on to count where a group does not know it, until another has come in its place: its deployment may have had other
+// groups, or the group is gone and takes nobody.
+func (o *watched) well(t *seenTask, leaves bool) (well bool, unwell string) {
 	well = t.health == "" || t.health == healthy
 	grace := t.began.Add(time.Duration(o.s.GracePeriod) * time.Second)
 	inGrace := o.s.GracePeriod > 0 && grace.After(o.now)
@@ -276,6 +280,10 @@ func (o *watched) well(t *seenTask) (well bool, unwell string) {
 		h, known := o.health[b.TargetGroup][t.ID]
 		switch {
 		case o.health == nil: // there is nothing that balances
+		case !known && !t.Since.IsZero():
+			well = well && (leaves || !o.primary(t))
+		case !known && o.refused[t.ID] != "":
+			well, unwell = false, o.refused[t.ID]
 		case !known || h.State == TargetInitial || h.State == TargetDraining:
 			well = false
 		case h.State == TargetUnhealthy:
@@ -287,6 +295,11 @@ func (o *watched) well(t *seenTask) (well bool, unwell string) {
 		return false, ""
 	}
 	return well, unwell
+}
+
+// primary tells whether a task is of the deployment that is to stay.
+func (o *watched) primary(t *seenTask) bool {
+	return slices.ContainsFunc(o.deployments, func(d deployed) bool { return d.core.Primary && d.core.ID == t.Deployment })
 }
 
 // unasked tells whether a balancer does not know yet how a task is: after its server has begun anew, for one that was

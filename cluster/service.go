@@ -161,6 +161,9 @@ func (c *Control) CreateService(ctx context.Context, account string, n NewServic
 	if err := n.ServiceSpec.check(n.Strategy, d); err != nil {
 		return Service{}, err
 	}
+	if err := c.checkGroups(ctx, account, n.Balancers); err != nil {
+		return Service{}, err
+	}
 	var made Service
 	err = c.db.Update(ctx, func(tx *store.Tx) (err error) {
 		made, err = c.insertService(tx, account, n)
@@ -183,6 +186,9 @@ func (c *Control) UpdateService(ctx context.Context, account, cluster, name stri
 		return readDefinition(tx, account, before.Definition) // it may have been deregistered since
 	}, u.permit())
 	if err != nil {
+		return Service{}, err
+	}
+	if err := u.checkGroups(ctx, c, account, d); err != nil {
 		return Service{}, err
 	}
 	var updated Service

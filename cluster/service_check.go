@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -119,6 +120,35 @@ func (s ServiceSpec) checkBalancers(d Definition) error {
 		}
 	}
 	return nil
+}
+
+// checkGroups looks for the target groups themselves: a task that none takes is never well.
+func (c *Control) checkGroups(ctx context.Context, account string, balancers []LoadBalancer) error {
+	if c.config.Balancer == nil {
+		return nil
+	}
+	for _, b := range balancers {
+		there, err := c.config.Balancer.Has(ctx, account, b.TargetGroup)
+		if err != nil {
+			return fmt.Errorf("target group %s: %w", b.TargetGroup, err)
+		}
+		if !there {
+			return errs.Say(ErrInvalid, "The target group with targetGroupArn %s does not exist.", b.TargetGroup)
+		}
+	}
+	return nil
+}
+
+// checkGroups looks for the target groups that are given. Those that a service has already are left: it must be
+// possible to change what else it has when one of them is gone.
+func (u ServiceUpdate) checkGroups(ctx context.Context, c *Control, account string, d Definition) error {
+	if u.Balancers == nil {
+		return nil
+	}
+	if err := (ServiceSpec{Revision: Revision{Balancers: *u.Balancers}}).checkBalancers(d); err != nil {
+		return err
+	}
+	return c.checkGroups(ctx, account, *u.Balancers)
 }
 
 // deploys tells whether the update may be of another revision than there is.

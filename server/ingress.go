@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"slipway/cluster"
 	"slipway/ingress"
+	"slipway/internal/errs"
 	"slipway/nodeapi"
 )
 
@@ -48,8 +50,25 @@ func isHere(ip netip.Addr) bool {
 // balancer lets services give the ports of their tasks to target groups.
 type balancer struct{ s *Server }
 
+// Has satisfies cluster.Balancer.
+func (b balancer) Has(ctx context.Context, account, group string) (bool, error) {
+	_, err := b.s.ingress.Groups(ctx, account, ingress.Find{ARNs: []string{group}})
+	if errors.Is(err, ingress.ErrNoGroup) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Attach satisfies cluster.Balancer.
 func (b balancer) Attach(ctx context.Context, account, group string, t cluster.Target) error {
+	err := b.attach(ctx, account, group, t)
+	if errors.Is(err, ingress.ErrNoGroup) {
+		return errs.Say(cluster.ErrNoTargetGroup, "%s", err)
+	}
+	return err
+}
+
+func (b balancer) attach(ctx context.Context, account, group string, t cluster.Target) error {
 	target := ingress.Target{ID: t.Host, Host: t.Host, Port: t.Port, Owner: t.ID}
 	if t.Host == "" {
 		host, err := b.s.cluster.Address(ctx, account, t.Node)

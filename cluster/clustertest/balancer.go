@@ -3,6 +3,7 @@ package clustertest
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"slipway/cluster"
@@ -13,9 +14,27 @@ type Balancer struct {
 	// Refuses, where it is set, is why no target is taken.
 	Refuses error
 
+	// Missing are the groups that are not there.
+	Missing []string
+
 	mu     sync.Mutex
 	groups map[string]map[string]cluster.TargetHealth
 	ports  map[string]int // by task
+}
+
+// Has implements cluster.Balancer.
+func (b *Balancer) Has(_ context.Context, _, group string) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !slices.Contains(b.Missing, group), nil
+}
+
+// Lose has a group be gone, with its targets.
+func (b *Balancer) Lose(group string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.Missing = append(b.Missing, group)
+	delete(b.groups, group)
 }
 
 // Attach implements cluster.Balancer.
@@ -24,6 +43,9 @@ func (b *Balancer) Attach(_ context.Context, _, group string, t cluster.Target) 
 	defer b.mu.Unlock()
 	if b.Refuses != nil {
 		return b.Refuses
+	}
+	if slices.Contains(b.Missing, group) {
+		return cluster.ErrNoTargetGroup
 	}
 	if b.groups == nil {
 		b.groups, b.ports = map[string]map[string]cluster.TargetHealth{}, map[string]int{}

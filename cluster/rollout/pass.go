@@ -249,6 +249,8 @@ func (p *Pass) explain() {
 		p.say("(deployment %s) is failed: no tasks of it are started until the service is updated.", d.ID)
 	case p.s.Waiting != "":
 		p.say("%s", p.s.Waiting)
+	case p.s.Refused != "":
+		p.say("%s", p.s.Refused)
 	case len(p.out.Starts)+len(p.out.Stops) > 0 || moving || p.pausing():
 		p.out.Said = "" // it is under way
 	case p.guarded() > 0:

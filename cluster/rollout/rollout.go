@@ -24,6 +24,7 @@ type Service struct {
 	Tasks       []Task
 	Machines    []string // Daemon: those that are to have a task
 
+	Refused string // why load balancers do not take tasks, as a sentence; "": they do
 	Waiting string // why what was to be started last has no place, as a sentence; "": it has
 	Said    string // the last sentence about its state
 }
