@@ -3,6 +3,7 @@ package loop_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,16 +15,16 @@ func TestPassAtOnceThenOnWakeAndPeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		wake := make(chan struct{}, 1)
-		passes := 0
-		go loop.Run(ctx, "test", time.Minute, wake, func(context.Context) error { passes++; return nil })
+		var passes atomic.Int64
+		go loop.Run(ctx, "test", time.Minute, wake, func(context.Context) error { passes.Add(1); return nil })
 
 		synctest.Wait()
-		want(t, passes, 1)
+		want(t, passes.Load(), 1)
 		wake <- struct{}{}
 		synctest.Wait()
-		want(t, passes, 2)
+		want(t, passes.Load(), 2)
 		time.Sleep(67 * time.Second)
-		want(t, passes, 3)
+		want(t, passes.Load(), 3)
 		stop()
 		synctest.Wait()
 	})
@@ -32,19 +33,19 @@ func TestPassAtOnceThenOnWakeAndPeriod(t *testing.T) {
 func TestFailingPassIsTriedAgainSooner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		passes := 0
-		go loop.Run(ctx, "test", time.Hour, nil, func(context.Context) error { passes++; return errors.New("no") })
+		var passes atomic.Int64
+		go loop.Run(ctx, "test", time.Hour, nil, func(context.Context) error { passes.Add(1); return errors.New("no") })
 
 		time.Sleep(2 * time.Second)
-		if passes < 4 || passes > 8 {
-			t.Errorf("%d passes in two seconds of failing, want a growing delay", passes)
+		if n := passes.Load(); n < 4 || n > 8 {
+			t.Errorf("%d passes in two seconds of failing, want a growing delay", n)
 		}
 		stop()
 		synctest.Wait()
 	})
 }
 
-func want(t *testing.T, got, want int) {
+func want(t *testing.T, got, want int64) {
 	t.Helper()
 	if got != want {
 		t.Fatalf("%d passes, want %d", got, want)
