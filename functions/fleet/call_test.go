@@ -228,6 +228,22 @@ func TestACallWaitsForAMachineThatTheBooksDoNotHaveYet(t *testing.T) {
 	})
 }
 
+// What did not start before is not tried without a pause where there is no room for it: time would stand still here.
+func TestWhatDidNotStartWaitsForRoomLikeOthers(t *testing.T) {
+	inWorld(t, fleet.Config{Wait: 5 * time.Second, Warm: -1}, func(w *world) {
+		w.machine("a", 1024).Init = unfit("v1")
+		c := call(release("v1"), time.Now(), fleet.AllowOld)
+		for _, books := range []error{nil, errs.Say(fleet.ErrNoRoom, "all is held")} {
+			w.room.Break(books)
+			if r, err := w.fleet.Invoke(context.Background(), c, nil); err != nil || !r.Unfit {
+				t.Errorf("the answer is %+v, %v", r, err)
+			}
+			time.Sleep(time.Minute)
+		}
+		w.room.Break(nil)
+	})
+}
+
 func TestACallThatIsGivenUpTakesItsSandboxAlong(t *testing.T) {
 	inWorld(t, fleet.Config{Warm: -1}, func(w *world) {
 		host := w.machine("a", 1024)

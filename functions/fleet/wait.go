@@ -238,10 +238,10 @@ func (t *tenant) raiseMore(e *edition, n int, now time.Time) {
 	switch {
 	case len(t.machines) == 0 || now.Before(e.trouble.until):
 		return
-	case e.trouble.times > 0:
-		n = min(n, 1-e.starting)
 	case e.refusedAt == t.freed && now.Sub(e.refused) < time.Second:
 		return
+	case e.trouble.times > 0:
+		n = min(n, 1-e.starting)
 	}
 	for ; n > 0; n-- {
 		t.raise(e)
