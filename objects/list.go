@@ -36,11 +36,7 @@ func (c *Control) List(ctx context.Context, q Query) (l Listing, err error) {
 }
 
 func list(tx *store.Tx, q Query) (l Listing, err error) {
-	w := &walk{from: []byte(max(q.Prefix, q.After)), end: afterAll(q.Prefix)}
-	w.only = q.After < q.Prefix || q.After == "" // the first key may be the prefix itself
-	if group := common(q.After, q.Prefix, q.Delimiter); group != "" && group == q.After {
-		w.skip(group)
-	}
+	w := newWalk(q.Prefix, q.After, q.Delimiter)
 	last := ""
 	for {
 		o, ok, err := w.next(tx, q.Bucket, q.Limit-l.size()+1)
@@ -93,6 +89,16 @@ type walk struct {
 	end  []byte // where to stop; nil: nowhere
 	some []Object
 	over bool
+}
+
+// newWalk begins after a key, or after all that a common prefix stands for.
+func newWalk(prefix, after, delimiter string) *walk {
+	w := &walk{from: []byte(max(prefix, after)), end: afterAll(prefix)}
+	w.only = after < prefix || after == "" // the first key may be the prefix itself
+	if group := common(after, prefix, delimiter); group != "" && group == after {
+		w.skip(group)
+	}
+	return w
 }
 
 // next returns the next object. It reads so many at once as are still wanted.

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"strconv"
 
 	"slipway/store"
 )
@@ -66,11 +67,7 @@ type versionWalk struct {
 }
 
 func newVersionWalk(tx *store.Tx, q VersionQuery) (*versionWalk, error) {
-	w := &versionWalk{walk: walk{from: []byte(max(q.Prefix, q.After)), end: afterAll(q.Prefix)}}
-	w.only = q.After < q.Prefix || q.After == ""
-	if group := common(q.After, q.Prefix, q.Delimiter); group != "" && group == q.After {
-		w.skip(group)
-	}
+	w := &versionWalk{walk: *newWalk(q.Prefix, q.After, q.Delimiter)}
 	if q.AfterVersion == "" {
 		return w, nil
 	}
@@ -107,7 +104,7 @@ func (w *versionWalk) read(tx *store.Tx, b Bucket, wanted int) error {
 	}
 	if w.end != nil {
 		args = append(args, w.end)
-		query += ` and key < $` + map[int]string{4: "4", 5: "5"}[len(args)]
+		query += ` and key < $` + strconv.Itoa(len(args))
 	}
 	err := eachObject(tx, query+` order by key, number desc limit $3`, args, func(o Object) error {
 		w.some = append(w.some, o)
