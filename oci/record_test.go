@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"syscall"
 	"testing"
 	"time"
 
 	"slipway/internal/paced"
+	"slipway/internal/paced/pacedtest"
 )
 
 // What is written down does not stand between a file and the connection.
@@ -26,33 +26,18 @@ func TestFileReachesTheConnectionOfARecordedCall(t *testing.T) {
 	}
 	for name, failing := range map[string]error{"written down": nil, "not": errors.New("no space left on device")} {
 		var statuses []int
-		w := &sink{ResponseRecorder: httptest.NewRecorder()}
+		w := &pacedtest.Sink{ResponseRecorder: httptest.NewRecorder()}
 		recorded := &recorder{ResponseWriter: w, record: func(status int) error { statuses = append(statuses, status); return failing }}
 		http.ServeContent(paced.NewWriter(recorded), httptest.NewRequest("GET", "/", nil), "", time.Time{}, struct{ *os.File }{f})
 		switch {
 		case len(statuses) != 1 || statuses[0] != 200:
 			t.Errorf("%s: recorded %v", name, statuses)
-		case failing == nil && (w.files != 3 || w.Body.Len() != 3<<20):
-			t.Errorf("%s: %d bytes went out, in %d pieces of a file", name, w.Body.Len(), w.files)
+		case failing == nil && (w.Files != 3 || w.Body.Len() != 3<<20):
+			t.Errorf("%s: %d bytes went out, in %d pieces of a file", name, w.Body.Len(), w.Files)
 		case failing != nil && (w.Code != 500 || w.Body.String() != notRecorded || w.Header().Get("Content-Length") != ""):
 			t.Errorf("%s: answered %d %s, headers %v", name, w.Code, w.Body, w.Header())
 		}
 	}
-}
-
-// sink is a response that counts how often it is given a piece of a file.
-type sink struct {
-	*httptest.ResponseRecorder
-	files int
-}
-
-func (s *sink) ReadFrom(src io.Reader) (int64, error) {
-	if piece, ok := src.(*io.LimitedReader); ok {
-		if _, ok := piece.R.(syscall.Conn); ok {
-			s.files++
-		}
-	}
-	return io.Copy(s.ResponseRecorder, src)
 }
 
 func TestABodyThatDoesNotComeIsTheClientsDoing(t *testing.T) {

@@ -3,56 +3,24 @@ package oci_test
 import (
 	"crypto/sha256"
 	"fmt"
-	"io"
-	"net"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"slipway/blob/disk"
+	"slipway/internal/paced/pacedtest"
 	"slipway/oci"
 	"slipway/registry"
 	"slipway/store/storetest"
 )
-
-// notingListener hands out connections that count the bytes they are given as a file.
-type notingListener struct {
-	net.Listener
-	asFile *atomic.Int64
-}
-
-func (l notingListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return notingConn{c.(*net.TCPConn), l.asFile}, nil
-}
-
-type notingConn struct {
-	*net.TCPConn
-	asFile *atomic.Int64
-}
-
-// ReadFrom is what the HTTP server hands a file to, for the kernel to send.
-func (c notingConn) ReadFrom(src io.Reader) (int64, error) {
-	n, err := c.TCPConn.ReadFrom(src)
-	if limited, ok := src.(*io.LimitedReader); ok {
-		if _, ok := limited.R.(syscall.Conn); ok {
-			c.asFile.Add(n)
-		}
-	}
-	return n, err
-}
 
 // sentAsFile is how many bytes were handed to the kernel as a file while a client asked. The client has them
 // before that is counted, so it is looked at when nothing is being answered any more.
 func (d *door) sentAsFile(ask func(*door)) int64 {
 	var asFile atomic.Int64
 	noting := httptest.NewUnstartedServer(d.server.Config.Handler)
-	noting.Listener = notingListener{noting.Listener, &asFile}
+	noting.Listener = pacedtest.Listener{Listener: noting.Listener, AsFile: &asFile}
 	noting.Start()
 	defer noting.Close()
 	asked := *d

@@ -2,46 +2,15 @@ package s3_test
 
 import (
 	"bytes"
-	"io"
-	"net"
 	"net/http/httptest"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"slipway/internal/paced/pacedtest"
 )
-
-// notingListener hands out connections that count the bytes they are given as a file.
-type notingListener struct {
-	net.Listener
-	asFile *atomic.Int64
-}
-
-func (l notingListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return notingConn{c.(*net.TCPConn), l.asFile}, nil
-}
-
-type notingConn struct {
-	*net.TCPConn
-	asFile *atomic.Int64
-}
-
-// ReadFrom is what the HTTP server hands a file to, for the kernel to send.
-func (c notingConn) ReadFrom(src io.Reader) (int64, error) {
-	n, err := c.TCPConn.ReadFrom(src)
-	if limited, ok := src.(*io.LimitedReader); ok {
-		if _, ok := limited.R.(syscall.Conn); ok {
-			c.asFile.Add(n)
-		}
-	}
-	return n, err
-}
 
 // The kernel sends the bytes of objects: nothing copies them on their way.
 func TestObjectsAreSentAsFiles(t *testing.T) {
@@ -52,7 +21,7 @@ func TestObjectsAreSentAsFiles(t *testing.T) {
 	must(t, err)
 	var asFile atomic.Int64
 	noting := httptest.NewUnstartedServer(d.handler)
-	noting.Listener = notingListener{noting.Listener, &asFile}
+	noting.Listener = pacedtest.Listener{Listener: noting.Listener, AsFile: &asFile}
 	noting.Start()
 	d.url = noting.URL
 	if _, text, _ := d.raw("GET", "/harbour/k", nil); text != string(data) {

@@ -9,10 +9,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"slipway/internal/paced/pacedtest"
 )
 
 // pipeListener hands out one connection, which lives in memory and in the bubble's time.
@@ -133,24 +134,9 @@ func TestFileReachesTheConnection(t *testing.T) {
 	if err := f.Truncate(3 << 20); err != nil {
 		t.Fatal(err)
 	}
-	w := &sink{ResponseRecorder: httptest.NewRecorder()}
+	w := &pacedtest.Sink{ResponseRecorder: httptest.NewRecorder()}
 	http.ServeContent(NewWriter(w), httptest.NewRequest("GET", "/", nil), "", time.Time{}, struct{ *os.File }{f})
-	if w.files != 3 || w.Body.Len() != 3<<20 {
-		t.Errorf("%d bytes went out, in %d pieces of a file", w.Body.Len(), w.files)
+	if w.Files != 3 || w.Body.Len() != 3<<20 {
+		t.Errorf("%d bytes went out, in %d pieces of a file", w.Body.Len(), w.Files)
 	}
-}
-
-// sink is a response that counts how often it is given a piece of a file.
-type sink struct {
-	*httptest.ResponseRecorder
-	files int
-}
-
-func (s *sink) ReadFrom(src io.Reader) (int64, error) {
-	if piece, ok := src.(*io.LimitedReader); ok {
-		if _, ok := piece.R.(syscall.Conn); ok {
-			s.files++
-		}
-	}
-	return io.Copy(s.ResponseRecorder, src)
 }
